@@ -1,0 +1,65 @@
+# `make help` explains the targets. The environment is made by the first target that needs it.
+
+PYTHON ?= python3
+PROFILE ?= scenes
+JOBS ?= 1
+BIN = .venv/bin
+
+.PHONY: help reproduce test check notebooks lab kernel clean
+
+help:
+	@echo "make reproduce   run every notebook and write results/ (PROFILE=scenes, JOBS=1; skips what is up to date)"
+	@echo "make test        all checks: ruff, mypy, pytest, then every committed notebook again under nbval"
+	@echo "make check       the inner loop, under two minutes: ruff, mypy, pytest without the slow tests"
+	@echo "make notebooks   run the committed notebooks in their default profiles and write their outputs back"
+	@echo "make lab         open the notebooks in JupyterLab"
+	@echo "make kernel      register the environment as the Jupyter kernel 'companion', for a Jupyter of your own"
+	@echo "make clean       remove executed notebooks and tool caches (rm -r .venv .cache removes the rest)"
+
+reproduce: .venv/.installed
+	@$(BIN)/python -m lib run --profile $(PROFILE) --jobs $(JOBS)
+
+# The notebooks are run again on a copy of the results, and what they write there must be within tolerance, too.
+test: lint
+	$(BIN)/python -m pytest -q -rs
+	@rm -rf .cache/fresh-results && mkdir -p .cache && cp -R results .cache/fresh-results
+	COMPANION_RESULTS=$$PWD/.cache/fresh-results $(BIN)/python -m pytest -q -rs -p tests.gates.nbval_plugin \
+		--nbval --nbval-current-env --nbval-sanitize-with tests/sanitise.cfg notebooks
+	COMPANION_RESULTS=$$PWD/.cache/fresh-results $(BIN)/python -m pytest -q tests/gates/test_tolerance.py
+
+check: lint
+	$(BIN)/python -m pytest -q -x -m "not slow"
+
+.PHONY: lint
+lint: .venv/.installed
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/mypy
+
+notebooks: .venv/.installed
+	@$(BIN)/python -m lib notebooks
+
+lab: .venv/.installed
+	$(BIN)/jupyter lab notebooks
+
+kernel: .venv/.installed
+	$(BIN)/python -m ipykernel install --user --name companion --display-name "Companion (vlm-sae)"
+
+clean:
+	rm -rf results/*/notebooks .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find lib tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is written last. An install that was cut off has none and starts again; changed pins are installed in place.
+.venv/.installed: pyproject.toml constraints.txt
+	@test -e $@ || { \
+		for python in $(PYTHON) python3.13 python3.12 python3.11 none; do \
+			$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+		done; \
+		test $$python != none || { echo "error: no Python 3.11 or newer found; make PYTHON=/path/to/python3" >&2; exit 1; }; \
+		echo "making .venv with $$python (a few minutes, once)"; \
+		$$python -m venv --clear .venv || { \
+			echo "error: $$python cannot make environments; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }; \
+	}
+	@rm -f $@
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e .
+	@touch $@

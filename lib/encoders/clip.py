@@ -1,0 +1,196 @@
+"""Image and text towers of any open_clip model behind one interface.
+
+Every source becomes a folder in open_clip's own layout (`open_clip_config.json`, `open_clip_model.safetensors`, and
+tokenizer files where the model has its own), so that a hub model, a local one and the shipped one load the same way.
+Only safetensors are read: other weight formats can run code.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from lib.data.errors import CompanionError, NotAvailable
+from lib.data.files import sha256_file
+from lib.encoders.shim import ensure_torchvision
+
+ensure_torchvision()
+
+import huggingface_hub  # noqa: E402
+import open_clip  # noqa: E402
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError  # noqa: E402
+
+CONFIG = "open_clip_config.json"
+WEIGHTS = "open_clip_model.safetensors"
+TOKENIZER = "tokenizer.json"
+MODELS = Path(__file__).parent / "models"
+"""The shipped models, one folder each; `load_clip` knows them by the folder's name."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClipEncoder:
+    """An open_clip model in eval mode and float32.
+
+    name: as it was asked for, without folders. dim: width of the joint space. image_size: (height, width) in pixels.
+    identity: sha256 of config, weights and tokenizer, preprocessing, precision; no paths. preprocess: a PIL image to
+    the (3, height, width) tensor that the model was trained with. tokenize: texts to (n, context) token numbers.
+    """
+
+    name: str
+    dim: int
+    image_size: tuple[int, int]
+    identity: dict[str, Any] = field(repr=False)
+    model: torch.nn.Module = field(repr=False)
+    preprocess: Callable[[Image.Image], torch.Tensor] = field(repr=False)
+    tokenize: Callable[[list[str]], torch.Tensor] = field(repr=False)
+    device: str = "cpu"
+
+    @property
+    def visual(self) -> torch.nn.Module:
+        """The image tower, for `lib.encoders.hooks`."""
+        return self.model.visual  # type: ignore[return-value]
+
+    def encode_images(self, images: list[Image.Image]) -> np.ndarray:
+        """float32 (n, dim), not normalised, of n pictures in one batch."""
+        if not images:
+            raise CompanionError(f"{self.name}: no images to encode; give at least one")
+        for image in images:
+            if not isinstance(image, Image.Image):
+                raise CompanionError(f"{self.name}: an image is a {type(image).__name__}; give PIL images")
+        pixels = torch.stack([self.preprocess(image) for image in images])
+        with torch.no_grad():
+            return self.model.encode_image(pixels.to(self.device)).float().cpu().numpy()  # type: ignore[operator]
+
+    def encode_texts(self, texts: list[str]) -> np.ndarray:
+        """float32 (n, dim), not normalised, of n texts in one batch; longer ones than the context are cut."""
+        if not texts:
+            raise CompanionError(f"{self.name}: no texts to encode; give at least one")
+        for text in texts:
+            if not isinstance(text, str):
+                raise CompanionError(f"{self.name}: a text is a {type(text).__name__}; give strings")
+        tokens = self.tokenize(list(texts))
+        with torch.no_grad():
+            return self.model.encode_text(tokens.to(self.device)).float().cpu().numpy()  # type: ignore[operator]
+
+
+def load_clip(
+    name: str | Path, *, pretrained: str | None = None, revision: str | None = None, device: str = "cpu"
+) -> ClipEncoder:
+    """Load an open_clip model for inference in float32, whatever precision its file has.
+
+    name: a shipped model (`scenes-clip`), a local folder, `hf-hub:org/repo`, or an open_clip architecture
+    (`ViT-B-32`) with the tag of its weights in `pretrained`. revision: a commit or tag of the hub repository; pin it.
+    Raises CompanionError for an unknown name or unusable files, NotAvailable where the hub cannot be reached.
+    """
+    folder = _folder(str(name), pretrained, revision)
+    config = _config(folder)
+    source = f"local-dir:{folder}"
+    try:
+        model = open_clip.create_model(source, precision="fp32", device=device, require_pretrained=True).eval()
+        tokenizer = open_clip.get_tokenizer(source)
+    except Exception as error:  # torch, open_clip and transformers each raise their own kinds
+        raise CompanionError(f"{folder}: config and weights do not make a model ({str(error)[:300]})") from None
+    for key, tensor in model.named_parameters():
+        if not torch.isfinite(tensor).all():
+            raise CompanionError(f"{folder / WEIGHTS}: weights {key!r} hold NaN or infinity; get the file again")
+    preprocessing = open_clip.transform.PreprocessCfg(**model.visual.preprocess_cfg)
+    height, width = preprocessing.input_size[1:]
+    is_folder = pretrained is None and not str(name).startswith("hf-hub:")
+    return ClipEncoder(
+        name=folder.name if is_folder else "/".join(filter(None, (str(name).removeprefix("hf-hub:"), pretrained))),
+        dim=config["embed_dim"],
+        image_size=(height, width),
+        identity=_identity(folder, model.visual.preprocess_cfg),
+        model=model,
+        preprocess=open_clip.transform.image_transform_v2(preprocessing, is_train=False),
+        tokenize=tokenizer,
+        device=device,
+    )
+
+
+def _identity(folder: Path, preprocessing: dict[str, Any]) -> dict[str, Any]:
+    files = {file: sha256_file(folder / file) for file in (CONFIG, WEIGHTS, TOKENIZER) if (folder / file).is_file()}
+    plain = json.loads(json.dumps(preprocessing))
+    return {"encoder": "open_clip", "sha256": files, "preprocessing": plain, "precision": "fp32"}
+
+
+def _folder(name: str, pretrained: str | None, revision: str | None) -> Path:
+    """Where the files of a model lie; fetches them if they come from the hub."""
+    if pretrained is not None:
+        return _fetch(_hub_repository(name, pretrained), revision)
+    if name.startswith("hf-hub:"):
+        return _fetch(name.removeprefix("hf-hub:"), revision)
+    for folder in (Path(name).expanduser(), MODELS / name):
+        if folder.is_dir():
+            return folder.resolve()
+    if name in open_clip.list_models():
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(name)) or "none"
+        raise CompanionError(f"{name} is an architecture without weights; give pretrained=, one of: {tags}")
+    raise CompanionError(f"no model {name!r}: neither a folder nor an architecture; {_nearest(name)}")
+
+
+def _nearest(name: str) -> str:
+    shipped = [config.parent.name for config in MODELS.glob(f"*/{CONFIG}")]
+    lowered = {known.lower(): known for known in [*shipped, *open_clip.list_models()]}
+    near = difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.0)
+    return f"nearest known names: {', '.join(lowered[known] for known in near)}"
+
+
+def _hub_repository(architecture: str, tag: str) -> str:
+    """The hub repository that open_clip lists for an architecture and a tag.
+
+    Its own config is used, not open_clip's built-in one of that architecture: it also says which GELU the weights
+    were trained with, where the built-in `ViT-B-32` with the tag `openai` takes the wrong one and only warns.
+    """
+    if architecture not in open_clip.list_models():
+        raise CompanionError(f"no architecture {architecture!r}; {_nearest(architecture)}")
+    entry = open_clip.get_pretrained_cfg(architecture, tag)
+    if not entry:
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(architecture)) or "none"
+        raise CompanionError(f"{architecture} has no weights {tag!r}; choose one of: {tags}")
+    organisation, _, rest = entry["hf_hub"].partition("/")
+    if not rest:
+        raise CompanionError(f"{architecture} {tag!r} is listed as a pickle only; choose weights in safetensors")
+    return f"{organisation}/{rest.split('/')[0]}"
+
+
+def _fetch(repository: str, revision: str | None) -> Path:
+    """The hub's cache folder of one revision; only configs, token tables and safetensors are fetched."""
+    wanted = [CONFIG, WEIGHTS, "*token*.json", "vocab.json", "merges.txt", "vocab.txt"]
+    try:
+        return Path(huggingface_hub.snapshot_download(repository, revision=revision, allow_patterns=wanted))
+    except LocalEntryNotFoundError:
+        where = f"{repository} at {revision or 'its newest revision'}"
+        raise NotAvailable(
+            f"{where} is not in the hub cache and the hub cannot be reached; connect, or copy the cache to HF_HOME"
+        ) from None
+    except (HfHubHTTPError, HFValidationError) as error:
+        raise CompanionError(f"the hub does not give {repository} at {revision or 'main'}: {error}") from None
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """The model part of a folder's config, after checks of what the folder holds."""
+    if not (folder / CONFIG).is_file():
+        raise CompanionError(f"{folder} holds no {CONFIG}; give a folder in the layout of open_clip")
+    if not (folder / WEIGHTS).is_file():
+        pickled = sorted(file.name for file in folder.iterdir() if file.suffix in (".bin", ".pt", ".pth", ".ckpt"))
+        found = f"only {pickled[0]}, a pickle, which can run code; convert it to" if pickled else "no"
+        raise CompanionError(f"{folder} holds {found} {WEIGHTS}")
+    try:
+        text = (folder / CONFIG).read_text(encoding="utf-8")
+        config = json.loads(text)["model_cfg"]
+        config["embed_dim"], config["vision_cfg"], config["text_cfg"]
+    except (ValueError, KeyError, TypeError) as error:
+        needs = "give it model_cfg with embed_dim, vision_cfg and text_cfg"
+        raise CompanionError(f"{folder / CONFIG} is not an open_clip config ({error!r}); {needs}") from None
+    if "trust_remote_code" in text:
+        raise CompanionError(f"{folder / CONFIG} asks to run code of its author (trust_remote_code); remove that entry")
+    return config

@@ -1,0 +1,106 @@
+"""Judges: encoders that tell how alike two pictures are, independent of the model under study.
+
+A Monosemanticity Score is only as good as its judge, and a judge of the same family is circular (Pach et al. use
+DINOv2 to judge CLIP). The scenes world has two: a small convolutional network trained on another objective than CLIP,
+and the truth itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import nn
+
+from lib.data.errors import CompanionError
+from lib.data.files import ROOT, sha256_file
+from lib.data.pairs import Pairs
+from lib.encoders.embeddings import Embeddings
+
+SCENES_JUDGE = ROOT / "lib" / "encoders" / "models" / "scenes-judge" / "model.safetensors"
+
+ORACLE_GROUPS: tuple[str, ...] = ("kind", "group", "realm", "colour", "texture", "background", "pattern")
+"""What makes two scenes alike for the truth judge: places and sizes do not."""
+
+
+class SceneJudge(nn.Module):
+    """A plain convolutional network. (b, 3, 64, 64) in [-1, 1] to (b, 192), standardised over training scenes.
+
+    Nothing in it is shared with the CLIP under study: no attention, no patches, no text, other training scenes.
+    """
+
+    dim = 192
+
+    def __init__(self) -> None:
+        super().__init__()
+
+        def block(ins: int, outs: int, stride: int) -> list[nn.Module]:
+            return [nn.Conv2d(ins, outs, 3, stride, 1, bias=False), nn.BatchNorm2d(outs), nn.ReLU()]
+
+        self.features = nn.Sequential(
+            *block(3, 32, 2),
+            *block(32, 64, 1),
+            *block(64, 96, 2),
+            *block(96, 96, 1),
+            *block(96, 192, 2),
+            *block(192, 192, 1),
+        )
+        self.standardise = nn.BatchNorm1d(self.dim, affine=False)
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The embedding (b, 192) and the feature map (b, 192, 8, 8) that it is the maximum of."""
+        features = self.features(pixels)
+        return self.standardise(features.amax(dim=(2, 3))), features
+
+
+class JudgeEncoder:
+    """The shipped scene judge as an encoder of images; it has no text tower."""
+
+    name = "scenes-judge"
+    dim = SceneJudge.dim
+    encode_texts = None
+
+    def __init__(self) -> None:
+        if not SCENES_JUDGE.exists():
+            raise CompanionError(
+                f"{SCENES_JUDGE.relative_to(ROOT)} is missing; restore it from the repository or train it: "
+                "python -m lib.encoders.training.scenes_judge"
+            )
+        self.model = SceneJudge().eval()
+        self.model.load_state_dict({k: v.float() for k, v in load_file(SCENES_JUDGE).items()})
+        self.identity: dict[str, Any] = {"judge": self.name, "weights": sha256_file(SCENES_JUDGE)}
+
+    @torch.inference_mode()
+    def encode_images(self, images: list[Image.Image]) -> np.ndarray:
+        """float32 (n, 192), not normalised. Images must be 64 x 64, as all scenes are."""
+        if not images:
+            raise CompanionError(f"{self.name}: no images to encode; give at least one")
+        for image in images:
+            if image.size != (64, 64):
+                raise CompanionError(f"{self.name}: an image of {image.size} pixels; it judges scenes of (64, 64)")
+        pixels = np.stack([np.asarray(image.convert("RGB")) for image in images])
+        return self.model(scale_pixels(torch.from_numpy(pixels).permute(0, 3, 1, 2)))[0].numpy()
+
+
+def scale_pixels(pixels: torch.Tensor) -> torch.Tensor:
+    """uint8 pixels to float32 in [-1, 1]."""
+    return pixels.float() / 127.5 - 1
+
+
+def truth_judge(pairs: Pairs) -> Embeddings:
+    """The ground truth as a judge: centred fact vectors, float32 (n, facts), of what two scenes can share."""
+    if pairs.facts is None:
+        raise CompanionError("these pairs come without facts, so the truth cannot judge them; use another judge")
+    columns = np.concatenate([pairs.facts.group(group) for group in ORACLE_GROUPS])
+    truth = pairs.facts.truth[:, columns].astype(np.float64)
+    return Embeddings(
+        ids=pairs.ids,
+        image=(truth - truth.mean(axis=0)).astype(np.float32),
+        text=None,
+        encoder="truth",
+        normalised=False,
+        identity={"judge": "truth", "groups": list(ORACLE_GROUPS), "pairs": pairs.identity},
+    )

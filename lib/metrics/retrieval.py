@@ -1,0 +1,134 @@
+"""Image-text retrieval: ranks and recall in both directions, and recall by truth; no images x captions matrix.
+
+Rules. Text to image: one right image, the caption's own. Image to text: an image counts as found if any of its
+captions is; the rank is that of its best caption among the captions of other images. A candidate whose cosine is
+within 1e-9 of the right one's is tied with it: an `average` rank counts half of the tied ones before it (so a rank
+can be 1.5, and then is no hit at 1), a `pessimistic` one all of them. So embeddings that have collapsed to one point
+do not score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from lib.data.errors import CompanionError
+from lib.metrics.rows import TIE, blocks, same_space, unit_rows
+
+Ties = Literal["average", "pessimistic"]
+Truth = np.ndarray | Callable[[slice], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """ranks (n,): the rank of the right candidate for each query, from 1."""
+
+    ranks: np.ndarray
+
+    def recall(self, k: int) -> float:
+        """R@k: share of queries whose right candidate has a rank of at most k."""
+        return float((self.ranks <= k).mean())
+
+    @property
+    def median(self) -> float:
+        """Median rank."""
+        return float(np.median(self.ranks))
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """image_to_text: a rank for each image. text_to_image: a rank for each caption."""
+
+    image_to_text: Ranks
+    text_to_image: Ranks
+
+
+def retrieval(
+    image: np.ndarray, text: np.ndarray, owner: np.ndarray | None = None, *, ties: Ties = "average", chunk: int = 256
+) -> Retrieval:
+    """Ranks by cosine of images (n, d) and captions (m, d); caption j belongs to image `owner[j]`, by default to j."""
+    image, text = unit_rows("image embeddings", image), unit_rows("text embeddings", text)
+    same_space("image embeddings", image, "text embeddings", text)
+    owner = _checked_owner(len(image), len(text), owner)
+    own = np.einsum("md,md->m", image[owner], text)
+    return rank_scores((image[rows] @ text.T for rows in blocks(len(image), chunk)), own, owner, ties=ties)
+
+
+def rank_scores(
+    score_rows: Iterable[np.ndarray], own: np.ndarray, owner: np.ndarray, *, ties: Ties = "average"
+) -> Retrieval:
+    """Ranks from scores that come in blocks of images: float64 (b, m) arrays that cover all images in order.
+
+    own (m,): the score of each caption with its own image. owner (m,): that image. For scores that are no cosines of
+    two fixed vectors, as when the text edits the image.
+    """
+    if ties not in ("average", "pessimistic"):
+        raise CompanionError(f"ties {ties!r}; known: average, pessimistic")
+    best = np.full(int(owner.max()) + 1, -np.inf)
+    np.maximum.at(best, owner, own)
+    image_ranks, text_ranks, start = [], np.ones(len(own)), 0
+    for block in score_rows:
+        images = np.arange(start, start + len(block))
+        if block.shape[1:] != own.shape or start + len(block) > len(best):
+            raise CompanionError(
+                f"scores of shape {block.shape} after {start} images for {len(best)} images and {len(own)} captions; "
+                "give each image one row over all captions"
+            )
+        others = np.where(owner == images[:, None], -np.inf, block)
+        image_ranks.append(1 + _ahead(others, best[images][:, None], ties, axis=1))
+        text_ranks += _ahead(others, own, ties, axis=0)
+        start += len(block)
+    if start != len(best):
+        raise CompanionError(f"scores of {start} images for captions of {len(best)}; give a row for each image")
+    return Retrieval(Ranks(np.concatenate(image_ranks)), Ranks(text_ranks))
+
+
+def true_at_1(queries: np.ndarray, candidates: np.ndarray, truth: Truth, *, chunk: int = 256) -> np.ndarray:
+    """Whether the top candidate is true of each query, (n,); its mean is the truth-aware R@1.
+
+    truth: bool (n, m), or a function from a slice of queries to their rows of it. It is not only the query's own
+    caption that counts: any true one does. Among tied top candidates the share of true ones is returned.
+    """
+    queries, candidates = unit_rows("queries", queries), unit_rows("candidates", candidates)
+    same_space("queries", queries, "candidates", candidates)
+    result = np.empty(len(queries))
+    for rows in blocks(len(queries), chunk):
+        right = np.asarray(truth(rows) if callable(truth) else truth[rows])
+        scores = queries[rows] @ candidates.T
+        if right.shape != scores.shape or right.dtype != bool:
+            raise CompanionError(
+                f"truth of shape {right.shape} and type {right.dtype} for scores {scores.shape}; "
+                "give a boolean for each query and candidate"
+            )
+        top = scores >= scores.max(axis=1, keepdims=True) - TIE
+        result[rows] = (top & right).sum(axis=1) / top.sum(axis=1)
+    return result
+
+
+def _ahead(scores: np.ndarray, target: np.ndarray, ties: Ties, axis: int) -> np.ndarray:
+    """How many candidates along an axis come before the target; a tied one counts half or whole."""
+    better = np.count_nonzero(scores > target + TIE, axis=axis)
+    tied = np.count_nonzero(scores >= target - TIE, axis=axis) - better
+    return better + (0.5 if ties == "average" else 1.0) * tied
+
+
+def _checked_owner(images: int, captions: int, owner: np.ndarray | None) -> np.ndarray:
+    """`owner` as integers that give every image a caption."""
+    if owner is None:
+        if images != captions:
+            raise CompanionError(f"{images} images and {captions} captions; say by `owner` whose caption each is")
+        return np.arange(images)
+    owner = np.asarray(owner)
+    if owner.shape != (captions,) or owner.dtype.kind not in "iu":
+        raise CompanionError(
+            f"owner of shape {owner.shape} and type {owner.dtype} for {captions} captions; give an image number each"
+        )
+    if owner.min() < 0 or owner.max() >= images:
+        raise CompanionError(f"owner names images {owner.min()} to {owner.max()} of {images}; count them from 0")
+    captioned = np.bincount(owner, minlength=images) > 0
+    if not captioned.all():
+        raise CompanionError(f"image {int((~captioned).argmax())} has no caption; give it one or drop it")
+    return owner

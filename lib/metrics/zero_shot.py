@@ -1,0 +1,54 @@
+"""Zero-shot classification: the class whose text embedding has the largest cosine with the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lib.data.errors import CompanionError
+from lib.metrics.rows import TIE, blocks, same_space, unit_rows
+
+
+@dataclass(frozen=True)
+class ZeroShot:
+    """hits: bool (n,), whether the image's class is strictly ahead of every other. labels (n,): the right classes."""
+
+    hits: np.ndarray
+    labels: np.ndarray
+    classes: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share of images whose class is found."""
+        return float(self.hits.mean())
+
+    @property
+    def by_class(self) -> np.ndarray:
+        """Accuracy on the images of each class, (classes,); NaN for a class without images."""
+        counts = np.bincount(self.labels, minlength=self.classes)
+        found = np.bincount(self.labels, weights=self.hits, minlength=self.classes)
+        return np.divide(found, counts, out=np.full(self.classes, np.nan), where=counts > 0)
+
+
+def zero_shot(image: np.ndarray, classes: np.ndarray, labels: np.ndarray, *, chunk: int = 8192) -> ZeroShot:
+    """Classify images (n, d) by class embeddings (c, d), against labels (n,) from 0 to c - 1.
+
+    Ties are pessimistic: an image whose class shares the first place is missed, so constant embeddings score 0.
+    """
+    image, classes = unit_rows("image embeddings", image), unit_rows("class embeddings", classes)
+    same_space("image embeddings", image, "class embeddings", classes)
+    labels = np.asarray(labels)
+    if labels.shape != (len(image),) or labels.dtype.kind not in "iu":
+        raise CompanionError(
+            f"labels of shape {labels.shape} and type {labels.dtype} for {len(image)} images; "
+            "give a class number for each"
+        )
+    if labels.min() < 0 or labels.max() >= len(classes):
+        raise CompanionError(f"labels from {labels.min()} to {labels.max()} for {len(classes)} classes; count from 0")
+    hits = np.empty(len(image), bool)
+    for rows in blocks(len(image), chunk):
+        scores = image[rows] @ classes.T
+        own = np.take_along_axis(scores, labels[rows][:, None], axis=1)
+        hits[rows] = (scores >= own - TIE).sum(axis=1) == 1
+    return ZeroShot(hits, labels, len(classes))

@@ -1,0 +1,40 @@
+"""Tables: plain CSV beside the claims, plain text in the notebooks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib.data.errors import CompanionError
+from lib.data.files import write_atomic
+
+
+def write_table(table: pd.DataFrame, path: Path, decimals: int) -> Path:
+    """Write a table as CSV, floats with `decimals` places; the same table gives the same bytes.
+
+    A cell without a value (NaN) stays empty. The index is not written: `reset_index()` first if it says something.
+    """
+    if path.suffix != ".csv":
+        raise CompanionError(f"table {path.name} needs the suffix .csv")
+    write_atomic(path, _rounded(table, path.name, decimals).to_csv(index=False, float_format=f"%.{decimals}f"))
+    return path
+
+
+def show_table(table: pd.DataFrame, decimals: int = 3) -> None:
+    """Print a table as text, floats with `decimals` places, for a cell tagged `nbval-ignore-output`."""
+    print(_rounded(table, "shown", decimals).to_string(index=False, float_format=f"%.{decimals}f", na_rep=""))
+
+
+def _rounded(table: pd.DataFrame, name: str, decimals: int) -> pd.DataFrame:
+    if len(table) == 0 or len(table.columns) == 0:
+        raise CompanionError(f"table {name} is empty; a table has at least one row and one column")
+    if not isinstance(table.index, pd.RangeIndex):
+        raise CompanionError(f"table {name} has an index that would be lost; call reset_index() first")
+    floats = table.select_dtypes("floating").columns
+    infinite = [str(column) for column in floats if np.isinf(table[column].to_numpy()).any()]
+    if infinite:
+        raise CompanionError(f"table {name}, column {infinite[0]}: infinite; leave the cell empty (NaN) and say why")
+    # Adding zero turns the -0.0 of a rounded tiny negative number into 0.0.
+    return table.assign(**{column: table[column].astype(np.float64).round(decimals) + 0.0 for column in floats})

@@ -1,0 +1,104 @@
+"""Runs many notebooks: in a loop or in local processes, those that read the others' results after them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from lib.data.files import ROOT, write_json
+from lib.run.freshness import LAST
+from lib.run.places import NOTEBOOKS, find_notebook, notebook_number, runs_folder
+from lib.run.profiles import Profile, profile_text
+from lib.run.runner import Outcome, Task, run_notebook
+
+PACKAGES = ("torch", "open_clip_torch", "timm", "transformers", "numpy", "papermill")
+"""Versions noted in a run's summary."""
+
+
+def plan(
+    profile: Profile,
+    numbers: Sequence[str] = (),
+    *,
+    overrides: Sequence[str] = (),
+    parameters: Mapping[str, Any] | None = None,
+    notebooks: Path = NOTEBOOKS,
+) -> list[Task]:
+    """The tasks of a profile, all of its notebooks or the given ones; every one is checked before any runs.
+
+    profile: as committed. overrides: "key=value", for the profile and for a notebook's own profile alike.
+    """
+    tasks = []
+    for number in dict.fromkeys(numbers or profile.notebooks):
+        text = profile_text(profile.own_profile.get(number, profile.name), overrides)
+        tasks.append(Task(find_notebook(number, notebooks), text, parameters or {}))
+    for task in tasks:
+        task.checked()
+    return tasks
+
+
+def run_tasks(
+    tasks: Sequence[Task],
+    *,
+    force: bool = False,
+    jobs: int = 1,
+    kernel: str = "python3",
+    on_outcome: Callable[[Outcome], None] = lambda outcome: None,
+) -> list[Outcome]:
+    """Run tasks, `jobs` at a time; `on_outcome` hears of each as it ends. A failure stops no other notebook."""
+    outcomes = []
+    late = [task for task in tasks if notebook_number(task.notebook) >= LAST]
+    early = [task for task in tasks if task not in late]
+    for outcome in (*_each(early, force, jobs, kernel), *_each(late, force, 1, kernel)):
+        on_outcome(outcome)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def write_summary(profile: str, outcomes: Sequence[Outcome]) -> Path:
+    """A run's summary in the cache: how each notebook ended, durations, commit and versions."""
+    path = runs_folder(profile) / "summary.json"
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    facts = {"commit": _commit(), "python": platform.python_version(), "versions": versions}
+    write_json(path, {**facts, "notebooks": [asdict(outcome) for outcome in outcomes]})
+    return path
+
+
+def _each(tasks: Sequence[Task], force: bool, jobs: int, kernel: str) -> Iterator[Outcome]:
+    if jobs == 1 or len(tasks) < 2:
+        yield from (run_notebook(task, force=force, kernel=kernel, progress=True) for task in tasks)
+        return
+    # Processes, not threads: papermill changes the working directory of its process.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_share_cores, initargs=(jobs,)) as pool:
+        running = {pool.submit(run_notebook, task, force=force, kernel=kernel): task for task in tasks}
+        for future in as_completed(running):
+            yield _outcome(future, running[future])
+
+
+def _outcome(future: Future[Outcome], task: Task) -> Outcome:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        message = f"{task.notebook.stem}: a runner process was killed; often this means that memory ran out"
+        return Outcome(task.notebook.stem, task.profile, "failed", dict(task.parameters), message=message)
+
+
+def _share_cores(jobs: int) -> None:
+    """Kernels that run side by side share the cores instead of each taking all."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
+
+
+def _commit() -> str | None:
+    try:
+        answer = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return answer.stdout.strip()

@@ -1,0 +1,152 @@
+"""The command line: `python -m lib COMMAND`. Bad input is one line and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from lib.data.errors import CompanionError
+from lib.run.places import results_root
+
+# What a command needs is imported when it runs: `--help` should not wait for torch.
+
+app = typer.Typer(
+    help="Run the notebooks, fetch data, read the scoreboard.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+data = typer.Typer(help="The files of data_manifest.yaml.", no_args_is_help=True)
+app.add_typer(data, name="data")
+
+Numbers = Annotated[list[str] | None, typer.Argument(metavar="[NN]...", help="Notebook numbers; all by default.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")]
+ProfileName = Annotated[str, typer.Option("--profile", help="A file of profiles/, without suffix.")]
+
+
+@app.command()
+def run(
+    numbers: Numbers = None,
+    profile: ProfileName = "scenes",
+    setting: Settings = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a notebook's parameter.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run what is up to date, too.")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Notebooks that run side by side.")] = 1,
+    kernel: Annotated[str, typer.Option("--kernel", "-k", help="Jupyter kernel.")] = "python3",
+) -> None:
+    """Run the notebooks of a profile and print the scoreboard. Exit code 1 if a notebook failed."""
+    from lib.run.batch import plan, run_tasks, write_summary
+    from lib.run.profiles import load_profile, split_assignment
+
+    parameters = dict(split_assignment(text) for text in parameter or [])
+    tasks = plan(load_profile(profile), numbers or [], overrides=setting or [], parameters=parameters)
+    outcomes = run_tasks(tasks, force=force, jobs=jobs, kernel=kernel, on_outcome=lambda one: typer.echo(one.line()))
+    write_summary(profile, outcomes)
+    typer.echo("")
+    if any(results_root().glob("*/claims/*.json")):
+        claims()
+    typer.echo(f"\nresults: {results_root()} (executed notebooks in PROFILE/notebooks)")
+    if any(outcome.status == "failed" for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+@app.command()
+def notebooks(numbers: Numbers = None) -> None:
+    """Run the committed notebooks in their default profiles and write their outputs back to notebooks/."""
+    from lib.run.notebooks import refresh
+
+    for outcome in refresh(numbers or []):
+        typer.echo(outcome.line())
+
+
+@app.command()
+def embed(profile: ProfileName = "scenes", setting: Settings = None) -> None:
+    """Embed every split of a profile's world, judges included; what is in the cache stays."""
+    from lib.run.commands import embed as work
+    from lib.run.profiles import load_profile
+
+    for line in work(load_profile(profile, setting or [])):
+        typer.echo(line)
+
+
+@app.command()
+def train(
+    profile: ProfileName = "scenes",
+    recipe: Annotated[str, typer.Option(help="A dictionary of lib/sae.")] = "topk",
+    expansion: Annotated[int, typer.Option(min=1, help="Width over the embedding's.")] = 4,
+    k: Annotated[int, typer.Option(min=1, help="Active latents an image.")] = 8,
+    l1: Annotated[float, typer.Option(min=0, help="Weight of the L1 term (relu).")] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights and data order.")] = 0,
+    setting: Settings = None,
+) -> None:
+    """Train one dictionary on a profile's images and measure it on unseen ones; a killed run goes on."""
+    from lib.run.commands import train as work
+    from lib.run.profiles import load_profile
+    from lib.run.studies.dictionaries import Recipe
+
+    for line in work(load_profile(profile, setting or []), Recipe(recipe, expansion, k, l1), seed):
+        typer.echo(line)
+
+
+@app.command()
+def claims() -> None:
+    """Print the scoreboard: every claim and its verdict in every profile."""
+    from lib.report.scoreboard import scoreboard, scoreboard_text
+
+    typer.echo(scoreboard_text(scoreboard(results_root())))
+
+
+@app.command()
+def doctor(profile: ProfileName = "scenes") -> None:
+    """Say what this machine can run."""
+    from lib.run.doctor import doctor as examine
+
+    for line in examine(profile):
+        typer.echo(line)
+
+
+@data.command("list")
+def list_data() -> None:
+    """Every dataset of the manifest, and whether it is here."""
+    from lib.data.manifest import load_manifest
+    from lib.run.doctor import dataset_state
+
+    for name, entry in load_manifest().datasets.items():
+        typer.echo(f"{name:<20} {entry.title}\n{'':<20} {entry.licence.spdx}, {entry.access}; {dataset_state(name)}")
+
+
+@data.command()
+def fetch(dataset: Annotated[str, typer.Argument(help="A dataset of the manifest.")]) -> None:
+    """Fetch and verify the files of a dataset, and print where they lie."""
+    from lib.data.fetch import fetch_dataset
+
+    for path in fetch_dataset(dataset):
+        typer.echo(path)
+
+
+@data.command("verify")
+def verify_data(
+    dataset: Annotated[str | None, typer.Argument(help="A dataset of the manifest; all by default.")] = None,
+) -> None:
+    """Hash what is here. Exit code 1 if a file has wrong bytes."""
+    from lib.data.fetch import verify
+    from lib.data.manifest import load_manifest
+
+    found = [state for name in ([dataset] if dataset else load_manifest().datasets) for state in verify(name)]
+    for path, state in found:
+        typer.echo(f"{state:<11} {path}")
+    if any(state == "wrong" for _, state in found):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """The entry of `python -m lib`."""
+    try:
+        app(prog_name="python -m lib")
+    except CompanionError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,30 @@
+"""The two commands that do by hand what notebooks do on their way: embed a world, train a dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lib.run.profiles import Profile
+from lib.run.start import open_session
+from lib.run.studies.dictionaries import Recipe, fit
+from lib.run.worlds import open_world
+
+
+def embed(profile: Profile) -> Iterator[str]:
+    """Embed every split of a profile's world, or find it in the cache; one line a split and encoder."""
+    world = open_world(profile)
+    for split in world.sizes:
+        mine = world.embeddings(split)
+        yield f"{split:<6} {mine.encoder:<16} {len(mine)} pairs, {mine.tower('image').shape[1]} dimensions"
+        for name, judge in world.judges(split).items():
+            yield f"{split:<6} judge: {name:<9} {len(judge)} pairs, {judge.tower('image').shape[1]} dimensions"
+
+
+def train(profile: Profile, recipe: Recipe, seed: int) -> Iterator[str]:
+    """Train a dictionary on the training images of a profile's world, and say what it does on unseen ones."""
+    fitted = fit(open_session("train", profile), recipe, seed)
+    yield f"{recipe.name}, {fitted.sae.width} latents, K {recipe.k}, seed {seed}, {profile.sae.steps} steps"
+    yield (
+        f"on {len(fitted.codes)} unseen images: FVU {fitted.fidelity.fvu:.4f}, L0 {fitted.firing.l0:.2f}, "
+        f"dead {fitted.firing.dead_share:.1%}"
+    )

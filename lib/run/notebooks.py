@@ -1,0 +1,91 @@
+"""Committed notebooks: run in their default profiles, and written back with the same outputs and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from lib.data.errors import CompanionError
+from lib.data.files import write_atomic
+from lib.run.parameters import read_parameters
+from lib.run.places import NOTEBOOKS, find_notebook, notebook_number, results_root
+from lib.run.runner import Outcome, Task, read_notebook, run_notebook
+
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+MIME_TYPES = {"text/plain", "image/png"}
+"""What a committed output may hold; nothing that a reader's browser would execute."""
+
+
+def refresh(numbers: Sequence[str] = (), notebooks: Path = NOTEBOOKS) -> list[Outcome]:
+    """Run notebooks (all, by default) with the values of their parameters cells and write them back, clean.
+
+    The first one that fails, or that this machine lacks something for, is an error; those before it are written.
+    """
+    paths = [find_notebook(number, notebooks) for number in numbers] or sorted(notebooks.glob("[0-9][0-9]_*.ipynb"))
+    return [_refresh(path) for path in sorted(paths, key=notebook_number)]
+
+
+def clean(notebook: NotebookNode, name: str) -> NotebookNode:
+    """A copy without what papermill added and what changes from run to run: its metadata and cell, and stderr.
+
+    Execution counts become 1 to n. Outputs other than text and PNG are refused.
+    """
+    fresh = nbformat.v4.new_notebook(metadata={"kernelspec": KERNEL, "language_info": {"name": "python"}})
+    count = 0
+    for place, cell in enumerate(notebook.cells):
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            continue
+        made = {"id": cell.get("id") or f"cell-{place:02d}", "source": cell.source, "metadata": _tags(cell)}
+        if cell.cell_type == "code":
+            count += 1
+            outputs = _outputs(cell, count, f"notebook {name}, cell [{count}]")
+            fresh.cells.append(nbformat.v4.new_code_cell(**made, execution_count=count, outputs=outputs))
+        else:
+            fresh.cells.append(nbformat.v4.new_markdown_cell(**made))
+    nbformat.validate(fresh)
+    return fresh
+
+
+def _refresh(path: Path) -> Outcome:
+    profile = read_parameters(read_notebook(path), path.stem).get("profile")
+    if profile is None:
+        raise CompanionError(f"notebook {path.stem} has no parameter 'profile'; add it to the parameters cell")
+    outcome = run_notebook(Task(path, profile.default, {}), force=True, progress=True)
+    if outcome.status != "ran":
+        raise CompanionError(outcome.message)
+    executed = read_notebook(results_root() / outcome.profile / "notebooks" / path.name)
+    write_atomic(path, nbformat.writes(clean(executed, path.stem)) + "\n")
+    return outcome
+
+
+def _tags(cell: NotebookNode) -> dict[str, list[str]]:
+    tags = cell.metadata.get("tags", [])
+    return {"tags": list(tags)} if tags else {}
+
+
+def _outputs(cell: NotebookNode, count: int, where: str) -> list[NotebookNode]:
+    kept: list[NotebookNode] = []
+    for output in cell.outputs:
+        if output.output_type == "error":
+            raise CompanionError(f"{where}: holds the error {output.ename}; mend it before it is committed")
+        if output.output_type == "stream":
+            if output.name == "stdout":
+                _add_text(kept, output.text)
+            continue
+        refused = sorted(set(output.data) - MIME_TYPES)
+        if refused:
+            raise CompanionError(f"{where}: shows {refused[0]}; show text or a PNG figure instead")
+        counted = {"execution_count": count} if output.output_type == "execute_result" else {}
+        kept.append(nbformat.v4.new_output(output.output_type, data=dict(output.data), **counted))
+    return kept
+
+
+def _add_text(kept: list[NotebookNode], text: str) -> None:
+    """How a kernel splits text into messages is chance; one output holds what was printed in a row."""
+    if kept and kept[-1].output_type == "stream":
+        kept[-1].text += text
+    else:
+        kept.append(nbformat.v4.new_output("stream", name="stdout", text=text))

@@ -1,0 +1,115 @@
+"""How good the scenes world's encoders are, measured on scenes that no training saw."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from sklearn.decomposition import PCA
+
+from lib.data.pairs import Facts, Pairs
+from lib.data.scenes import SceneTruth, scenes, truth_of
+from lib.data.scenes.grammar import choose, phrase, true_of
+from lib.data.scenes.vocabulary import KIND_NAMES, KINDS
+from lib.encoders.clip import ClipEncoder
+from lib.encoders.embeddings import Embeddings
+from lib.encoders.store import embed
+from lib.metrics.gap import modality_gap
+from lib.metrics.retrieval import retrieval, true_at_1
+from lib.metrics.zero_shot import zero_shot
+
+CANDIDATES = 1000
+"""Scenes and captions in each retrieval test."""
+
+
+def encoder_table(encoder: ClipEncoder, draws: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
+    """One row for each split and draw of CANDIDATES unseen scenes (other scenes, the same encoder).
+
+    zero_shot: accuracy for the main object's kind among 64. true_caption, true_image: share of top-1 retrieved
+    captions that are true of the image, and of images of which the caption is true. r1: recall at 1 of the exact
+    caption, which other true captions push down. matched, random, l2m, rmg: see `lib.metrics.gap`.
+    """
+    prompts = [f"a picture of a {name}" for name in KIND_NAMES]
+    classes = encoder.encode_texts(prompts)
+    rows = []
+    for split in ("test", "novel"):
+        for draw in draws:
+            truth = truth_of(split, CANDIDATES, draw)
+            e = embed(scenes(split, CANDIDATES, draw), encoder).unit()
+            image, text = e.tower("image"), e.tower("text")
+            holds = true_of(truth.asserted[:, 0], truth.scenes, truth.things)
+            gap = modality_gap(image, text)
+            rows.append(
+                {
+                    "split": split,
+                    "draw": draw,
+                    "zero_shot": zero_shot(image, classes, truth.scenes[:, 0]).accuracy,
+                    "true_caption": true_at_1(image, text, holds.T).mean(),
+                    "true_image": true_at_1(text, image, holds).mean(),
+                    "r1": retrieval(image, text).image_to_text.recall(1),
+                    "chance_true": holds.mean(),
+                    **{name: getattr(gap, name) for name in ("matched", "random", "l2m", "rmg")},
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def judge_table(pairs: Pairs, judges: dict[str, Embeddings]) -> pd.DataFrame:
+    """For each judge: mean cosine of random pairs (chance), and of pairs whose main objects are of one kind, one
+    group, or that share the background colour only."""
+    truth = truth_of(pairs.identity["split"], len(pairs), pairs.identity["seed"])
+    kind, background = truth.scenes[:, 0], truth.scenes[:, 9]
+    group = kind // (len(KINDS) // 16)
+    first, second = np.triu_indices(len(pairs), 1)
+    same_kind, same_group = kind[first] == kind[second], group[first] == group[second]
+    choices = {
+        "chance": np.ones(len(first), bool),
+        "same kind": same_kind,
+        "same group": same_group & ~same_kind,
+        "same background": (background[first] == background[second]) & ~same_group,
+    }
+    rows = []
+    for name, judge in judges.items():
+        unit = judge.unit().tower("image").astype(np.float64)
+        cosines = (unit @ unit.T)[first, second]
+        rows.append({"judge": name, **{choice: cosines[where].mean() for choice, where in choices.items()}})
+    return pd.DataFrame(rows)
+
+
+def dial(index: int, told: tuple[int, ...]) -> list[str]:
+    """Captions of one test scene that tell 1, 4, ... of its facts; fewer where it has fewer."""
+    values = truth_of("test", index + 1).scenes[index]
+    captions = []
+    for n in told:
+        random = np.random.default_rng([index, n])
+        captions.append(phrase(choose(values, n, random), random))
+    return captions
+
+
+def untold(facts: Facts, row: int) -> list[str]:
+    """Facts that hold in a picture and that neither of its captions tells, as `group:value`."""
+    silent = facts.truth[row] & ~facts.mentioned[row].any(axis=0)
+    return [facts.names[i] for i in np.flatnonzero(silent)]
+
+
+def true_counts(truth: SceneTruth, candidates: int) -> pd.DataFrame:
+    """For each of the first `candidates` captions, short and long: of how many of the first pictures it is true."""
+    n = slice(candidates)
+    counts = {
+        name: true_of(truth.asserted[n, which], truth.scenes[n], truth.things[n]).sum(axis=1)
+        for which, name in enumerate(("short", "long"))
+    }
+    return pd.DataFrame(counts)
+
+
+def pair_cosines(e: Embeddings) -> pd.DataFrame:
+    """Cosine of every picture with its own caption (matched) and with the next picture's (random)."""
+    image, text = e.unit().tower("image"), e.unit().tower("text")
+    dots = {"matched": (image * text).sum(axis=1), "random": (image * np.roll(text, 1, axis=0)).sum(axis=1)}
+    return pd.DataFrame(dots).astype(np.float64)
+
+
+def two_components(e: Embeddings) -> dict[str, np.ndarray]:
+    """Pictures and captions on the first two principal components of both together, (n, 2) each."""
+    both = np.concatenate([e.tower("image"), e.tower("text")]).astype(np.float64)
+    points = PCA(2, svd_solver="full").fit_transform(both)
+    return {"pictures": points[: len(e)], "captions": points[len(e) :]}

@@ -1,0 +1,107 @@
+"""What decides a dictionary and its training: two frozen, plain-JSON configurations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, TypeVar, get_type_hints
+
+from lib.data.errors import CompanionError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class SAEConfig:
+    """A dictionary.
+
+    recipe: its name in `lib.sae.recipes.RECIPES`. width: number of latents. k: active latents a row (TopK), a row on
+    average (BatchTopK, Matryoshka), or the L0 that the loss aims at (JumpReLU). l1: weight of the L1 term (ReLU).
+    A recipe ignores what does not belong to it.
+    """
+
+    recipe: str
+    width: int
+    k: int = 8
+    l1: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        require(self.width >= 1, f"width is {self.width}; give at least one latent")
+        require(1 <= self.k <= self.width, f"k is {self.k} of {self.width} latents; give 1 to width")
+        require(self.l1 >= 0, f"l1 is {self.l1}; give 0 or more")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A training run; the defaults suit 20,000 rows of 128 numbers and 128 to 1024 latents.
+
+    steps, batch: batches and rows in each; a batch larger than the data is all of it. lr: learning rate, or None
+    for the rule of `lib.sae.train.learning_rate`. warmup, decay: fractions of the steps, at the start and at the end,
+    over which the rate rises from and falls to zero linearly. dead_after: rows without firing that make a latent
+    dead (three epochs; published runs use 10 million). seed: of the initial weights and of the order of rows.
+    precision: `float32`, or `bf16` for the encoder product alone, weights staying float32. log_every: steps
+    between rows of the history; 0 for none.
+    """
+
+    sae: SAEConfig
+    steps: int = 1500
+    batch: int = 1024
+    lr: float | None = None
+    warmup: float = 0.05
+    decay: float = 0.0
+    dead_after: int = 60_000
+    seed: int = 0
+    precision: str = "float32"
+    log_every: int = 50
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        for name in ("steps", "batch", "dead_after"):
+            require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; give at least 1")
+        for name in ("warmup", "decay"):
+            require(0 <= getattr(self, name) <= 1, f"{name} is {getattr(self, name)}; give a fraction of the steps")
+        require(self.lr is None or self.lr > 0, f"lr is {self.lr}; give a positive rate or None")
+        require(self.log_every >= 0 and self.seed >= 0, "log_every and seed are not negative; give 0 or more")
+        known = ("float32", "bf16")
+        require(self.precision in known, f"unknown precision {self.precision!r}; known: {', '.join(known)}")
+
+    def plain(self) -> dict[str, Any]:
+        """The configuration as plain JSON."""
+        return asdict(self)
+
+
+def train_config(plain: Mapping[str, Any]) -> TrainConfig:
+    """A `TrainConfig` from plain JSON, `sae` nested; an error names an unknown, missing or mistyped entry."""
+    sae = plain.get("sae")
+    if not isinstance(sae, Mapping):
+        raise CompanionError("the training has no `sae` section; give one with recipe and width")
+    return construct(TrainConfig, {**plain, "sae": construct(SAEConfig, sae)})
+
+
+def construct(kind: type[T], plain: Mapping[str, Any]) -> T:
+    """A configuration dataclass from plain JSON; an error names an unknown or missing entry."""
+    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    for name in plain:
+        require(name in known, f"unknown setting {name!r} of {kind.__name__}; known: {', '.join(known)}")
+    try:
+        return kind(**plain)
+    except TypeError as error:
+        raise CompanionError(f"{kind.__name__}: {error}; give what is missing") from None
+
+
+def check_types(config: Any) -> None:
+    """Refuse a dataclass whose values are not of the annotated type; an int passes as a float, a bool as neither."""
+    for name, kind in get_type_hints(type(config)).items():
+        value = getattr(config, name)
+        right = isinstance(value, kind) or (isinstance(value, int) and float in getattr(kind, "__args__", (kind,)))
+        require(
+            right and not isinstance(value, bool),
+            f"{name} is {value!r}, a {type(value).__name__}; give {getattr(kind, '__name__', kind)}",
+        )
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise a `CompanionError` with this message unless the condition holds."""
+    if not condition:
+        raise CompanionError(message)

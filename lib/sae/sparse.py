@@ -1,0 +1,135 @@
+"""The sparse training step: after one dense encoder product, all work touches only the selected entries.
+
+A code is a set of positions in the (rows, width) matrix of pre-activations. Decoding and all gradients are products
+of CSR matrices with that pattern (Gao et al. 2024, arXiv 2406.04093, appendix D, has the same savings as GPU kernels):
+
+    decode            CSR (rows, width) @ W_dec
+    gradient of codes dense-dense product at the pattern only
+    weight gradients  CSR transposed (width, rows) @ dense
+
+Measured on two cores at d 512, width 4096, k 32, batch 2048 each of them takes 3 to 8 ms against 55 ms for the dense
+product; `embedding_bag` equals CSR in decoding and is slower in its gradients, gathers with `bmm` or `index_add`
+take 40 ms and more.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+with warnings.catch_warnings():  # torch says once a process that CSR tensors are in beta; it says it here, unheard
+    warnings.simplefilter("ignore")
+    torch.zeros(1, 1).to_sparse_csr()
+
+
+@dataclass(frozen=True)
+class Code:
+    """Active entries of a batch.
+
+    positions: (nnz,) int64, row * width + latent, increasing. values: (nnz,) activations at them.
+    rows, width: the shape of the dense matrix it stands for.
+    """
+
+    positions: Tensor
+    values: Tensor
+    rows: int
+    width: int
+
+    @cached_property
+    def latents(self) -> Tensor:
+        """(nnz,) int32, the latent of each entry."""
+        return (self.positions % self.width).int()
+
+    @cached_property
+    def indptr(self) -> Tensor:
+        """(rows + 1,) int32, where the entries of each row begin."""
+        starts = torch.arange(self.rows + 1, device=self.positions.device) * self.width
+        return torch.searchsorted(self.positions, starts, out_int32=True)
+
+    def dense(self) -> Tensor:
+        """The (rows, width) matrix; for small cases."""
+        zeros = self.values.new_zeros(self.rows * self.width)
+        return zeros.index_put((self.positions,), self.values).view(self.rows, self.width)
+
+    def counts(self) -> Tensor:
+        """(width,) number of rows in which each latent is above zero."""
+        fired = (self.values.detach() > 0).to(torch.float32)
+        return fired.new_zeros(self.width).index_add_(0, self.latents, fired)
+
+
+def encode_at(centred: Tensor, weight: Tensor, bias: Tensor, pre: Tensor, positions: Tensor) -> Tensor:
+    """Pre-activations (nnz,) at `positions`, with gradients to the encoder.
+
+    centred: (rows, d) input minus pre-bias. weight: (width, d). bias: (width,). pre: (rows, width), the product
+    `centred @ weight.T + bias` already made for selection; it is read, not differentiated.
+    """
+    return _EncodeAt.apply(centred, weight, bias, pre, positions)
+
+
+def decode_at(indptr: Tensor, latents: Tensor, values: Tensor, weight: Tensor) -> Tensor:
+    """Sum over each row's entries of value times `weight[latent]`: (rows, d), with gradients to values and weight.
+
+    weight: (width, d). A row here is whatever `indptr` (rows + 1,) delimits, so the prefixes of a row can be rows too.
+    """
+    return _DecodeAt.apply(values, weight, indptr, latents)
+
+
+class _EncodeAt(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, centred: Tensor, weight: Tensor, bias: Tensor, pre: Tensor, positions: Tensor) -> Tensor:
+        values = pre.flatten()[positions]
+        code = Code(positions, values, *pre.shape)
+        ctx.save_for_backward(centred, weight, code.indptr, code.latents)
+        return values
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        centred, weight, indptr, latents = ctx.saved_tensors
+        (gradient,) = gradients
+        centred_gradient = None
+        if ctx.needs_input_grad[0]:
+            centred_gradient = _product(_csr(indptr, latents, gradient, len(weight)), weight)
+        weight_gradient = _product(_transposed(indptr, latents, gradient, len(weight)), centred)
+        bias_gradient = gradient.new_zeros(len(weight)).index_add_(0, latents, gradient)
+        return centred_gradient, weight_gradient, bias_gradient, None, None
+
+
+class _DecodeAt(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, weight: Tensor, indptr: Tensor, latents: Tensor) -> Tensor:
+        ctx.save_for_backward(values, weight, indptr, latents)
+        return _product(_csr(indptr, latents, values, len(weight)), weight)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        values, weight, indptr, latents = ctx.saved_tensors
+        gradient = gradients[0].contiguous()
+        pattern = _csr(indptr, latents, torch.zeros_like(values), len(weight))
+        value_gradient = torch.sparse.sampled_addmm(pattern, gradient, weight.t(), beta=0.0).values()
+        weight_gradient = _product(_transposed(indptr, latents, values, len(weight)), gradient)
+        return value_gradient, weight_gradient, None, None
+
+
+def _csr(indptr: Tensor, latents: Tensor, values: Tensor, width: int) -> Tensor:
+    shape = (len(indptr) - 1, width)
+    return torch.sparse_csr_tensor(indptr, latents, values, shape, check_invariants=False)
+
+
+def _transposed(indptr: Tensor, latents: Tensor, values: Tensor, width: int) -> Tensor:
+    """The (width, rows) transpose, itself as CSR: faster to multiply with than CSC, sorting included."""
+    shape = (width, len(indptr) - 1)
+    return torch.sparse_csc_tensor(indptr, latents, values, shape, check_invariants=False).to_sparse_csr()
+
+
+def _product(sparse: Tensor, dense: Tensor) -> Tensor:
+    """`sparse @ dense`, without the zeroed buffer and the copy of torch's own."""
+    out = dense.new_empty(sparse.shape[0], dense.shape[1])
+    return torch.addmm(out, sparse, dense, beta=0.0, out=out)

@@ -1,0 +1,59 @@
+"""Trained dictionaries on disk: safetensors for the numbers, JSON for the rest."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from lib.data.errors import CompanionError
+from lib.data.files import write_atomic, write_json
+from lib.sae.base import SAE
+from lib.sae.config import SAEConfig, construct
+from lib.sae.recipes import build
+
+SCHEMA = 1
+WEIGHTS = "sae.safetensors"
+CONFIG = "sae.json"
+
+
+def save_sae(sae: SAE, folder: Path) -> None:
+    """Write a dictionary into a folder; float32, for raw inputs."""
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in sae.state_dict().items()}
+    write_atomic(folder / WEIGHTS, save(weights))
+    write_json(folder / CONFIG, {"schema": SCHEMA, "d": sae.d, "sae": asdict(sae.config)})
+
+
+def load_sae(folder: Path) -> SAE:
+    """The dictionary of a folder, in evaluation mode; an error names what is missing, truncated or of another shape."""
+    sae = _empty(folder / CONFIG)
+    path = folder / WEIGHTS
+    try:
+        weights = load(path.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise CompanionError(f"cannot read {path} ({error}); train or fetch the dictionary again") from None
+    wanted = {name: tuple(tensor.shape) for name, tensor in sae.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    if wanted != found:
+        raise CompanionError(f"{path} holds {found} where {CONFIG} asks for {wanted}; take both from one dictionary")
+    if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
+        raise CompanionError(f"{path} holds NaN or infinity; train or fetch the dictionary again")
+    sae.load_state_dict(weights)
+    return sae.eval()
+
+
+def _empty(path: Path) -> SAE:
+    try:
+        plain = json.loads(path.read_text())
+        schema = plain["schema"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CompanionError(f"cannot read {path} ({error!r}); give a folder that `save_sae` wrote") from None
+    if schema != SCHEMA:
+        raise CompanionError(f"{path} has schema {schema}, this version reads {SCHEMA}; save the dictionary again")
+    try:
+        return build(construct(SAEConfig, plain["sae"]), plain["d"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CompanionError(f"{path} is incomplete ({error!r}); give a folder that `save_sae` wrote") from None

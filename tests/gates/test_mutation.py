@@ -1,0 +1,155 @@
+"""Both gates must go red when a number or a verdict is changed; without this a gate can pass in silence for years."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbval.plugin import get_sanitize_patterns
+
+from lib.data.files import ROOT, write_json
+from lib.report.claims import write_claim
+from lib.run.places import find_notebook
+from tests.gates.lint import is_compared
+from tests.gates.notebooks import SANITISE, code, failing_cells, notebook, write
+from tests.gates.tolerance import compare, expected_from, expected_profiles
+from tests.report.examples import example
+
+PROFILES = expected_profiles()
+
+SETUP = """from lib.report.console import about, say, say_seeds, verdict_line
+from tests.report.examples import example
+print("profile tiny, device: cpu, 2 claims")"""
+
+# Source of a cell, what it prints, what a mutant says instead, whether the gate must notice.
+CELLS = [
+    (SETUP, "2 claims", "3 claims", True),
+    (SETUP, "device: cpu,", "device: NVIDIA H100 80GB HBM3,", False),
+    ("verdict_line(example())", "· reproduced ·", "· partly ·", True),
+    ('say("every seed falls by more than 0.05", True)', "[yes]", "[no]", True),
+    ('say("every seed falls by more than 0.05", True)', "0.05", "0.06", True),
+    ('say_seeds("the order holds", [True, True, False])', "2 of 3", "3 of 3", True),
+    ('say_seeds("the order holds", [True, True, False])', "[2 of 3 seeds] the order holds\n", "", True),
+    ('print("chance is about", about(0.0312, 0.01))', "about 0.03", "about 0.04", True),
+    ("print(0.12345)", "0.12345", "0.54321", False),
+]
+
+
+@pytest.fixture(scope="module")
+def executed():
+    """A small notebook that prints as the real ones do, run here."""
+    made = notebook(*[code(source) for source, *_ in CELLS])
+    made.cells[-1].metadata["tags"] = ["nbval-ignore-output"]
+    made.cells = made.cells[3:]  # lib.start needs a profile
+    NotebookClient(made, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}).execute()
+    return made
+
+
+@pytest.mark.slow
+def test_the_notebook_gate_goes_red_where_a_text_changed_and_only_there(executed, tmp_path):
+    mutant = copy.deepcopy(executed)
+    for cell, (_, old, new, _) in zip(mutant.cells, CELLS, strict=True):
+        assert cell.outputs[0].text.count(old) == 1
+        cell.outputs[0].text = cell.outputs[0].text.replace(old, new)
+    write(executed, tmp_path / "unchanged.ipynb")
+    write(mutant, tmp_path / "changed.ipynb")
+    noticed = {("changed", cell) for cell, (*_, must_notice) in enumerate(CELLS) if must_notice}
+    assert failing_cells(tmp_path) == noticed
+
+
+@pytest.mark.slow
+def test_the_notebook_gate_goes_red_on_the_committed_scoreboard(tmp_path):
+    committed = nbformat.read(find_notebook("90"), as_version=4)
+    write(committed, tmp_path / "unchanged.ipynb")
+    write(mutate_last_digit(committed), tmp_path / "changed.ipynb")
+    assert {name for name, _ in failing_cells(tmp_path)} == {"changed"}
+
+
+def mutate_last_digit(made):
+    """A copy in which the last digit printed by a compared cell is another one, where no sanitiser hides it."""
+    mutant = copy.deepcopy(made)
+    for cell in reversed([cell for cell in mutant.cells if cell.cell_type == "code" and is_compared(cell)]):
+        for output in reversed([output for output in cell.outputs if output.output_type == "stream"]):
+            for digit in reversed(list(re.finditer(r"\d", output.text))):
+                other = str((int(digit[0]) + 1) % 10)
+                text = output.text[: digit.start()] + other + output.text[digit.end() :]
+                if sanitised(text) != sanitised(output.text):
+                    output.text = text
+                    return mutant
+    raise AssertionError("no compared cell prints a number")
+
+
+def sanitised(text):
+    for pattern, replacement in get_sanitize_patterns(SANITISE.read_text()):
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+def test_every_committed_notebook_prints_a_number_that_the_gate_compares():
+    paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    assert paths, "no committed notebooks; the gate has nothing to check"
+    for path in paths:
+        mutate_last_digit(nbformat.read(path, as_version=4))
+
+
+def numeric_leaves(value, path=()):
+    """Paths to every number in nested dicts and lists."""
+    if isinstance(value, dict):
+        return [leaf for key in value for leaf in numeric_leaves(value[key], (*path, key))]
+    if isinstance(value, list):
+        return [leaf for place, part in enumerate(value) for leaf in numeric_leaves(part, (*path, place))]
+    return [path] if isinstance(value, int | float) and not isinstance(value, bool) else []
+
+
+def with_leaf(fields, path, change):
+    changed_fields = copy.deepcopy(fields)
+    inner = changed_fields
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = change(inner[path[-1]])
+    return changed_fields
+
+
+def beyond(value):
+    """Another value, farther away than any tolerance that is a fraction of the number."""
+    return value + 3 if isinstance(value, int) else value + max(0.5, abs(value))
+
+
+def assert_every_mutation_is_noticed(results, expected):
+    """Change each number, then the verdict, of each claim file in turn; the gate must report each."""
+    assert compare(results, expected) == []
+    for path in sorted((results / "claims").glob("*.json")):
+        fields = json.loads(path.read_text())
+        mutants = {leaf: with_leaf(fields, leaf, beyond) for leaf in numeric_leaves(fields)}
+        mutants["verdict"] = fields | {"verdict": "partly" if fields["verdict"] != "partly" else "reproduced"}
+        for leaf, mutant in mutants.items():
+            write_json(path, mutant)
+            assert compare(results, expected), f"{path.name}: a change of {leaf} went unnoticed"
+        write_json(path, fields)
+    assert compare(results, expected) == []
+
+
+def test_the_tolerance_gate_goes_red_on_every_number(tmp_path):
+    write_claim(example(), tmp_path)
+    write_claim(example(id="p4.6", paper=4, claim="6", effect=12.0, controls={"chance": 0.0}), tmp_path)
+    untested = {"effect": None, "verdict": "not testable here", "seeds": [], "spread": {"kind": "none", "values": []}}
+    write_claim(example(id="p1.C8", claim="C8", **untested), tmp_path)
+    leaves = numeric_leaves(json.loads((tmp_path / "claims" / "p1.C4.json").read_text()))
+    assert {leaf[0] for leaf in leaves} == {"paper", "effect", "spread", "seeds", "n", "controls", "tolerance"}
+    assert len(leaves) == 12
+    assert_every_mutation_is_noticed(tmp_path, expected_from(tmp_path, {}))
+
+
+@pytest.mark.parametrize("profile", sorted(PROFILES) or ["scenes"])
+def test_the_tolerance_gate_goes_red_on_the_committed_results(profile, tmp_path):
+    assert profile in PROFILES, f"write the expected values down: python -m tests.gates.tolerance {profile}"
+    for path in (ROOT / "results" / profile).rglob("*"):
+        if path.suffix in {".json", ".csv"} and path.is_file():
+            copied = tmp_path / path.relative_to(ROOT / "results" / profile)
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            copied.write_bytes(path.read_bytes())
+    assert_every_mutation_is_noticed(tmp_path, PROFILES[profile])

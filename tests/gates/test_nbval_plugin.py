@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from lib.data.errors import NotAvailable
+from tests.gates import nbval_plugin
+from tests.gates.notebooks import code, notebook, write
+
+
+@pytest.fixture
+def marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Collects the cells of a notebook on clip-arrays and of one on scenes; returns their marks."""
+    real = notebook()
+    real.cells[1] = code('profile: str = "clip-arrays"', "", "parameters")
+    paths = [write(real, tmp_path / "03_real.ipynb"), write(notebook(), tmp_path / "10_x.ipynb"), Path("test_x.py")]
+
+    def collect(fetch) -> list[list[pytest.MarkDecorator]]:
+        monkeypatch.setattr(nbval_plugin, "fetch_dataset", fetch)
+        items = [SimpleNamespace(path=path, marks=[]) for path in paths]
+        for item in items:
+            item.add_marker = item.marks.append
+        nbval_plugin.pytest_collection_modifyitems(items)
+        return [item.marks for item in items]
+
+    return collect
+
+
+def test_a_notebook_without_its_data_is_skipped_with_the_reason(marks) -> None:
+    def fetch(dataset: str) -> None:
+        raise NotAvailable(f"{dataset} is not here")
+
+    (mark,), *others = marks(fetch)
+    assert mark.kwargs == {"reason": "clip-arrays is not here"}
+    assert others == [[], []]
+
+
+def test_with_the_data_nothing_is_skipped(marks) -> None:
+    assert marks(lambda dataset: []) == [[], [], []]

@@ -1,0 +1,169 @@
+"""The tolerance gate: `results/<profile>` against the committed `tests/expected/<profile>.json`.
+
+Words (verdict, statement, metric, notebook...), seeds, n and tolerances must be equal; every measured number may move
+by its own tolerance. A claim's `effect` and its values over seeds have the claim's `tolerance`. A control has the
+claim's too, but no more than a tenth of the control's own value (and no less than a tenth of the claim's tolerance),
+since controls are often smaller numbers. `tests/expected/tolerances.yaml` overrides these defaults and names the table
+columns to compare:
+
+    scenes:
+      claims:
+        p1.C3: {spread: 0.03, controls: {untrained SAE: 0.02}}
+      tables:
+        10_ms.csv: {ms: 0.01, live: 2}
+
+After a deliberate change of results, and after reading the differences that the gate reports, write them down:
+
+    python -m tests.gates.tolerance scenes
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lib.data.errors import CompanionError
+from lib.data.files import ROOT, write_json
+from lib.data.yaml import load_yaml
+from lib.report.claims import Claim, read_claims
+
+EXPECTED = ROOT / "tests" / "expected"
+EXACT = ("paper", "claim", "statement", "expected", "metric", "seeds", "n", "verdict", "tolerance", "notebook")
+"""Fields without play. `why` is left out: it may quote measured numbers."""
+
+SLACK = 1 + 1e-6
+"""So that a difference of exactly the tolerance passes in spite of binary fractions."""
+
+
+def compare(results: Path, expected: dict[str, Any]) -> list[str]:
+    """Differences of `results/<profile>` from its expected values, one line each; empty where all is well."""
+    try:
+        found = {claim.id: claim for claim in read_claims(results)}
+    except CompanionError as error:
+        return [str(error)]
+    wanted = expected["claims"]
+    problems = [f"{id}: missing; its notebook did not write it" for id in wanted if id not in found]
+    problems += [f"{id}: not expected; write it down if it is meant" for id in found if id not in wanted]
+    for id in wanted:
+        if id in found:
+            problems += [f"{id}: {problem}" for problem in _claim_problems(found[id], wanted[id])]
+    for name, columns in expected["tables"].items():
+        problems += [f"{name}: {problem}" for problem in _table_problems(results / name, columns)]
+    return problems
+
+
+def expected_from(results: Path, tolerances: dict[str, Any]) -> dict[str, Any]:
+    """Expected values made from results. tolerances: one profile's part of `tolerances.yaml`."""
+    claims = {claim.id: claim for claim in read_claims(results)}
+    overrides = tolerances.get("claims", {})
+    unknown = sorted(set(overrides) - set(claims))
+    if unknown or not claims:
+        raise CompanionError(f"{results.name}: no claim {unknown[0] if unknown else 'at all'}; run its notebook first")
+    return {
+        "claims": {id: _expected_claim(claim, overrides.get(id, {})) for id, claim in claims.items()},
+        "tables": {
+            name: {column: _expected_column(results / name, column, play) for column, play in columns.items()}
+            for name, columns in tolerances.get("tables", {}).items()
+        },
+    }
+
+
+def update(profile: str, results_root: Path = ROOT / "results", expected_root: Path = EXPECTED) -> None:
+    """Write `tests/expected/<profile>.json` from the results that lie there now."""
+    tolerances = (load_yaml(expected_root / "tolerances.yaml") or {}).get(profile, {})
+    write_json(expected_root / f"{profile}.json", expected_from(results_root / profile, tolerances))
+
+
+def _expected_claim(claim: Claim, override: dict[str, Any]) -> dict[str, Any]:
+    given = override.get("controls", {})
+    stray = sorted(set(override) - {"spread", "controls"}) + sorted(set(given) - set(claim.controls))
+    if stray:
+        raise CompanionError(f"tolerances.yaml, claim {claim.id}: no such entry {stray[0]!r}")
+    controls = {
+        name: {"value": value, "tolerance": float(given.get(name, _control_play(value, claim.tolerance)))}
+        for name, value in claim.controls.items()
+    }
+    spread = {**claim.spread.model_dump(), "tolerance": float(override.get("spread", claim.tolerance))}
+    exact = {field: getattr(claim, field) for field in EXACT}
+    return {**exact, "effect": claim.effect, "spread": spread, "controls": controls}
+
+
+def _control_play(value: float, tolerance: float) -> float:
+    return float(f"{min(max(abs(value) / 10, tolerance / 10), tolerance):.3g}")
+
+
+def _claim_problems(claim: Claim, wanted: dict[str, Any]) -> list[str]:
+    problems = [
+        f"{field} is {getattr(claim, field)!r}, expected {wanted[field]!r}"
+        for field in EXACT
+        if getattr(claim, field) != wanted[field]
+    ]
+    problems += _moved("effect", claim.effect, wanted["effect"], wanted["tolerance"])
+    if claim.spread.kind != wanted["spread"]["kind"] or len(claim.spread.values) != len(wanted["spread"]["values"]):
+        problems.append(f"spread is of another kind or length than {wanted['spread']['kind']!r}")
+    else:
+        for place, (value, target) in enumerate(zip(claim.spread.values, wanted["spread"]["values"], strict=True)):
+            problems += _moved(f"spread value {place}", value, target, wanted["spread"]["tolerance"])
+    for name in sorted(set(claim.controls) ^ set(wanted["controls"])):
+        problems.append(f"control {name!r} is {'not expected' if name in claim.controls else 'missing'}")
+    for name in sorted(set(claim.controls) & set(wanted["controls"])):
+        control = wanted["controls"][name]
+        problems += _moved(f"control {name!r}", claim.controls[name], control["value"], control["tolerance"])
+    return problems
+
+
+def _moved(name: str, value: float | None, target: float | None, tolerance: float) -> list[str]:
+    if value is None or target is None:
+        return [] if value is target else [f"{name} is {value}, expected {target}"]
+    # Written so that NaN on either side counts as moved.
+    if abs(value - target) <= tolerance * SLACK:
+        return []
+    return [f"{name} is {value:.6g}, expected {target:.6g} within {tolerance:.3g}"]
+
+
+def _column(path: Path, column: str) -> list[Any]:
+    if not path.is_file():
+        raise CompanionError(f"{path.name}: missing; its notebook did not write it")
+    table = pd.read_csv(path)
+    if column not in table:
+        raise CompanionError(f"{path.name}: no column {column!r}")
+    return [None if pd.isna(value) else value for value in table[column].tolist()]
+
+
+def _expected_column(path: Path, column: str, tolerance: float | None) -> dict[str, Any]:
+    values = _column(path, column)
+    if tolerance is not None and any(isinstance(value, str) for value in values):
+        raise CompanionError(f"tolerances.yaml, {path.name}: column {column!r} is text; give null for its tolerance")
+    return {"values": values, "tolerance": tolerance}
+
+
+def _table_problems(path: Path, columns: dict[str, Any]) -> list[str]:
+    problems = []
+    for column, wanted in columns.items():
+        try:
+            values = _column(path, column)
+        except CompanionError as error:
+            return [str(error).removeprefix(f"{path.name}: ")]
+        if len(values) != len(wanted["values"]):
+            return [f"{len(values)} rows, expected {len(wanted['values'])}"]
+        for row, (value, target) in enumerate(zip(values, wanted["values"], strict=True)):
+            name = f"column {column!r}, row {row}"
+            if wanted["tolerance"] is None or isinstance(value, str) or isinstance(target, str):
+                problems += [] if value == target else [f"{name} is {value!r}, expected {target!r}"]
+            else:
+                problems += _moved(name, value, target, wanted["tolerance"])
+    return problems
+
+
+def expected_profiles(folder: Path = EXPECTED) -> dict[str, dict[str, Any]]:
+    """Profile to expected values, of every JSON file in `tests/expected/`."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        update(name)

@@ -1,0 +1,88 @@
+"""Ranks against a loop over the full score matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lib.data.errors import CompanionError
+from lib.metrics.retrieval import rank_scores, retrieval, true_at_1
+
+
+def by_loop(scores: np.ndarray, owner: np.ndarray, before: float) -> tuple[list[float], list[float]]:
+    def rank(target: float, others: np.ndarray) -> float:
+        better, tied = (others > target + 1e-9).sum(), (np.abs(others - target) <= 1e-9).sum()
+        return 1 + better + before * tied
+
+    image = [rank(scores[i, owner == i].max(), scores[i, owner != i]) for i in range(len(scores))]
+    text = [rank(scores[owner[j], j], np.delete(scores[:, j], owner[j])) for j in range(len(owner))]
+    return image, text
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(0, 9), st.sampled_from(["average", "pessimistic"]))
+def test_ranks_equal_the_loop(seed: int, n: int, more: int, ties: str) -> None:
+    rng = np.random.default_rng(seed)
+    owner = rng.permutation(np.concatenate([np.arange(n), rng.integers(n, size=more)]))
+    image, text = rng.integers(1, 4, size=(n, 2)), rng.integers(1, 4, size=(n + more, 2))  # many exact ties
+    result = retrieval(image, text, owner, ties=ties, chunk=int(rng.integers(1, 6)))  # type: ignore[arg-type]
+    x, y = (m / np.linalg.norm(m, axis=1, keepdims=True) for m in (image, text))
+    expected_image, expected_text = by_loop(x @ y.T, owner, 0.5 if ties == "average" else 1.0)
+    np.testing.assert_array_equal(result.image_to_text.ranks, expected_image)
+    np.testing.assert_array_equal(result.text_to_image.ranks, expected_text)
+    assert result.image_to_text.recall(3) == np.mean(np.array(expected_image) <= 3)
+    assert result.text_to_image.median == np.median(expected_text)
+
+
+def test_perfect_and_collapsed_embeddings() -> None:
+    perfect = retrieval(np.eye(5), np.eye(5))
+    assert perfect.image_to_text.recall(1) == perfect.text_to_image.recall(1) == 1
+    collapsed = retrieval(np.ones((5, 3)), np.ones((5, 3)))
+    assert collapsed.image_to_text.recall(1) == 0
+    assert collapsed.text_to_image.median == 3  # (n + 1) / 2
+    assert retrieval(np.ones((5, 3)), np.ones((5, 3)), ties="pessimistic").image_to_text.median == 5
+
+
+def test_any_caption_of_the_image_counts() -> None:
+    image, text = np.eye(2), np.array([[0.0, 1.0], [1.0, 0.0], [0.6, 0.8]])
+    result = retrieval(image, text, np.array([0, 0, 1]))
+    np.testing.assert_array_equal(result.image_to_text.ranks, [1, 2])
+    np.testing.assert_array_equal(result.text_to_image.ranks, [2, 1, 1])
+
+
+def test_truth_counts_captions_of_other_images_too() -> None:
+    image, text = np.eye(3), np.eye(3)[[1, 0, 2]]
+    truth = np.eye(3, dtype=bool)
+    truth[0, 1] = True  # caption 1 is true of image 0 as well, and nearest to it
+    np.testing.assert_array_equal(true_at_1(image, text, truth, chunk=2), [1, 0, 1])
+    np.testing.assert_array_equal(true_at_1(image, text, lambda rows: truth[rows], chunk=1), [1, 0, 1])
+    np.testing.assert_array_equal(true_at_1(text, image, truth.T), [0, 1, 1])
+    np.testing.assert_allclose(true_at_1(np.ones((3, 2)), np.ones((3, 2)), truth), [2 / 3, 1 / 3, 1 / 3])
+
+
+def test_errors_are_one_line() -> None:
+    x, pair = np.eye(3), np.array([0, 1, 1])
+    with pytest.raises(CompanionError, match=r"^3 images and 2 captions; say by `owner` whose caption each is$"):
+        retrieval(x, x[:2])
+    with pytest.raises(CompanionError, match=r"owner of shape \(2,\)"):
+        retrieval(x, x, pair[:2])
+    with pytest.raises(CompanionError, match="type float64 for 3 captions"):
+        retrieval(x, x, pair * 1.0)
+    with pytest.raises(CompanionError, match="owner names images 0 to 3 of 3"):
+        retrieval(x, x, np.array([0, 1, 3]))
+    with pytest.raises(CompanionError, match="image 2 has no caption"):
+        retrieval(x, x, pair)
+    with pytest.raises(CompanionError, match="ties 'lucky'; known: average, pessimistic"):
+        retrieval(x, x, ties="lucky")  # type: ignore[arg-type]
+    with pytest.raises(CompanionError, match="image embeddings have 3 dimensions and text embeddings 2"):
+        retrieval(x, np.ones((3, 2)))
+    with pytest.raises(CompanionError, match=r"truth of shape \(3, 2\) and type bool"):
+        true_at_1(x, x, np.ones((3, 2), bool))
+    with pytest.raises(CompanionError, match="type float64 for scores"):
+        true_at_1(x, x, np.ones((3, 3)))
+    with pytest.raises(CompanionError, match="scores of 2 images for captions of 3"):
+        rank_scores([x[:2]], np.ones(3), np.arange(3))
+    with pytest.raises(CompanionError, match=r"scores of shape \(2, 3\) after 2 images for 3 images and 3 captions"):
+        rank_scores([x[:2], x[:2]], np.ones(3), np.arange(3))

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.data.errors import CompanionError
+from lib.report.tables import show_table, write_table
+
+TABLE = pd.DataFrame({"model": ["raw", "TopK"], "latents": [64, 1024], "ms": [0.02849, np.nan], "fvu": [-1e-9, 0.125]})
+
+
+def test_csv_is_plain(tmp_path):
+    path = write_table(TABLE, tmp_path / "ms.csv", 3)
+    assert path.read_bytes() == b"model,latents,ms,fvu\nraw,64,0.028,0.000\nTopK,1024,,0.125\n"
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=5), st.integers(0, 6))
+def test_csv_reads_back_rounded(tmp_path_factory, values, decimals):
+    folder = tmp_path_factory.mktemp("tables")
+    first = write_table(pd.DataFrame({"ms": values}), folder / "a.csv", decimals)
+    read = pd.read_csv(first)["ms"].astype(np.float64)
+    assert np.abs(read.to_numpy() - values).max() <= 0.5 * 10.0**-decimals + 1e-9
+    again = write_table(pd.DataFrame({"ms": read}), folder / "b.csv", decimals)
+    assert again.read_bytes() == first.read_bytes()
+
+
+def test_show_table_prints_text(capsys):
+    show_table(TABLE, 2)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines] == [
+        ["model", "latents", "ms", "fvu"],
+        ["raw", "64", "0.03", "0.00"],
+        ["TopK", "1024", "0.12"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "message"),
+    [
+        (TABLE, "ms.tsv", "suffix .csv"),
+        (TABLE.iloc[:0], "ms.csv", "is empty"),
+        (TABLE.set_index("model"), "ms.csv", r"reset_index\(\)"),
+        (TABLE.assign(ms=np.inf), "ms.csv", "column ms: infinite"),
+    ],
+)
+def test_bad_tables_are_refused(tmp_path, table, name, message):
+    with pytest.raises(CompanionError, match=message):
+        write_table(table, tmp_path / name, 3)
+    assert not list(tmp_path.iterdir())

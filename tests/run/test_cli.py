@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from lib.data.files import ROOT
+from lib.report.claims import write_claim
+from lib.run import batch, cli
+from lib.run.doctor import doctor
+from tests.report.examples import example
+from tests.run.conftest import Write
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def notebooks(write: Write, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = write("10_x", "1").parent
+    write("20_y", "raise ValueError('broken')")
+    monkeypatch.setitem(batch.plan.__kwdefaults__, "notebooks", folder)
+    return folder
+
+
+def test_run_tells_each_notebook_and_the_scoreboard(notebooks: Path, results: Path, no_kernel: list[str]) -> None:
+    write_claim(example(), results / "scenes")
+    answer = runner.invoke(cli.app, ["run", "10"])
+    assert answer.exit_code == 0
+    assert "10_x                         ran" in answer.output
+    assert "p1.C4" in answer.output
+    assert f"results: {results}" in answer.output
+    assert "nothing to do" in runner.invoke(cli.app, ["run", "10"]).output
+    assert "ran" in runner.invoke(cli.app, ["run", "10", "--force"]).output
+    assert "ran" in runner.invoke(cli.app, ["run", "10", "--set", "sae.steps=3", "-p", "rate=2"]).output
+
+
+def test_run_fails_if_a_notebook_failed(notebooks: Path, results: Path, no_kernel: list[str]) -> None:
+    answer = runner.invoke(cli.app, ["run", "20", "10"])
+    assert answer.exit_code == 1
+    assert "20_y: ValueError: broken" in answer.output
+    assert no_kernel == ["10_x"]
+
+
+def test_bad_input_is_one_line_and_exit_code_2() -> None:
+    command = [sys.executable, "-m", "lib", "run", "--profile", "scene"]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert answer.returncode == 2
+    assert answer.stderr == "error: there is no profile 'scene'; known: clip-arrays, scenes\n"
+    assert answer.stdout == ""
+
+
+def test_data_commands(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COMPANION_DATA", raising=False)
+    listed = runner.invoke(cli.app, ["data", "list"]).output
+    assert "clip-arrays" in listed
+    assert "made on this machine" in listed
+    assert "missing     clip-arrays/coco500" in runner.invoke(cli.app, ["data", "verify", "clip-arrays"]).output
+    wrong = cache / "data" / "clip-arrays" / "coco500-vitb16" / "features_clip.npy"
+    wrong.parent.mkdir(parents=True)
+    wrong.write_text("not these bytes")
+    answer = runner.invoke(cli.app, ["data", "verify"])
+    assert answer.exit_code == 1
+    assert "wrong       clip-arrays/coco500" in answer.output
+
+
+def test_doctor_says_what_can_run(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COMPANION_DATA", raising=False)
+    lines = list(doctor("scenes"))
+    assert "  10  can run" in lines
+    assert (
+        "  03  needs clip-arrays: not here; fetched when needed, or now by `python -m lib data fetch clip-arrays`"
+        in lines
+    )
+    assert any(line.startswith("torch        2.13.0") for line in lines)
+
+
+@pytest.mark.data
+def test_doctor_finds_real_files(cache: Path, data_root: Path) -> None:
+    assert "  03  can run" in list(doctor("scenes"))
