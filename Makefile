@@ -2,13 +2,13 @@
 
 PYTHON ?= python3
 PROFILE ?= scenes
-JOBS ?= 1
+JOBS ?= 2
 BIN = .venv/bin
 
 .PHONY: help reproduce test check notebooks lab kernel clean
 
 help:
-	@echo "make reproduce   run every notebook and write results/ (PROFILE=scenes, JOBS=1; skips what is up to date)"
+	@echo "make reproduce   run every notebook and write results/ (PROFILE=scenes, JOBS=2; skips what is up to date)"
 	@echo "make test        all checks: ruff, mypy, pytest, then every committed notebook again under nbval"
 	@echo "make check       the inner loop, under two minutes: ruff, mypy, pytest without the slow tests"
 	@echo "make notebooks   run the committed notebooks in their default profiles and write their outputs back"
@@ -20,12 +20,14 @@ reproduce: .venv/.installed
 	@$(BIN)/python -m lib run --profile $(PROFILE) --jobs $(JOBS)
 
 # The notebooks are run again on a copy of the results, and what they write there must be within tolerance, too.
+# Two at a time with one thread each: the work is many small steps, which more threads do not speed up.
+FRESH = COMPANION_RESULTS=$$PWD/.cache/fresh-results
 test: lint
-	$(BIN)/python -m pytest -q -rs
+	$(BIN)/python -m pytest -q -rs -n 2 --dist loadfile
 	@rm -rf .cache/fresh-results && mkdir -p .cache && cp -R results .cache/fresh-results
-	COMPANION_RESULTS=$$PWD/.cache/fresh-results $(BIN)/python -m pytest -q -rs -p tests.gates.nbval_plugin \
+	$(FRESH) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -rs -n 2 --dist loadfile -p tests.gates.nbval_plugin \
 		--nbval --nbval-current-env --nbval-sanitize-with tests/sanitise.cfg notebooks
-	COMPANION_RESULTS=$$PWD/.cache/fresh-results $(BIN)/python -m pytest -q tests/gates/test_tolerance.py
+	$(FRESH) $(BIN)/python -m pytest -q tests/gates/test_tolerance.py
 
 check: lint
 	$(BIN)/python -m pytest -q -x -m "not slow"

@@ -41,7 +41,7 @@ class Embeddings:
             if not np.isfinite(matrix).all():
                 bad = int((~np.isfinite(matrix).all(axis=1)).argmax())
                 raise CompanionError(
-                    f"{self.encoder}: the {name} embedding of {self.ids[bad]!r} holds NaN or infinity; "
+                    f"{self.encoder}: the {name} embedding of {str(self.ids[bad])!r} holds NaN or infinity; "
                     "embed it again or drop it"
                 )
         if self.image is None and self.text is None:
@@ -67,7 +67,7 @@ class Embeddings:
                 return None
             norms = np.linalg.norm(matrix.astype(np.float64), axis=1, keepdims=True)
             if (norms == 0).any():
-                zero = self.ids[int((norms[:, 0] == 0).argmax())]
+                zero = str(self.ids[int((norms[:, 0] == 0).argmax())])
                 raise CompanionError(f"{self.encoder}: the embedding of {zero!r} is zero and has no direction; drop it")
             return (matrix / norms).astype(np.float32)
 

@@ -88,7 +88,7 @@ def bars_with_seeds(ax: Axes, values: Mapping[str, Sequence[float]]) -> None:
         ax.barh(row, float(np.mean(seeds)), color=f"C{row % 10}", alpha=0.6)
         ax.plot(seeds, [row] * len(seeds), "o", color="black", markersize=5, alpha=0.7)
     ax.set_yticks(range(len(values)), list(values))
-    ax.invert_yaxis()
+    ax.set_ylim(len(values) - 0.4, -0.6)  # not inverted: axes that share y would be turned twice
 
 
 def chance_line(ax: Axes, y: float, label: str = "chance") -> None:

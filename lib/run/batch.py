@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def run_tasks(
     outcomes = []
     late = [task for task in tasks if notebook_number(task.notebook) >= LAST]
     early = [task for task in tasks if task not in late]
-    for outcome in (*_each(early, force, jobs, kernel), *_each(late, force, 1, kernel)):
+    for outcome in chain(_each(early, force, jobs, kernel), _each(late, force, 1, kernel)):
         on_outcome(outcome)
         outcomes.append(outcome)
     return outcomes

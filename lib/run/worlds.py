@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,18 +55,17 @@ class Scenes(World):
         return _scenes_clip()
 
     def pairs(self, split: str) -> Pairs:
-        return scenes(split, self._size(split))
+        return _scenes(split, self._size(split))
 
     def truth(self, split: str) -> SceneTruth:
         """The codes behind the facts, from which the truth of any caption follows."""
         return truth_of(split, self._size(split))
 
     def embeddings(self, split: str) -> Embeddings:
-        return embed(self.pairs(split), self.encoder).unit()
+        return _scene_embeddings(split, self._size(split))
 
     def judges(self, split: str) -> dict[str, Embeddings]:
-        pairs = self.pairs(split)
-        return {"network": embed(pairs, JudgeEncoder(), towers=("image",)), "truth": truth_judge(pairs)}
+        return _scene_judges(split, self._size(split))
 
     def _size(self, split: str) -> int:
         return self.sizes["test" if split == "novel" else split]
@@ -96,9 +95,28 @@ class ClipArrays(World):
         return {"captions": captions}
 
 
-@lru_cache(maxsize=1)
+# Notebooks ask for the same split many times; what a caption of 20,000 scenes says takes seconds to draw.
+
+
+@cache
+def _scenes(split: str, n: int) -> Pairs:
+    return scenes(split, n)
+
+
+@cache
 def _scenes_clip() -> ClipEncoder:
     return load_clip("scenes-clip")
+
+
+@cache
+def _scene_embeddings(split: str, n: int) -> Embeddings:
+    return embed(_scenes(split, n), _scenes_clip()).unit()
+
+
+@cache
+def _scene_judges(split: str, n: int) -> dict[str, Embeddings]:
+    pairs = _scenes(split, n)
+    return {"network": embed(pairs, JudgeEncoder(), towers=("image",)), "truth": truth_judge(pairs)}
 
 
 def open_world(profile: Profile) -> World:

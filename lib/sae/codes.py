@@ -27,6 +27,8 @@ class SparseCodes:
     def __post_init__(self) -> None:
         if len(self.indptr) != len(self.ids) + 1:
             raise CompanionError(f"codes of {len(self.indptr) - 1} rows for {len(self.ids)} ids; give each id a row")
+        if len(self.indices) and not (self.indices.min() >= 0 and self.indices.max() < self.width):
+            raise CompanionError(f"codes name latents outside 0 to {self.width - 1}; check the width")
         if not np.isfinite(self.values).all():
             raise CompanionError("codes hold NaN or infinity; check the input embeddings and the dictionary")
 
@@ -36,9 +38,9 @@ class SparseCodes:
     @classmethod
     def from_matrix(cls, ids: np.ndarray, matrix: np.ndarray | sp.sparray) -> SparseCodes:
         """Codes from a dense or scipy-sparse (n, width) matrix; zeros are dropped."""
-        csr = sp.csr_array(matrix)
+        csr = sp.csr_array(matrix, copy=True)
+        csr.sum_duplicates()
         csr.eliminate_zeros()
-        csr.sort_indices()
         return cls(ids, csr.indptr, csr.indices, csr.data, csr.shape[1])
 
     @classmethod

@@ -9,7 +9,8 @@ of CSR matrices with that pattern (Gao et al. 2024, arXiv 2406.04093, appendix D
 
 Measured on two cores at d 512, width 4096, k 32, batch 2048 each of them takes 3 to 8 ms against 55 ms for the dense
 product; `embedding_bag` equals CSR in decoding and is slower in its gradients, gathers with `bmm` or `index_add`
-take 40 ms and more.
+take 40 ms and more. A whole TopK step, optimiser included, takes a third of the dense one's processor time there, and
+a quarter at width 16384 and batch 1024.
 """
 
 from __future__ import annotations

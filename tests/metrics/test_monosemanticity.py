@@ -215,7 +215,7 @@ def test_inputs_stay_as_they_were() -> None:
 
 def test_duplicate_entries_of_a_sparse_matrix_add_up() -> None:
     judge = np.random.default_rng(10).normal(size=(4, 4))
-    twice = sp.csr_array((np.array([1.0, 2.0, 1.0, 4.0]), np.zeros(4, int), np.array([0, 2, 3, 4, 4])), shape=(4, 1))
+    twice = sp.csr_array((np.array([1.0, 2, 1, 4, 2]), np.zeros(5, int), np.array([0, 2, 3, 4, 5])), shape=(4, 1))
     sums = ScoreSums(1, 4).update(twice, judge)
     assert sums.score().score[0] == pytest.approx(brute_force(twice.toarray(), judge)[0][0])
 

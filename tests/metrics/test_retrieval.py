@@ -60,6 +60,9 @@ def test_truth_counts_captions_of_other_images_too() -> None:
     np.testing.assert_array_equal(true_at_1(image, text, lambda rows: truth[rows], chunk=1), [1, 0, 1])
     np.testing.assert_array_equal(true_at_1(text, image, truth.T), [0, 1, 1])
     np.testing.assert_allclose(true_at_1(np.ones((3, 2)), np.ones((3, 2)), truth), [2 / 3, 1 / 3, 1 / 3])
+    # Equal but for rounding is a tie as well.
+    nearly = np.array([[1.0, 0.0], [1.0, 1e-5]])
+    np.testing.assert_allclose(true_at_1(nearly[:1], nearly, np.array([[True, False]])), [0.5])
 
 
 def test_errors_are_one_line() -> None:

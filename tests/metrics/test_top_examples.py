@@ -51,6 +51,11 @@ def test_streaming_equals_sorting(seed: int, sizes: list[int], m: int, merge: bo
     assert top.seen == len(dense)
 
 
+def test_a_stored_zero_is_no_example() -> None:
+    codes = SparseCodes(np.array(["a"]), np.array([0, 2]), np.array([0, 1]), np.array([0.0, 2.0]), 3)
+    np.testing.assert_array_equal(top_examples(codes, 1).rows, [[-1], [0], [-1]])
+
+
 def test_errors_are_one_line() -> None:
     with pytest.raises(CompanionError, match=r"^top 0 rows of 3 latents; give at least 1 of each$"):
         TopExamples(3, 0)

@@ -32,6 +32,8 @@ def test_equals_the_loop(seed: int, n: int, classes: int, chunk: int) -> None:
 
 def test_ties_are_misses() -> None:
     assert zero_shot(np.ones((4, 2)), np.ones((3, 2)), np.zeros(4, int)).accuracy == 0
+    # Equal but for rounding is a tie as well.
+    assert zero_shot(np.eye(2)[:1], np.array([[1.0, 0.0], [1.0, 1e-5]]), np.zeros(1, int)).accuracy == 0
 
 
 def test_errors_are_one_line() -> None:

@@ -1,4 +1,4 @@
-"""Train the scene judge: `python -m lib.encoders.training.scenes_judge` (some ten minutes on two cores).
+"""Train the scene judge: `python -m lib.encoders.training.scenes_judge` (a quarter of an hour on two cores).
 
 Objective: from every cell of the feature map, the kind and the colour of the object there; from the pooled embedding,
 which kinds, colours, backgrounds and patterns the scene has at all. It never sees a caption.
@@ -16,7 +16,7 @@ from tqdm import tqdm
 from lib.encoders.judges import SCENES_JUDGE, SceneJudge, scale_pixels
 from lib.encoders.training.stream import FACT_SIZES, SceneBatch, fact_loss, scene_batches
 
-STEPS, BATCH, OFFSET = 500, 128, 100_000
+STEPS, BATCH, OFFSET = 2400, 128, 100_000
 """OFFSET: the judge learns from other scenes than the CLIP."""
 
 

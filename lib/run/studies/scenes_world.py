@@ -108,8 +108,14 @@ def pair_cosines(e: Embeddings) -> pd.DataFrame:
     return pd.DataFrame(dots).astype(np.float64)
 
 
-def two_components(e: Embeddings) -> dict[str, np.ndarray]:
-    """Pictures and captions on the first two principal components of both together, (n, 2) each."""
-    both = np.concatenate([e.tower("image"), e.tower("text")]).astype(np.float64)
-    points = PCA(2, svd_solver="full").fit_transform(both)
+def gap_plane(e: Embeddings) -> dict[str, np.ndarray]:
+    """Pictures and captions, (n, 2) each: along the line through the two means, and along the first principal
+    component of what is left."""
+    image, text = (e.tower(tower).astype(np.float64) for tower in ("image", "text"))
+    axis = image.mean(axis=0) - text.mean(axis=0)
+    axis /= np.linalg.norm(axis)
+    both = np.concatenate([image, text])
+    along = both @ axis
+    rest = PCA(1, svd_solver="full").fit_transform(both - along[:, None] * axis)
+    points = np.column_stack([along, rest])
     return {"pictures": points[: len(e)], "captions": points[len(e) :]}
