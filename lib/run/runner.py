@@ -135,6 +135,7 @@ def _execute(
 def _execute_with_retry(
     source: Path, partial: Path, parameters: dict[str, Any], kernel: str, progress: bool, timeout: int
 ) -> None:
+    os.environ["COMPANION_QUIET"] = "1"  # kernels inherit it; papermill rewrites the notebook at every step of a bar
     for attempt in range(1, START_TRIES + 1):
         try:
             papermill.execute_notebook(

@@ -21,7 +21,7 @@ from lib.sae.config import SAEConfig, TrainConfig
 from lib.sae.train import train_cached
 from lib.sae.untrained import untrained
 
-L1_SWEEP = (0.2, 0.4, 0.8)
+L1_SWEEP = (0.15, 0.25, 0.4)
 """Weights of the L1 term that give an L0 between 4 and 32."""
 
 DEAD_EPOCHS = 3

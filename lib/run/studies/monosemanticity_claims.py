@@ -16,16 +16,16 @@ NOTEBOOK = "10_monosemanticity"
 MAIN_JUDGE = "network"
 
 TOLERANCES = {
-    (NOTEBOOK, "p1.C1"): 0.05,
-    (NOTEBOOK, "p1.C2"): 0.05,
-    (NOTEBOOK, "p1.C3"): 0.05,
-    (NOTEBOOK, "p1.C4"): 0.05,
-    (NOTEBOOK, "p1.C5"): 0.05,
+    (NOTEBOOK, "p1.C1"): 0.07,
+    (NOTEBOOK, "p1.C2"): 0.4,
+    (NOTEBOOK, "p1.C3"): 0.02,
+    (NOTEBOOK, "p1.C4"): 0.02,
+    (NOTEBOOK, "p1.C5"): 0.01,
     (NOTEBOOK, "p1.C6"): 0.001,
-    (NOTEBOOK, "p1.C7"): 0.05,
+    (NOTEBOOK, "p1.C7"): 0.1,
     (NOTEBOOK, "p1.C11"): 0.001,
-    (NOTEBOOK, "p1.C12"): 0.05,
-    ("03_real_clip", "p1.C1"): 0.05,
+    (NOTEBOOK, "p1.C12"): 0.03,
+    ("03_real_clip", "p1.C1"): 0.11,
     ("03_real_clip", "p1.C6"): 0.001,
 }
 """How far an effect may move on another machine.
