@@ -28,7 +28,7 @@ class SparseCodes:
         if len(self.indptr) != len(self.ids) + 1:
             raise CompanionError(f"codes of {len(self.indptr) - 1} rows for {len(self.ids)} ids; give each id a row")
         if len(self.indices) and not (self.indices.min() >= 0 and self.indices.max() < self.width):
-            raise CompanionError(f"codes name latents outside 0 to {self.width - 1}; check the width")
+            raise CompanionError(f"codes name latents outside 0 to {self.width - 1}; make them with `encode`")
         if not np.isfinite(self.values).all():
             raise CompanionError("codes hold NaN or infinity; check the input embeddings and the dictionary")
 

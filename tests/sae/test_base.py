@@ -147,9 +147,8 @@ def test_codes_of_another_width_are_refused():
 
 @pytest.mark.parametrize("latent", [-1, WIDTH])
 def test_codes_of_unknown_latents_are_refused(latent):
-    codes = SparseCodes(np.array(["a"]), np.array([0, 1]), np.array([latent]), np.array([1.0]), WIDTH)
     with pytest.raises(CompanionError, match="codes name latents outside 0 to 39; make them with `encode`"):
-        sae_for("topk").reconstruct(codes)
+        SparseCodes(np.array(["a"]), np.array([0, 1]), np.array([latent]), np.array([1.0]), WIDTH)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
