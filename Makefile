@@ -21,7 +21,8 @@ reproduce: .venv/.installed
 
 # The notebooks are run again on a copy of the results, and what they write there must be within tolerance, too.
 # Two at a time with one thread each: the work is many small steps, which more threads do not speed up.
-FRESH = COMPANION_RESULTS=$$PWD/.cache/fresh-results
+# Quiet: nbval loses the end of a cell that prints a bar of a thousand steps.
+FRESH = COMPANION_QUIET=1 COMPANION_RESULTS=$$PWD/.cache/fresh-results
 test: lint
 	$(BIN)/python -m pytest -q -rs -n 2 --dist loadfile
 	@rm -rf .cache/fresh-results && mkdir -p .cache && cp -R results .cache/fresh-results
