@@ -5,21 +5,29 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import logging
+import math
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from lib.data.errors import CompanionError
+
+log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[2]
 """The repository: `profiles/`, `notebooks/` and `results/` lie here."""
 
 DONE = "done.json"
 """Written last into a finished cache folder; a folder without it is garbage."""
+
+HASHED_BYTES = 2**30
+"""Cached files up to this size are hashed when a process first opens them, which takes a second at most."""
 
 
 def cache_root() -> Path:
@@ -71,16 +79,43 @@ def lock(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path.with_name(path.name + ".lock"), "a") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        finally:
+            fcntl.flock(
+                stream, fcntl.LOCK_UN
+            )  # closing would leave it to child processes, which have the file open too
 
 
 def is_done(folder: Path) -> bool:
     """Whether a cache folder is finished: its marker is there and every file it lists has the listed size."""
+    return damage(folder, hashed_bytes=-1) is None
+
+
+def damage(folder: Path, hashed_bytes: float = math.inf) -> str | None:
+    """What is wrong with a cache folder, in a few words; None if every file has the size and sha256 of its marker.
+
+    Empty if there is no marker: then the folder is not there or not finished. hashed_bytes: of larger files only the
+    size is looked at. A file is hashed once in a process, until its size or time of change is another.
+    """
     try:
-        marker = json.loads((folder / DONE).read_text())
-        return all((folder / name).stat().st_size == entry["bytes"] for name, entry in marker["files"].items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False
+        for name, entry in json.loads((folder / DONE).read_bytes())["files"].items():
+            path, size = folder / name, entry["bytes"]
+            state = path.stat()
+            if state.st_size != size:
+                return f"{name} has {state.st_size} bytes in place of {size}"
+            if size <= hashed_bytes and _sha256_once(path, size, state.st_mtime_ns) != entry["sha256"]:
+                return f"{name} has other bytes than were written"
+    except FileNotFoundError as error:
+        return f"{Path(error.filename).name} is missing" if (folder / DONE).exists() else ""
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return f"its marker cannot be read ({type(error).__name__})"
+    return None
+
+
+@cache
+def _sha256_once(path: Path, _bytes: int, _mtime_ns: int) -> str:
+    return sha256_file(path)
 
 
 def finish(folder: Path, **facts: Any) -> None:
@@ -93,25 +128,46 @@ def finish(folder: Path, **facts: Any) -> None:
     write_json(folder / DONE, {"files": files, **facts})
 
 
-def cached(kind: str, key: dict[str, Any], build: Callable[[Path], None], *, keep_partial: bool = False) -> Path:
+def cache_folder(kind: str, key: dict[str, Any]) -> Path:
+    """Where `cached` keeps what `key` decides, finished or not."""
+    return cache_root() / kind / digest(key)[:24]
+
+
+def cached(
+    kind: str,
+    key: dict[str, Any],
+    build: Callable[[Path], dict[str, Any] | None],
+    *,
+    keep_partial: bool = False,
+) -> Path:
     """The finished cache folder of `key`, built by `build(folder)` if it is not there yet.
 
     The folder's name is the hash of everything that decides its bytes. Two processes that want the same folder
-    build it once. A folder that a crash left unfinished is emptied first, unless `keep_partial`: then `build`
-    finds what the earlier try left (finished shards, a checkpoint) and goes on from there.
+    build it once. What `build` returns goes into the marker. A finished folder whose files have changed is made anew,
+    with a warning. A folder that a crash left unfinished is emptied first, unless `keep_partial`: then `build` finds
+    what the earlier try left (finished shards, a checkpoint) and goes on from there.
     """
-    folder = cache_root() / kind / digest(key)[:24]
-    if is_done(folder):
+    folder = cache_folder(kind, key)
+    if damage(folder, HASHED_BYTES) is None:
         return folder
     with lock(folder):
-        if is_done(folder):
+        wrong = damage(folder, HASHED_BYTES)
+        if wrong is None:
             return folder
-        if folder.exists() and not keep_partial:
-            shutil.rmtree(folder)
+        if wrong:
+            log.warning("%s is damaged and made anew: %s", folder, wrong)
+        if wrong or not keep_partial:
+            _remove(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        build(folder)
-        finish(folder, key=key)
+        finish(folder, key=key, **(build(folder) or {}))
     return folder
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -20,6 +20,7 @@ from PIL import Image
 
 from lib.data.errors import CompanionError, NotAvailable
 from lib.data.files import sha256_file
+from lib.encoders.encoder import check_device, full_precision, stack_pixels
 from lib.encoders.shim import ensure_torchvision
 
 ensure_torchvision()
@@ -27,6 +28,7 @@ ensure_torchvision()
 import huggingface_hub  # noqa: E402
 import open_clip  # noqa: E402
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError  # noqa: E402
+from torchvision.transforms import Compose, PILToTensor  # noqa: E402
 
 CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"
@@ -41,7 +43,8 @@ class ClipEncoder:
 
     name: as it was asked for, without folders. dim: width of the joint space. image_size: (height, width) in pixels.
     identity: sha256 of config, weights and tokenizer, preprocessing, precision; no paths. preprocess: a PIL image to
-    the (3, height, width) tensor that the model was trained with. tokenize: texts to (n, context) token numbers.
+    uint8 (3, height, width), resized and cropped as the model was trained with. mean, std: (3, 1, 1) of the channels,
+    from 0 to 1. tokenize: texts to (n, context) token numbers.
     """
 
     name: str
@@ -50,6 +53,8 @@ class ClipEncoder:
     identity: dict[str, Any] = field(repr=False)
     model: torch.nn.Module = field(repr=False)
     preprocess: Callable[[Image.Image], torch.Tensor] = field(repr=False)
+    mean: torch.Tensor = field(repr=False)
+    std: torch.Tensor = field(repr=False)
     tokenize: Callable[[list[str]], torch.Tensor] = field(repr=False)
     device: str = "cpu"
 
@@ -58,16 +63,18 @@ class ClipEncoder:
         """The image tower, for `lib.encoders.hooks`."""
         return self.model.visual  # type: ignore[return-value]
 
+    def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
+        """What the model takes, float32 on its device, from uint8 (n, 3, height, width)."""
+        return pixels.to(self.device, non_blocking=True).float().div(255).sub_(self.mean).div_(self.std)
+
+    def encode_pixels(self, pixels: torch.Tensor) -> np.ndarray:
+        """float32 (n, dim), not normalised, of uint8 (n, 3, height, width) from `preprocess`."""
+        with torch.no_grad(), full_precision():
+            return self.model.encode_image(self.normalise(pixels)).float().cpu().numpy()  # type: ignore[operator]
+
     def encode_images(self, images: list[Image.Image]) -> np.ndarray:
         """float32 (n, dim), not normalised, of n pictures in one batch."""
-        if not images:
-            raise CompanionError(f"{self.name}: no images to encode; give at least one")
-        for image in images:
-            if not isinstance(image, Image.Image):
-                raise CompanionError(f"{self.name}: an image is a {type(image).__name__}; give PIL images")
-        pixels = torch.stack([self.preprocess(image) for image in images])
-        with torch.no_grad():
-            return self.model.encode_image(pixels.to(self.device)).float().cpu().numpy()  # type: ignore[operator]
+        return self.encode_pixels(stack_pixels(self, images))
 
     def encode_texts(self, texts: list[str]) -> np.ndarray:
         """float32 (n, dim), not normalised, of n texts in one batch; longer ones than the context are cut."""
@@ -88,8 +95,10 @@ def load_clip(
 
     name: a shipped model (`scenes-clip`), a local folder, `hf-hub:org/repo`, or an open_clip architecture
     (`ViT-B-32`) with the tag of its weights in `pretrained`. revision: a commit or tag of the hub repository; pin it.
-    Raises CompanionError for an unknown name or unusable files, NotAvailable where the hub cannot be reached.
+    Raises CompanionError for an unknown name or unusable files, NotAvailable where the hub cannot be reached or the
+    device is not there.
     """
+    check_device(device)
     folder = _folder(str(name), pretrained, revision)
     config = _config(folder)
     source = f"local-dir:{folder}"
@@ -103,6 +112,8 @@ def load_clip(
             raise CompanionError(f"{folder / WEIGHTS}: weights {key!r} hold NaN or infinity; get the file again")
     preprocessing = open_clip.transform.PreprocessCfg(**model.visual.preprocess_cfg)
     height, width = preprocessing.input_size[1:]
+    *resize, _, normalise = open_clip.transform.image_transform_v2(preprocessing, is_train=False).transforms
+    mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (normalise.mean, normalise.std))
     is_folder = pretrained is None and not str(name).startswith("hf-hub:")
     return ClipEncoder(
         name=folder.name if is_folder else "/".join(filter(None, (str(name).removeprefix("hf-hub:"), pretrained))),
@@ -110,7 +121,9 @@ def load_clip(
         image_size=(height, width),
         identity=_identity(folder, model.visual.preprocess_cfg),
         model=model,
-        preprocess=open_clip.transform.image_transform_v2(preprocessing, is_train=False),
+        preprocess=Compose([*resize, PILToTensor()]),
+        mean=mean,
+        std=std,
         tokenize=tokenizer,
         device=device,
     )

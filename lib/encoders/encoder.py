@@ -6,13 +6,18 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from PIL import Image
+
+from lib.data.errors import CompanionError, NotAvailable
 
 
 class Encoder(Protocol):
     """Turns images, and texts if it has a text tower, into vectors of `dim` numbers.
 
     name: for tables and errors. identity: plain JSON that decides every number it gives; cache keys contain it.
+    device: where the forward pass runs, in torch's words. Images go through `preprocess`, which the store runs in
+    worker processes, and then as a batch through `encode_pixels`; `encode_images` does both.
     """
 
     @property
@@ -24,6 +29,18 @@ class Encoder(Protocol):
     @property
     def identity(self) -> dict[str, Any]: ...
 
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def preprocess(self) -> Callable[[Image.Image], torch.Tensor]:
+        """A method from an image to a small tensor on the CPU (bytes, where they will do), of one shape for all."""
+        ...
+
+    def encode_pixels(self, pixels: torch.Tensor) -> np.ndarray:
+        """float32 (n, dim), not normalised, of the stacked tensors of n images."""
+        ...
+
     def encode_images(self, images: list[Image.Image]) -> np.ndarray:
         """float32 (n, dim), not normalised."""
         ...
@@ -32,3 +49,25 @@ class Encoder(Protocol):
     def encode_texts(self) -> Callable[[list[str]], np.ndarray] | None:
         """A method from n texts to float32 (n, dim), not normalised; None where there is no text tower."""
         ...
+
+
+def stack_pixels(encoder: Encoder, images: list[Image.Image]) -> torch.Tensor:
+    """The preprocessed images as one batch, for `encode_pixels`."""
+    if not images:
+        raise CompanionError(f"{encoder.name}: no images to encode; give at least one")
+    for image in images:
+        if not isinstance(image, Image.Image):
+            raise CompanionError(f"{encoder.name}: an image is a {type(image).__name__}; give PIL images")
+    return torch.stack([encoder.preprocess(image) for image in images])
+
+
+def check_device(device: str) -> str:
+    """The device, if this machine has it."""
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise NotAvailable(f"device {device!r} asked for, but torch finds no GPU; use device='cpu'")
+    return device
+
+
+def full_precision() -> Any:
+    """A context in which a GPU convolves in float32, as a CPU does; by default cuDNN would round to TF32."""
+    return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)

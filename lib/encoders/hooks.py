@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 
 from lib.data.errors import CompanionError
@@ -91,8 +90,9 @@ def record(source: Any, layers: Sequence[int], tokens: Tokens = "class") -> Iter
             handle.remove()
 
 
-def encode_layer(encoder: Encoder, images: list[Image.Image], layer: int, tokens: Tokens = "class") -> np.ndarray:
-    """float32 activations of block `layer`: (n, width) for tokens="class", else (n, tokens, width)."""
+def encode_layer(encoder: Encoder, pixels: torch.Tensor, layer: int, tokens: Tokens = "class") -> np.ndarray:
+    """float32 activations of block `layer` for preprocessed images: (n, width) for tokens="class", else
+    (n, tokens, width)."""
     with record(encoder, [layer], tokens) as recorded:
-        encoder.encode_images(images)
+        encoder.encode_pixels(pixels)
     return torch.cat(recorded[layer]).float().cpu().numpy()

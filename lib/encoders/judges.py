@@ -19,6 +19,7 @@ from lib.data.errors import CompanionError
 from lib.data.files import ROOT, sha256_file
 from lib.data.pairs import Pairs
 from lib.encoders.embeddings import Embeddings
+from lib.encoders.encoder import check_device, full_precision, stack_pixels
 
 SCENES_JUDGE = ROOT / "lib" / "encoders" / "models" / "scenes-judge" / "model.safetensors"
 
@@ -63,7 +64,8 @@ class JudgeEncoder:
     dim = SceneJudge.dim
     encode_texts = None
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
+        self.device = check_device(device)
         if not SCENES_JUDGE.exists():
             raise CompanionError(
                 f"{SCENES_JUDGE.relative_to(ROOT)} is missing; restore it from the repository or train it: "
@@ -71,18 +73,24 @@ class JudgeEncoder:
             )
         self.model = SceneJudge().eval()
         self.model.load_state_dict({k: v.float() for k, v in load_file(SCENES_JUDGE).items()})
+        self.model.to(device)
         self.identity: dict[str, Any] = {"judge": self.name, "weights": sha256_file(SCENES_JUDGE)}
 
-    @torch.inference_mode()
+    def preprocess(self, image: Image.Image) -> torch.Tensor:
+        """uint8 (64, 64, 3). An image must be 64 x 64, as all scenes are."""
+        if image.size != (64, 64):
+            raise CompanionError(f"{self.name}: an image of {image.size} pixels; it judges scenes of (64, 64)")
+        return torch.from_numpy(np.array(image.convert("RGB")))
+
+    def encode_pixels(self, pixels: torch.Tensor) -> np.ndarray:
+        """float32 (n, 192), not normalised, of uint8 (n, 64, 64, 3)."""
+        with torch.inference_mode(), full_precision():
+            channels_first = pixels.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
+            return self.model(scale_pixels(channels_first))[0].cpu().numpy()
+
     def encode_images(self, images: list[Image.Image]) -> np.ndarray:
-        """float32 (n, 192), not normalised. Images must be 64 x 64, as all scenes are."""
-        if not images:
-            raise CompanionError(f"{self.name}: no images to encode; give at least one")
-        for image in images:
-            if image.size != (64, 64):
-                raise CompanionError(f"{self.name}: an image of {image.size} pixels; it judges scenes of (64, 64)")
-        pixels = np.stack([np.asarray(image.convert("RGB")) for image in images])
-        return self.model(scale_pixels(torch.from_numpy(pixels).permute(0, 3, 1, 2)))[0].numpy()
+        """float32 (n, 192), not normalised."""
+        return self.encode_pixels(stack_pixels(self, images))
 
 
 def scale_pixels(pixels: torch.Tensor) -> torch.Tensor:

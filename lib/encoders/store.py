@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,15 +18,15 @@ from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
-from torch.utils.data import DataLoader, Dataset
 
-from lib.data.errors import CompanionError, NotAvailable
-from lib.data.files import cache_root, cached, digest, write_json
+from lib.data.errors import CompanionError
+from lib.data.files import cache_folder, cache_root, cached, digest, is_done, write_json
 from lib.data.pairs import Pairs
 from lib.data.progress import progress
 from lib.encoders.embeddings import Embeddings, Tower
 from lib.encoders.encoder import Encoder
 from lib.encoders.hooks import TOKENS, Tokens, encode_layer
+from lib.encoders.reading import Batch, interruptions, read_picture, read_pixels
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +44,13 @@ class EmbedSpec:
     tokens: Tokens = "class"
     batch: int = 256
     shard: int = 4096
-    workers: int = 0
+    workers: int | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("batch", 1), ("shard", 1), ("workers", 0)):
             value = getattr(self, name)
+            if name == "workers" and value is None:
+                continue
             if not isinstance(value, int) or value < least:
                 raise CompanionError(f"{name}={value!r}; give a whole number of at least {least}")
         if not len(self.pairs):
@@ -84,6 +87,19 @@ class EmbedSpec:
         """The cache folder, relative to its root, that holds the shards until they are joined."""
         return f"shards/{digest(self.key)[:24]}"
 
+    def shard_key(self, number: int) -> dict[str, Any]:
+        """`key` of one shard."""
+        return {**self.key, "shard": number, "size": self.shard}
+
+    def shard_rows(self, number: int) -> range:
+        """The rows of one shard."""
+        return range(number * self.shard, min((number + 1) * self.shard, len(self.pairs)))
+
+    def batches(self, number: int) -> list[range]:
+        """The rows of one shard, cut for the forward pass."""
+        rows = self.shard_rows(number)
+        return [rows[start : start + self.batch] for start in range(0, len(rows), self.batch)]
+
 
 def embed(
     pairs: Pairs,
@@ -94,14 +110,15 @@ def embed(
     tokens: Tokens = "class",
     batch: int = 256,
     shard: int = 4096,
-    workers: int = 0,
+    workers: int | None = None,
     on_bad: Literal["refuse", "skip"] = "refuse",
 ) -> Embeddings:
     """The embeddings of pairs, from the cache if they are there; a killed run goes on after its last whole shard.
 
     towers: image rows, rows of each pair's first caption, or both. layer: activations of that block of the image tower
     in place of the final embedding; with tokens="patches" or "all" every token is a row, with id `<pair id>@<token>`.
-    batch: pairs in one forward pass. shard: pairs in one unit of work. workers: processes that decode pictures.
+    batch: pairs in one forward pass. shard: pairs in one unit of work. workers: processes that decode and preprocess
+    pictures ahead of the forward pass; 0 does it between the passes, None chooses (`lib.encoders.reading`).
     on_bad: what to do about pictures that cannot be read: refuse (shards without them stay cached), or skip and say so.
     Returns memory-mapped float32 matrices, not normalised; the identity names the pictures that were left out.
     """
@@ -127,15 +144,24 @@ def embed_shard(spec: EmbedSpec, number: int) -> Path:
     """The finished folder of shard `number`: ids.npy, a matrix for each tower, bad.json; made only if it is missing."""
     if number not in range(spec.shards):
         raise CompanionError(f"no shard {number!r}: there are {spec.shards}, 0 to {spec.shards - 1}")
-    key = {**spec.key, "shard": number, "size": spec.shard}
-    return cached(spec.scratch, key, lambda folder: _write_shard(spec, number, folder))
+    with interruptions(spec.encoder.name), closing(_read(spec, [number])) as batches:
+        return _shard(spec, number, batches)
 
 
-def _write_shard(spec: EmbedSpec, number: int, folder: Path) -> None:
-    rows = range(number * spec.shard, min((number + 1) * spec.shard, len(spec.pairs)))
-    kept, bad = list(rows), list[dict[str, Any]]()
+def _shard(spec: EmbedSpec, number: int, batches: Iterator[Batch]) -> Path:
+    return cached(spec.scratch, spec.shard_key(number), lambda folder: _write_shard(spec, number, batches, folder))
+
+
+def _read(spec: EmbedSpec, numbers: list[int]) -> Generator[Batch]:
+    """The batches of some shards, in order; nothing is read before the first is asked for."""
+    batches = [batch for number in numbers for batch in spec.batches(number)]
+    yield from read_pixels(spec.pairs.images or (), spec.encoder, batches, spec.workers)
+
+
+def _write_shard(spec: EmbedSpec, number: int, batches: Iterator[Batch], folder: Path) -> dict[str, Any]:
+    kept, bad = list(spec.shard_rows(number)), list[dict[str, Any]]()
     if "image" in spec.towers:
-        images, kept, bad = _embed_images(spec, rows, f"{spec.encoder.name} {number + 1}/{spec.shards}")
+        images, kept, bad = _embed_images(spec, number, batches)
         np.save(folder / "image.npy", images.reshape(-1, images.shape[-1]))
     ids = spec.pairs.ids[kept].astype(str)
     if "text" in spec.towers:
@@ -144,25 +170,28 @@ def _write_shard(spec: EmbedSpec, number: int, folder: Path) -> None:
         ids = np.array([f"{pair}@{token}" for pair in ids for token in range(images.shape[1])], dtype=str)
     np.save(folder / "ids.npy", ids)
     write_json(folder / "bad.json", bad)
+    return {"rows": len(ids)}
 
 
-def _embed_images(spec: EmbedSpec, rows: range, title: str) -> tuple[np.ndarray, list[int], list[dict[str, Any]]]:
+def _embed_images(
+    spec: EmbedSpec, number: int, batches: Iterator[Batch]
+) -> tuple[np.ndarray, list[int], list[dict[str, Any]]]:
     """(matrix, numbers of the rows it has, what could not be read)."""
-    assert spec.pairs.images is not None
     parts, kept, bad = [], [], []
-    with progress(total=len(rows), desc=title, unit="image", leave=False) as bar:
-        for batch in _read(spec.pairs.images, rows, spec.batch, spec.workers):
-            good = [(row, picture) for row, picture in batch if isinstance(picture, Image.Image)]
-            bad += [{"id": str(spec.pairs.ids[row]), "row": row, **why} for row, why in batch if isinstance(why, dict)]
-            if good:
-                numbers, pictures = map(list, zip(*good, strict=True))
+    title = f"{spec.encoder.name} {number + 1}/{spec.shards}"
+    with progress(total=len(spec.shard_rows(number)), desc=title, unit="image", leave=False) as bar:
+        for asked in spec.batches(number):
+            # Batches before it are of a shard that another process made meanwhile.
+            batch = next(batch for batch in batches if batch.asked == asked)
+            if batch.pixels is not None:
                 if spec.layer is None:
-                    vectors = spec.encoder.encode_images(pictures)
+                    vectors = spec.encoder.encode_pixels(batch.pixels)
                 else:
-                    vectors = encode_layer(spec.encoder, pictures, spec.layer, spec.tokens)
-                parts.append(_checked(spec, vectors, numbers))
-                kept += numbers
-            bar.update(len(batch))
+                    vectors = encode_layer(spec.encoder, batch.pixels, spec.layer, spec.tokens)
+                parts.append(_checked(spec, vectors, batch.rows))
+            kept += batch.rows
+            bad += [{"id": str(spec.pairs.ids[why["row"]]), **why} for why in batch.bad]
+            bar.update(len(asked))
     return np.concatenate(parts) if parts else np.zeros((0, 1), np.float32), kept, bad
 
 
@@ -188,35 +217,6 @@ def _checked(spec: EmbedSpec, vectors: np.ndarray, rows: list[int]) -> np.ndarra
     return vectors.astype(np.float32, copy=False)
 
 
-def _picture(images: Sequence[Image.Image], row: int) -> Image.Image | dict[str, str]:
-    """The decoded picture, or why it cannot be read."""
-    try:
-        picture = images[row]
-        picture.load()
-    except (NotAvailable, MemoryError):
-        raise
-    except Exception as error:  # the decoders of PIL raise OSError, ValueError, SyntaxError, struct.error, ...
-        return {"error": type(error).__name__, "reason": str(error)}
-    return picture
-
-
-class _Pictures(Dataset):
-    """Row numbers with their pictures, for the workers of a DataLoader."""
-
-    def __init__(self, images: Sequence[Image.Image], rows: range) -> None:
-        self.images, self.rows = images, rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> tuple[int, Image.Image | dict[str, str]]:
-        return self.rows[index], _picture(self.images, self.rows[index])
-
-
-def _read(images: Sequence[Image.Image], rows: range, batch: int, workers: int) -> Iterator[list[Any]]:
-    return iter(DataLoader(_Pictures(images, rows), batch_size=batch, num_workers=workers, collate_fn=list))
-
-
 def _joined(spec: EmbedSpec, on_bad: str) -> Path:
     """The finished folder of all shards; one that left out a picture which can be read by now is made anew."""
 
@@ -226,16 +226,23 @@ def _joined(spec: EmbedSpec, on_bad: str) -> Path:
         return folder
 
     folder = finished()
-    if any(isinstance(_picture(spec.pairs.images or (), entry["row"]), Image.Image) for entry in _bad(folder)):
+    if any(isinstance(read_picture(spec.pairs.images or (), entry["row"]), Image.Image) for entry in _bad(folder)):
         shutil.rmtree(folder)
         folder = finished()
     return folder
 
 
-def _join(spec: EmbedSpec, folder: Path, on_bad: str) -> None:
-    """Write the rows of all shards, in order, as one matrix for each tower."""
+def _shards(spec: EmbedSpec) -> list[Path]:
+    """The finished folders of all shards; the same workers read for all that are missing."""
+    missing = [n for n in range(spec.shards) if not is_done(cache_folder(spec.scratch, spec.shard_key(n)))]
     numbers = progress(range(spec.shards), desc=spec.encoder.name, unit="shard")
-    shards = [embed_shard(spec, number) for number in numbers]
+    with interruptions(spec.encoder.name), closing(_read(spec, missing)) as batches:
+        return [_shard(spec, n, batches) if n in missing else embed_shard(spec, n) for n in numbers]
+
+
+def _join(spec: EmbedSpec, folder: Path, on_bad: str) -> dict[str, Any]:
+    """Write the rows of all shards, in order, as one matrix for each tower."""
+    shards = _shards(spec)
     bad = [entry for path in shards for entry in _bad(path)]
     ids = np.concatenate([np.load(path / "ids.npy") for path in shards])
     if bad and (on_bad == "refuse" or not len(ids)):
@@ -253,6 +260,7 @@ def _join(spec: EmbedSpec, folder: Path, on_bad: str) -> None:
             joined[start : start + len(part)] = part
             start += len(part)
         joined.flush()
+    return {"rows": len(ids)}
 
 
 def _bad(folder: Path) -> list[dict[str, Any]]:

@@ -52,7 +52,7 @@ def retrieval(
     """Ranks by cosine of images (n, d) and captions (m, d); caption j belongs to image `owner[j]`, by default to j."""
     image, text = unit_rows("image embeddings", image), unit_rows("text embeddings", text)
     same_space("image embeddings", image, "text embeddings", text)
-    owner = _checked_owner(len(image), len(text), owner)
+    owner = checked_owner(len(image), len(text), owner)
     own = np.einsum("md,md->m", image[owner], text)
     return rank_scores((image[rows] @ text.T for rows in blocks(len(image), chunk)), own, owner, ties=ties)
 
@@ -65,25 +65,53 @@ def rank_scores(
     own (m,): the score of each caption with its own image. owner (m,): that image. For scores that are no cosines of
     two fixed vectors, as when the text edits the image.
     """
-    if ties not in ("average", "pessimistic"):
-        raise CompanionError(f"ties {ties!r}; known: average, pessimistic")
-    best = np.full(int(owner.max()) + 1, -np.inf)
-    np.maximum.at(best, owner, own)
-    image_ranks, text_ranks, start = [], np.ones(len(own)), 0
+    counts, start = RankCounts(own, owner, ties=ties), 0
+    images = len(counts.best)
     for block in score_rows:
-        images = np.arange(start, start + len(block))
-        if block.shape[1:] != own.shape or start + len(block) > len(best):
+        if block.shape[1:] != own.shape or start + len(block) > images:
             raise CompanionError(
-                f"scores of shape {block.shape} after {start} images for {len(best)} images and {len(own)} captions; "
+                f"scores of shape {block.shape} after {start} images for {images} images and {len(own)} captions; "
                 "give each image one row over all captions"
             )
-        others = np.where(owner == images[:, None], -np.inf, block)
-        image_ranks.append(1 + _ahead(others, best[images][:, None], ties, axis=1))
-        text_ranks += _ahead(others, own, ties, axis=0)
+        counts.add(slice(start, start + len(block)), slice(0, len(own)), block)
         start += len(block)
-    if start != len(best):
-        raise CompanionError(f"scores of {start} images for captions of {len(best)}; give a row for each image")
-    return Retrieval(Ranks(np.concatenate(image_ranks)), Ranks(text_ranks))
+    if start != images:
+        raise CompanionError(f"scores of {start} images for captions of {images}; give a row for each image")
+    return counts.ranks()
+
+
+class RankCounts:
+    """Counts candidates ahead of the right ones while blocks of scores come, in any order, each pair once.
+
+    own (m,), owner (m,): as in `rank_scores`. tie: scores closer than this are tied.
+    """
+
+    def __init__(self, own: np.ndarray, owner: np.ndarray, *, ties: Ties = "average", tie: float = TIE) -> None:
+        if ties not in ("average", "pessimistic"):
+            raise CompanionError(f"ties {ties!r}; known: average, pessimistic")
+        self.own, self.owner, self.ties, self.tie = own, owner, ties, tie
+        self.best = np.full(int(owner.max()) + 1, -np.inf)
+        np.maximum.at(self.best, owner, own)
+        self._image, self._text = np.zeros(len(self.best)), np.zeros(len(own))
+
+    def add(self, images: slice, captions: slice, scores: np.ndarray) -> None:
+        """Count the scores (images, captions) of two slices with a start and a stop."""
+        others = scores.astype(np.float64)
+        row = self.owner[captions] - images.start
+        inside = (row >= 0) & (row < len(others))
+        others[row[inside], np.flatnonzero(inside)] = -np.inf
+        self._image[images] += self._ahead(others, self.best[images, None], axis=1)
+        self._text[captions] += self._ahead(others, self.own[captions], axis=0)
+
+    def ranks(self) -> Retrieval:
+        """The ranks, once all pairs have come."""
+        return Retrieval(Ranks(1 + self._image), Ranks(1 + self._text))
+
+    def _ahead(self, scores: np.ndarray, target: np.ndarray, axis: int) -> np.ndarray:
+        """How many candidates along an axis come before the target; a tied one counts half or whole."""
+        better = np.count_nonzero(scores > target + self.tie, axis=axis)
+        tied = np.count_nonzero(scores >= target - self.tie, axis=axis) - better
+        return better + (0.5 if self.ties == "average" else 1.0) * tied
 
 
 def true_at_1(queries: np.ndarray, candidates: np.ndarray, truth: Truth, *, chunk: int = 256) -> np.ndarray:
@@ -108,14 +136,7 @@ def true_at_1(queries: np.ndarray, candidates: np.ndarray, truth: Truth, *, chun
     return result
 
 
-def _ahead(scores: np.ndarray, target: np.ndarray, ties: Ties, axis: int) -> np.ndarray:
-    """How many candidates along an axis come before the target; a tied one counts half or whole."""
-    better = np.count_nonzero(scores > target + TIE, axis=axis)
-    tied = np.count_nonzero(scores >= target - TIE, axis=axis) - better
-    return better + (0.5 if ties == "average" else 1.0) * tied
-
-
-def _checked_owner(images: int, captions: int, owner: np.ndarray | None) -> np.ndarray:
+def checked_owner(images: int, captions: int, owner: np.ndarray | None) -> np.ndarray:
     """`owner` as integers that give every image a caption."""
     if owner is None:
         if images != captions:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, TypeVar, get_type_hints
+from itertools import pairwise
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 from lib.data.errors import CompanionError
 
@@ -17,6 +18,7 @@ class SAEConfig:
 
     recipe: its name in `lib.sae.recipes.RECIPES`. width: number of latents. k: active latents a row (TopK), a row on
     average (BatchTopK, Matryoshka), or the L0 that the loss aims at (JumpReLU). l1: weight of the L1 term (ReLU).
+    prefixes: sizes of the nested prefixes, increasing up to the width (Matryoshka); empty for the paper's fractions.
     A recipe ignores what does not belong to it.
     """
 
@@ -24,12 +26,16 @@ class SAEConfig:
     width: int
     k: int = 8
     l1: float = 0.1
+    prefixes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         check_types(self)
         require(self.width >= 1, f"width is {self.width}; give at least one latent")
         require(1 <= self.k <= self.width, f"k is {self.k} of {self.width} latents; give 1 to width")
         require(self.l1 >= 0, f"l1 is {self.l1}; give 0 or more")
+        ends = [0, *self.prefixes]
+        rising = all(isinstance(b, int) and a < b for a, b in pairwise(ends)) and ends[-1] in (0, self.width)
+        require(rising, f"prefixes are {list(self.prefixes)}; give whole numbers that rise to the width, {self.width}")
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ def construct(kind: type[T], plain: Mapping[str, Any]) -> T:
     for name in plain:
         require(name in known, f"unknown setting {name!r} of {kind.__name__}; known: {', '.join(known)}")
     try:
-        return kind(**plain)
+        return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()})
     except TypeError as error:
         raise CompanionError(f"{kind.__name__}: {error}; give what is missing") from None
 
@@ -94,7 +100,8 @@ def check_types(config: Any) -> None:
     """Refuse a dataclass whose values are not of the annotated type; an int passes as a float, a bool as neither."""
     for name, kind in get_type_hints(type(config)).items():
         value = getattr(config, name)
-        right = isinstance(value, kind) or (isinstance(value, int) and float in getattr(kind, "__args__", (kind,)))
+        of = tuple if get_origin(kind) is tuple else kind
+        right = isinstance(value, of) or (isinstance(value, int) and float in getattr(kind, "__args__", (kind,)))
         require(
             right and not isinstance(value, bool),
             f"{name} is {value!r}, a {type(value).__name__}; give {getattr(kind, '__name__', kind)}",

@@ -23,6 +23,8 @@ class Matryoshka(BatchTopK):
     @property
     def prefixes(self) -> list[int]:
         """Numbers of latents in the nested prefixes, increasing; the last is the width."""
+        if self.config.prefixes:
+            return list(self.config.prefixes)
         return sorted({max(1, int(part * self.width)) for part in PREFIXES})
 
     def reconstruction_loss(self, x: Tensor, code: Code) -> tuple[Tensor, Tensor]:

@@ -213,7 +213,7 @@ def test_damage_gives_bytes_or_one_line(
 @given(st.text(st.sampled_from("a/.\\:\n\x00 é"), max_size=12))
 def test_safe_path_stays_inside(text: str) -> None:
     if is_safe_path(text):
-        root = Path("/root/folder")
+        root = Path("/folder")
         inside = Path(root, text)
         assert inside.is_relative_to(root) and inside != root and ".." not in inside.parts
         assert inside.relative_to(root).as_posix() == text

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from PIL import Image
 
 from lib.data.pairs import Pairs
+from lib.encoders.encoder import stack_pixels
 
 
 def pictures(n: int, size: tuple[int, int] = (40, 36), seed: int = 0) -> list[Image.Image]:
@@ -22,15 +24,21 @@ def make_pairs(n: int = 10) -> Pairs:
 class Toy:
     """Mean colour of a picture, three numbers about a text; it counts what it is given."""
 
-    name, dim = "toy", 3
+    name, dim, device = "toy", 3, "cpu"
     identity = {"encoder": "toy"}  # noqa: RUF012
 
     def __init__(self) -> None:
         self.images = self.texts = 0
 
+    def preprocess(self, image: Image.Image) -> torch.Tensor:
+        return torch.from_numpy(np.array(image))
+
+    def encode_pixels(self, pixels: torch.Tensor) -> np.ndarray:
+        self.images += len(pixels)
+        return np.stack([picture.numpy().astype(np.float32).mean((0, 1)) for picture in pixels])
+
     def encode_images(self, images: list[Image.Image]) -> np.ndarray:
-        self.images += len(images)
-        return np.stack([np.asarray(image, np.float32).mean((0, 1)) for image in images])
+        return self.encode_pixels(stack_pixels(self, images))
 
     def encode_texts(self, texts: list[str]) -> np.ndarray:
         self.texts += len(texts)

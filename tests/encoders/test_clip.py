@@ -15,6 +15,7 @@ from PIL import Image
 from lib.data.errors import CompanionError, NotAvailable
 from lib.encoders import clip as clip_module
 from lib.encoders.clip import CONFIG, WEIGHTS, ClipEncoder, load_clip
+from lib.encoders.encoder import stack_pixels
 
 from .conftest import MODEL, PREPROCESS, random_weights, save_model
 from .examples import pictures
@@ -45,6 +46,24 @@ def test_images_agree_with_open_clip_and_a_transform_by_hand(clip: ClipEncoder) 
     assert encoded.dtype == np.float32 and encoded.shape == (3, 16)
     np.testing.assert_allclose(encoded, expected, atol=1e-5)
     assert not np.allclose(np.linalg.norm(encoded, axis=1), 1, atol=0.01)
+
+
+@pytest.mark.parametrize("resize_mode", ["squash", "shortest", "longest"])
+def test_preprocessing_in_two_parts_gives_the_bytes_of_open_clips_transform(
+    resize_mode: str, clip_folder: Path, tmp_path: Path
+) -> None:
+    preprocessing = PREPROCESS | {"resize_mode": resize_mode, "interpolation": "bicubic"}
+    (tmp_path / CONFIG).write_text(json.dumps({"model_cfg": MODEL, "preprocess_cfg": preprocessing}))
+    shutil.copy(clip_folder / WEIGHTS, tmp_path)
+    encoder = load_clip(tmp_path)
+    rgb = pictures(2) + pictures(2, (70, 33)) + pictures(1, (32, 32)) + pictures(1, (9, 20))
+    images = rgb + [image.convert(mode) for image in rgb[:3] for mode in ("L", "RGBA", "P", "1")]
+    settings = open_clip.transform.PreprocessCfg(**encoder.model.visual.preprocess_cfg)
+    whole = open_clip.transform.image_transform_v2(settings, is_train=False)
+    pixels = stack_pixels(encoder, images)
+    assert pixels.dtype == torch.uint8 and pixels.shape == (len(images), 3, 32, 32)
+    assert torch.equal(encoder.normalise(pixels), torch.stack([whole(image) for image in images]))
+    assert np.array_equal(encoder.encode_pixels(pixels), encoder.encode_images(images))
 
 
 def test_texts_agree_with_open_clip(clip: ClipEncoder) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from lib.data.errors import CompanionError
@@ -41,10 +42,19 @@ def test_the_network_judge_gives_the_same_vectors_for_any_batch() -> None:
     assert judge.encode_texts is None
 
 
+def test_pixels_are_scaled_to_what_the_network_was_trained_on() -> None:
+    judge, image = JudgeEncoder(), scenes("test", 1).images[0]
+    scaled = torch.tensor(np.asarray(image, np.float32) / 127.5 - 1).permute(2, 0, 1)[None]
+    with torch.no_grad():
+        expected = judge.model(scaled)[0].numpy()
+    np.testing.assert_allclose(judge.encode_images([image]), expected, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("images", "message"),
     [
         ([], "scenes-judge: no images to encode; give at least one"),
+        (["a scene"], "scenes-judge: an image is a str; give PIL images"),
         ([Image.new("RGB", (32, 64))], r"an image of \(32, 64\) pixels; it judges scenes of \(64, 64\)"),
     ],
 )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -21,6 +22,7 @@ from lib.data.errors import CompanionError, NotAvailable
 from lib.data.files import DONE, cache_root, is_done
 from lib.data.pairs import Pairs
 from lib.encoders.clip import ClipEncoder
+from lib.encoders.encoder import stack_pixels
 from lib.encoders.hooks import encode_layer
 from lib.encoders.store import EmbedSpec, embed, embed_shard
 
@@ -153,14 +155,41 @@ def test_a_cut_shard_or_result_is_made_again() -> None:
     assert (result / "text.npy").read_bytes() == whole
 
 
+@pytest.mark.parametrize("part", ["shards/*", "embeddings"])
+def test_a_flipped_byte_is_told_and_made_again(part: str, caplog: pytest.LogCaptureFixture) -> None:
+    pairs = make_pairs()
+    spec = EmbedSpec(pairs, Toy(), shard=5)
+    if part == "embeddings":
+        embed(pairs, Toy(), shard=5)
+    else:
+        embed_shard(spec, 0), embed_shard(spec, 1)
+    first = next(iter(sorted(cache_root().glob(f"{part}/*/image.npy"))))
+    whole = first.read_bytes()
+    first.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    toy = Toy()
+    with caplog.at_level(logging.WARNING):
+        stored = embed(pairs, toy, shard=5)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{first.parent} is damaged and made anew: image.npy has other bytes than were written"
+    ]
+    assert toy.images == (10 if part == "embeddings" else 5)
+    np.testing.assert_array_equal(stored.image, Toy().encode_images(list(pairs.images or ())))
+
+
+def test_the_marker_tells_the_rows(clip: ClipEncoder) -> None:
+    embed(make_pairs(5), clip, towers=("image",), layer=0, tokens="all")
+    (marker,) = cache_root().glob(f"embeddings/*/{DONE}")
+    assert json.loads(marker.read_text())["rows"] == 5 * 17
+
+
 def test_layers_and_tokens(clip: ClipEncoder) -> None:
     pairs = make_pairs(5)
-    images = list(pairs.images or ())
+    pixels = stack_pixels(clip, list(pairs.images or ()))
     stored = embed(pairs, clip, towers=["image"], layer=0, batch=2, shard=3)
-    np.testing.assert_allclose(stored.image, encode_layer(clip, images, 0), atol=1e-4)
+    np.testing.assert_allclose(stored.image, encode_layer(clip, pixels, 0), atol=1e-4)
     patches = embed(pairs, clip, towers=["image"], layer=1, tokens="patches", batch=2, shard=3)
     assert patches.ids[:17].tolist() == [*(f"pair-0@{token}" for token in range(16)), "pair-1@0"]
-    expected = encode_layer(clip, images, 1, "patches").reshape(5 * 16, 32)
+    expected = encode_layer(clip, pixels, 1, "patches").reshape(5 * 16, 32)
     np.testing.assert_allclose(patches.image, expected, atol=1e-4)
 
 
@@ -217,15 +246,15 @@ def test_a_missing_data_set_is_not_a_corrupt_picture() -> None:
 
 
 class Broken(Toy):
-    def encode_images(self, images: list[Image.Image]) -> np.ndarray:
-        vectors = super().encode_images(images)
+    def encode_pixels(self, pixels: torch.Tensor) -> np.ndarray:
+        vectors = super().encode_pixels(pixels)
         vectors[1, 2] = np.nan
         return vectors
 
 
 class Short(Toy):
-    def encode_images(self, images: list[Image.Image]) -> np.ndarray:
-        return super().encode_images(images)[:-1]
+    def encode_pixels(self, pixels: torch.Tensor) -> np.ndarray:
+        return super().encode_pixels(pixels)[:-1]
 
 
 @pytest.mark.parametrize(
@@ -265,10 +294,10 @@ from encoders.examples import Toy, make_pairs
 from lib.encoders.store import embed
 
 class Stuck(Toy):
-    def encode_images(self, images):
+    def encode_pixels(self, pixels):
         if self.images == 4:
             time.sleep(600)
-        return super().encode_images(images)
+        return super().encode_pixels(pixels)
 
 embed(make_pairs(), Stuck(), batch=2, shard=4)
 """

@@ -9,6 +9,8 @@ from lib.sae.config import SAEConfig, TrainConfig, train_config
 def test_plain_json_round_trip():
     config = TrainConfig(SAEConfig("topk", 32, k=4), steps=10, lr=1e-3)
     assert train_config(json.loads(json.dumps(config.plain()))) == config
+    nested = TrainConfig(SAEConfig("matryoshka", 32, prefixes=(4, 16, 32)))
+    assert train_config(json.loads(json.dumps(nested.plain()))) == nested
 
 
 @pytest.mark.parametrize(
@@ -18,6 +20,11 @@ def test_plain_json_round_trip():
         ({"k": 0}, "k is 0 of 16 latents; give 1 to width"),
         ({"k": 17}, "k is 17 of 16 latents; give 1 to width"),
         ({"l1": -1.0}, "l1 is -1.0; give 0 or more"),
+        ({"prefixes": (4, 4, 16)}, r"prefixes are \[4, 4, 16\]; give whole numbers that rise to the width, 16"),
+        ({"prefixes": (4, 8)}, "rise to the width, 16"),
+        ({"prefixes": (0, 16)}, "rise to the width, 16"),
+        ({"prefixes": (0.5, 16)}, "give whole numbers"),
+        ({"prefixes": "all"}, "prefixes is 'all', a str; give tuple"),
         ({"width": "16"}, "width is '16', a str; give int"),
         ({"width": True, "k": 1}, "width is True, a bool; give int"),
         ({"k": 2.0}, "k is 2.0, a float; give int"),

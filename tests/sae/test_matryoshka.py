@@ -30,6 +30,10 @@ def test_prefixes_are_those_of_the_paper():
     assert build(SAEConfig("matryoshka", 1, k=1), 8).prefixes == [1]
 
 
+def test_prefixes_may_be_given():
+    assert build(SAEConfig("matryoshka", 64, prefixes=(4, 16, 64)), 8).prefixes == [4, 16, 64]
+
+
 def slow_prefixes(sae, x):
     acts = dense_activations(sae, x, sae.select(dense_pre(sae, x).detach()))
     return [acts[:, :end] @ sae.W_dec[:end] + sae.b_dec for end in sae.prefixes]

@@ -30,12 +30,14 @@ DEAD_EPOCHS = 3
 
 @dataclass(frozen=True)
 class Recipe:
-    """Which dictionary to fit: `name` in `lib.sae.recipes`, width over the embedding's, active latents, L1 weight."""
+    """Which dictionary to fit: `name` in `lib.sae.recipes`, width over the embedding's, active latents, L1 weight, and
+    the sizes of the nested prefixes (Matryoshka; the paper's if empty)."""
 
     name: str
     expansion: int
     k: int
     l1: float = 0.0
+    prefixes: tuple[int, ...] = ()
     trained: bool = True
 
 
@@ -53,7 +55,7 @@ class Fitted:
 
 def fit(session: Session, recipe: Recipe, seed: int) -> Fitted:
     """Train (or take from the cache) one dictionary on the training images and encode the test images."""
-    train, test = session.world.embeddings("train"), session.world.embeddings("test")
+    train, test = (session.world.embeddings(split) for split in ("train", "test"))
     config = train_config(session, recipe, seed, train)
     sae = train_cached(config, train, device=session.device).sae if recipe.trained else untrained(config, train)
     codes = sae.codes(test)
@@ -64,7 +66,7 @@ def train_config(session: Session, recipe: Recipe, seed: int, train: Embeddings)
     """The training run of a recipe under the session's profile."""
     settings, image = session.profile.sae, train.tower("image")
     return TrainConfig(
-        sae=SAEConfig(recipe.name, recipe.expansion * image.shape[1], recipe.k, recipe.l1),
+        sae=SAEConfig(recipe.name, recipe.expansion * image.shape[1], recipe.k, recipe.l1, recipe.prefixes),
         steps=settings.steps,
         batch=settings.batch,
         dead_after=DEAD_EPOCHS * len(image),

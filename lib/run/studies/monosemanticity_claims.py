@@ -15,12 +15,17 @@ from lib.report.verdicts import above, below, combine, falling, humped, rising, 
 NOTEBOOK = "10_monosemanticity"
 MAIN_JUDGE = "network"
 
+SLOPE, HUMP = 0.015, 0.005
+"""Margins of C2 and C3: half of the paper's effect at x1 to x8 (last layer, Matryoshka: the best score gains 0.031 a
+doubling, table 1a; the mean's peak is 0.01 above its higher end, table A2). A margin of 0 would leave the verdict on an
+effect near 0 to the rounding of the machine."""
+
 TOLERANCES = {
     (NOTEBOOK, "p1.C1"): 0.07,
-    (NOTEBOOK, "p1.C2"): 0.4,
+    (NOTEBOOK, "p1.C2"): 0.06,
     (NOTEBOOK, "p1.C3"): 0.02,
-    (NOTEBOOK, "p1.C4"): 0.02,
-    (NOTEBOOK, "p1.C5"): 0.01,
+    (NOTEBOOK, "p1.C4"): 0.09,
+    (NOTEBOOK, "p1.C5"): 0.015,
     (NOTEBOOK, "p1.C6"): 0.001,
     (NOTEBOOK, "p1.C7"): 0.1,
     (NOTEBOOK, "p1.C11"): 0.001,
@@ -43,6 +48,11 @@ def per_seed(table: pd.DataFrame, column: str, **where: object) -> np.ndarray:
 def curve(table: pd.DataFrame, column: str, along: str, points: list[int], **where: object) -> np.ndarray:
     """(seeds, points): a column along a swept setting."""
     return np.stack([per_seed(table, column, **{along: point}, **where) for point in points], axis=1)
+
+
+def per_doubling(curves: np.ndarray, points: list[int]) -> np.ndarray:
+    """(seeds,): least-squares slope of each curve (seeds, points) against the base-2 logarithm of the points."""
+    return np.polyfit(np.log2(points), curves.T, 1)[0]
 
 
 def claim_c1(table: pd.DataFrame, k: int, n: int, judge: str = MAIN_JUDGE, notebook: str = NOTEBOOK) -> Claim:
@@ -80,20 +90,22 @@ def claim_c2(table: pd.DataFrame, k: int, widths: list[int], n: int) -> Claim:
     best = curve(table, "supported_best", "expansion", widths, arm="matryoshka", k=k, judge=MAIN_JUDGE)
     plain = curve(table, "best", "expansion", widths, arm="matryoshka", k=k, judge=MAIN_JUDGE)
     untrained = curve(table, "supported_best", "expansion", widths, arm="untrained", k=k, judge=MAIN_JUDGE)
-    gain = best[:, -1] - best[:, 0]
+    gain = per_doubling(best, widths)
     return _claim(
         "p1.C2",
         table,
         gain,
-        above(gain, 0.0),
-        statement=f"the best latent scores higher at x{widths[-1]} than at x1",
+        above(gain, SLOPE),
+        statement="the best latent's score trends upwards with the width",
         expected="up",
-        metric=f"best MS at support >= 10, x{widths[-1]} minus x1, Matryoshka",
+        metric=f"slope of the best MS at support >= 10 per doubling of the width, x{widths[0]} to x{widths[-1]}, "
+        "Matryoshka",
         n=n,
-        why="the difference must be positive in every seed; without a minimum support two alike images make any best",
+        why=f"margin {SLOPE}, half of the paper's slope, in every seed; one latent a width makes a noisy curve, so a "
+        "trend is asked and no monotone rise; without a minimum support two alike images make any best",
         controls={
-            "gain without support filter": float((plain[:, -1] - plain[:, 0]).mean()),
-            "gain of an untrained dictionary": float((untrained[:, -1] - untrained[:, 0]).mean()),
+            "slope without support filter": float(per_doubling(plain, widths).mean()),
+            "slope of an untrained dictionary": float(per_doubling(untrained, widths).mean()),
         },
     )
 
@@ -104,18 +116,19 @@ def claim_c3(table: pd.DataFrame, k: int, widths: list[int], n: int) -> Claim:
     mean = curve(table, "mean", "expansion", widths, **where)
     high = curve(table, "high", "expansion", widths, **where)
     height = mean.max(axis=1) - np.maximum(mean[:, 0], mean[:, -1])
-    parts = (verdict(humped(mean, 0.0)), verdict(rising(high, 0.0)))
+    parts = (verdict(humped(mean, HUMP)), verdict(above(per_doubling(high, widths), 0.0)))
     return _claim(
         "p1.C3",
         table,
         height,
-        humped(mean, 0.0),
+        humped(mean, HUMP),
         statement="over widths the mean score rises and falls again, and the count of latents above one half rises",
         expected="hump",
         metric="peak of mean MS over widths minus the higher end, Matryoshka",
         n=n,
         verdict=combine(parts),
-        why=f"hump: {parts[0]}; rising count of latents with corrected MS above 0.5: {parts[1]}; "
+        why=f"hump of more than {HUMP}, half of the paper's: {parts[0]}; upward trend of the count of latents with "
+        f"corrected MS above 0.5: {parts[1]}; "
         f"widths x{widths[0]} to x{widths[-1]}, the paper goes to x64",
         controls={
             **{f"mean MS x{e}": value for e, value in zip(widths, mean.mean(axis=0), strict=True)},

@@ -109,7 +109,7 @@ def test_a_table_that_denies_the_claim_does_not_reproduce_it(id: str) -> None:
 
 
 def test_the_verdict_is_partly_when_one_part_fails() -> None:
-    assert claims.claim_c3(spoil("high", 5.0, arm="matryoshka", expansion=8), K, WIDTHS, N).verdict == "partly"
+    assert claims.claim_c3(spoil("high", 0.0, arm="matryoshka", expansion=8), K, WIDTHS, N).verdict == "partly"
     assert claims.claim_c4(spoil("r2", 0.1, arm="matryoshka", expansion=1, k=32), KS, N).verdict == "partly"
     assert claims.claim_c5(spoil("r2", 0.9, arm="matryoshka"), K, WIDTHS, N).verdict == "partly"
 

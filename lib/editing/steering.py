@@ -1,0 +1,115 @@
+"""Steering: change what one block of a vision tower says, while the rest of the model runs as it is.
+
+Source: Pach et al., arXiv 2504.02821, section 3.3, equation 10: the tokens v of a block are encoded, a = phi(v), one
+latent is overwritten, a_k = alpha, and the decoded tokens psi(a) go on through the model. Since the decoder is linear,
+
+    psi(a with a_k = alpha) = psi(a) + (alpha - a_k) W_dec[k]
+
+so an edit is the reconstruction, or with the dictionary's error kept the token itself, plus a multiple of one row.
+The paper drops the error term and compares with a model without a dictionary, so what it measures holds the effect of
+reconstruction, too; `reconstruct` is the arm that separates the two. `shift` is the usual alternative without any
+dictionary, a difference of means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lib.data.errors import CompanionError
+from lib.encoders.hooks import find_blocks
+from lib.sae.base import SAE
+
+Edit = Callable[[Tensor], Tensor]
+"""From tokens (rows, d) to what is to stand in their place, (rows, d)."""
+
+
+def reconstruct(sae: SAE) -> Edit:
+    """Tokens through the dictionary and back, nothing changed: what the dictionary alone does to the model."""
+    return clamp(sae, {})
+
+
+def clamp(sae: SAE, latents: Mapping[int, float], *, keep_error: bool = False) -> Edit:
+    """Overwrite latents: number to activation, in the units of the codes; 0 or less suppresses.
+
+    keep_error: add back what the dictionary does not reconstruct, so that only the named latents change anything.
+    """
+    for latent, value in latents.items():
+        if latent not in range(sae.width):
+            raise CompanionError(f"no latent {latent}: this dictionary has {sae.width}, 0 to {sae.width - 1}")
+        if not torch.isfinite(torch.tensor(float(value))):
+            raise CompanionError(f"latent {latent} is to be {value}; give a finite activation")
+    numbers = torch.tensor(list(latents), dtype=torch.int64)
+    values = torch.tensor(list(latents.values()), dtype=torch.float32)
+
+    @torch.no_grad()
+    def edit(tokens: Tensor) -> Tensor:
+        code = sae.encode(tokens)
+        start = tokens if keep_error else sae.decode(code)
+        chosen = numbers.to(tokens.device)
+        found = code.latents[:, None] == chosen  # (nnz, edited)
+        rows = code.positions // code.width
+        now = tokens.new_zeros(len(tokens), len(chosen)).index_add_(0, rows, found * code.values[:, None])
+        return start + (values.to(tokens) - now) @ sae.W_dec[chosen]
+
+    return edit
+
+
+def shift(direction: Tensor, strength: float) -> Edit:
+    """Add `strength` times a direction (d,) to every token."""
+    if direction.ndim != 1 or not torch.isfinite(direction).all():
+        raise CompanionError(
+            f"direction of shape {tuple(direction.shape)}; give one finite vector as wide as the block"
+        )
+    return lambda tokens: tokens + strength * direction.to(tokens)
+
+
+def difference_in_means(shows: Tensor, lacks: Tensor) -> Tensor:
+    """(d,): mean of activations (n, d) of inputs that show a concept minus the mean of those (m, d) that lack it."""
+    if shows.ndim != 2 or lacks.ndim != 2 or not len(shows) or not len(lacks) or shows.shape[1] != lacks.shape[1]:
+        shapes = f"{tuple(shows.shape)} and {tuple(lacks.shape)}"
+        raise CompanionError(f"activations of shapes {shapes}; give two filled matrices of one block")
+    return (shows.double().mean(dim=0) - lacks.double().mean(dim=0)).float()
+
+
+@contextmanager
+def steered(source: Any, layer: int, edit: Edit, *, pooled: bool = False) -> Iterator[None]:
+    """Every forward pass inside the `with` goes on with the edited output of one block.
+
+    source: an encoder or an image tower that `find_blocks` knows (open_clip, timm, transformers; of a LLaVA its
+    `vision_tower`). layer: block number from 0, or from the end if negative. pooled: edit the mean of an image's
+    tokens and add the change to each of them; else every token is edited by itself. The hook is removed at the end,
+    error or not.
+    """
+    blocks = find_blocks(source)
+    count = len(blocks.modules)
+    if layer not in range(-count, count):
+        raise CompanionError(f"no layer {layer!r}: this image tower has {count} blocks, 0 to {count - 1}")
+
+    def hook(_module: Any, _inputs: Any, output: Any) -> Any:
+        hidden = output[0] if isinstance(output, tuple) else output
+        changed = _edited(hidden, edit, pooled, blocks.batch_first)
+        return (changed, *output[1:]) if isinstance(output, tuple) else changed
+
+    # First among the hooks: transformers collects hidden states, which LLaVA reads, by hooks of its own.
+    handle = blocks.modules[layer].register_forward_hook(hook, prepend=True)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _edited(hidden: Tensor, edit: Edit, pooled: bool, batch_first: bool) -> Tensor:
+    """hidden: (n, tokens, d), or (tokens, n, d) where the batch comes second."""
+    tokens = hidden.float()  # dictionaries are float32, whatever the model's precision
+    if pooled:
+        mean = tokens.mean(dim=1 if batch_first else 0)
+        change = edit(mean) - mean
+        changed = tokens + change.unsqueeze(1 if batch_first else 0)
+    else:
+        changed = edit(tokens.flatten(0, 1)).view_as(tokens)
+    return changed.to(hidden.dtype)

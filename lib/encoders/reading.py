@@ -1,0 +1,139 @@
+"""Pictures to batches of pixels: decoded and preprocessed in worker processes, ahead of the forward pass."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+from lib.data.errors import CompanionError, NotAvailable
+from lib.encoders.encoder import Encoder
+
+FEW = 500
+"""Below so many pictures, starting workers takes longer than they save."""
+
+SHARED_BYTES = 2**30
+"""Workers hand batches over in shared memory, of which containers often have 64 MB only: too little to start any."""
+
+
+class Batch(NamedTuple):
+    """The pictures of some rows.
+
+    asked: the rows. rows: those that could be read. pixels: one tensor for each of them, stacked; None if there are
+    none. bad: row, error and reason of each of the others.
+    """
+
+    asked: range
+    rows: list[int]
+    pixels: torch.Tensor | None
+    bad: list[dict[str, Any]]
+
+
+def read_pixels(
+    images: Sequence[Image.Image], encoder: Encoder, batches: list[range], workers: int | None
+) -> Iterator[Batch]:
+    """The batches of rows, in their order, preprocessed for the encoder; pinned in memory if its device is a GPU.
+
+    workers: processes that read ahead, one thread each; they live until the last batch. None chooses a number.
+    """
+    if workers is None:
+        workers = default_workers(sum(map(len, batches)), encoder.device)
+    loader = DataLoader(
+        _Pixels(images, encoder),
+        batch_size=None,
+        sampler=batches,
+        num_workers=workers,
+        collate_fn=_unchanged,
+        pin_memory=encoder.device.startswith("cuda"),
+        worker_init_fn=_ignore_interrupt,
+        multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
+        generator=torch.Generator(),  # it draws a seed, which must not come out of the global one
+    )
+    reader: Any = iter(loader)
+    try:
+        for batch in reader:
+            if isinstance(batch, CompanionError):
+                raise batch
+            yield batch
+    finally:
+        if workers:
+            reader._shutdown_workers()  # else they wait for as long as a traceback holds the reader
+
+
+def default_workers(pictures: int, device: str) -> int:
+    """None for few pictures, off Linux or without shared memory; else some, and a core is left to the encoder.
+
+    On a CPU few workers keep up with a forward pass; a GPU is faster than many.
+    """
+    if pictures < FEW or sys.platform != "linux" or shutil.disk_usage("/dev/shm").free < SHARED_BYTES:
+        return 0
+    return min(16 if device.startswith("cuda") else 4, len(os.sched_getaffinity(0)) - 1)
+
+
+def read_picture(images: Sequence[Image.Image], row: int) -> Image.Image | dict[str, Any]:
+    """The decoded picture, or why it cannot be read."""
+    try:
+        picture = images[row]
+        picture.load()
+    except (NotAvailable, MemoryError):
+        raise
+    except Exception as error:  # the decoders of PIL raise OSError, ValueError, SyntaxError, struct.error, ...
+        return {"row": row, "error": type(error).__name__, "reason": str(error)}
+    return picture
+
+
+@contextmanager
+def interruptions(what: str) -> Iterator[None]:
+    """Ctrl-C and the death of a worker, told in one line; torch tells of a death wherever the program is just then."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        line = f"{what}: stopped; finished shards are kept, and the same call goes on after them"
+        raise KeyboardInterrupt(line) from None
+    except RuntimeError as error:
+        death = re.search(r"DataLoader worker \(.*?\) ((exited|is killed)[^.]*)", f"{error.__cause__} {error}")
+        if death is None:
+            raise
+        raise CompanionError(
+            f"{what}: a process that reads pictures {death[1]}; finished shards are kept, and the same call goes on "
+            "after them; if it happens again, give it memory (/dev/shm after a bus error) or workers=0"
+        ) from None
+
+
+class _Pixels(Dataset):
+    """Batches by their rows, for the workers of a DataLoader."""
+
+    def __init__(self, images: Sequence[Image.Image], encoder: Encoder) -> None:
+        self.images, self.preprocess = images, encoder.preprocess
+
+    def __getitem__(self, asked: range) -> Batch | CompanionError:
+        rows, pixels, bad = [], [], []
+        try:
+            for row in asked:
+                picture = read_picture(self.images, row)
+                if isinstance(picture, dict):
+                    bad.append(picture)
+                else:
+                    rows.append(row)
+                    pixels.append(self.preprocess(picture))
+        except CompanionError as error:
+            return error  # to be raised by `read_pixels`: a DataLoader would add the worker's traceback to the line
+        return Batch(asked, rows, torch.stack(pixels) if pixels else None, bad)
+
+
+def _unchanged(batch: Any) -> Any:
+    return batch
+
+
+def _ignore_interrupt(_worker: int) -> None:
+    """Ctrl-C reaches every process of a terminal; the main one alone answers, and ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

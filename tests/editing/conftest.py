@@ -1,0 +1,5 @@
+"""timm and transformers import torchvision, which may need mending first."""
+
+from lib.encoders.shim import ensure_torchvision
+
+ensure_torchvision()
