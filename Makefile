@@ -3,15 +3,17 @@
 PYTHON ?= python3
 PROFILE ?= scenes
 JOBS ?= 2
+BENCH ?=
 BIN = .venv/bin
 
-.PHONY: help reproduce test check notebooks lab kernel clean
+.PHONY: help reproduce test check notebooks bench lab kernel clean
 
 help:
 	@echo "make reproduce   run every notebook and write results/ (PROFILE=scenes, JOBS=2; skips what is up to date)"
 	@echo "make test        all checks: ruff, mypy, pytest, then every committed notebook again under nbval"
 	@echo "make check       the inner loop, under two minutes: ruff, mypy, pytest without the slow tests"
 	@echo "make notebooks   run the committed notebooks in their default profiles and write their outputs back"
+	@echo "make bench       measure speed beside peers and bounds, write benchmarks/results/ (BENCH=train_step for one)"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make kernel      register the environment as the Jupyter kernel 'companion', for a Jupyter of your own"
 	@echo "make clean       remove executed notebooks and tool caches (rm -r .venv .cache removes the rest)"
@@ -42,6 +44,9 @@ lint: .venv/.installed
 notebooks: .venv/.installed
 	@$(BIN)/python -m lib notebooks
 
+bench: .venv/.installed .cache/bench-peers/.installed
+	@$(BIN)/python -m benchmarks $(BENCH)
+
 lab: .venv/.installed
 	$(BIN)/jupyter lab notebooks
 
@@ -65,4 +70,15 @@ clean:
 	}
 	@rm -f $@
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+# The peers pin other packages than the companion does, so they live apart. One of them needs Python below 3.13.
+.cache/bench-peers/.installed: benchmarks/peers.txt | .venv/.installed
+	@for python in $(BIN)/python python3.12 python3.11 none; do \
+		$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && break; \
+	done; \
+	test $$python != none || { echo "error: the peers need Python 3.11 or 3.12" >&2; exit 1; }; \
+	echo "making .cache/bench-peers with $$python (a few minutes, once)"; \
+	$$python -m venv --clear .cache/bench-peers
+	@.cache/bench-peers/bin/python -m pip install -qq --disable-pip-version-check -r $<
 	@touch $@

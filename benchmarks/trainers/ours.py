@@ -1,0 +1,48 @@
+"""The companion's trainer, one `advance` a step as `lib.sae.train.train` makes it, without history and checkpoints.
+
+It draws, gathers and scales its batch itself, on the clock; the other trainers get theirs ready.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.trainers.serve import Setting, serve
+from lib.encoders.embeddings import Embeddings
+from lib.sae.config import SAEConfig, TrainConfig
+from lib.sae.train import _Run
+
+
+class Ours:
+    """A run of the companion's trainer."""
+
+    def __init__(self, setting: Setting, rows: Tensor) -> None:
+        ids = np.arange(len(rows)).astype(str)
+        embeddings = Embeddings(ids, rows.numpy(), None, "superposition", False, {"made": "for benchmarks"})
+        config = TrainConfig(
+            SAEConfig("topk", setting["width"], setting["k"]),
+            steps=setting["steps"],
+            batch=setting["batch"],
+            lr=setting["lr"],
+            warmup=setting["warmup"] / setting["steps"],
+            decay=setting["decay"] / setting["steps"],
+            dead_after=setting["dead_after"],
+            seed=setting["seed"],
+            log_every=0,
+        )
+        self.run = _Run(config, embeddings, "image", "cpu")
+
+    def step(self, x: Tensor) -> None:
+        """The next step of the run."""
+        self.run.advance()
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Through the scale that the run divides its data by."""
+        return self.run.sae(x / self.run.scale) * self.run.scale
+
+
+if __name__ == "__main__":
+    serve(Ours)
