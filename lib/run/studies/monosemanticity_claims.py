@@ -1,6 +1,7 @@
 """Paper 1, claims C1 to C7, C11 and C12: from the tables of `monosemanticity` to verdicts.
 
-Every margin stands here, before any result: a claim holds for a seed if its effect passes the margin.
+Every margin stands here: a claim holds for a seed if its effect passes the margin. All were fixed before any result but
+SLOPE and HUMP, which were 0 at first.
 """
 
 from __future__ import annotations
