@@ -35,6 +35,12 @@ class World:
         """Image and text embeddings of a split, unit norm, by the encoder under study."""
         raise NotImplementedError
 
+    def activations(self, split: str, layer: int | None) -> Embeddings:
+        """Class tokens of the pictures after block `layer` of the image tower, not normalised; None: `embeddings`."""
+        if layer is not None:
+            raise NotAvailable(f"world {self.name} has embeddings but no model to look into; use profile scenes")
+        return self.embeddings(split)
+
     def judges(self, split: str) -> dict[str, Embeddings]:
         """Name to embeddings of the same pictures by encoders that are not under study."""
         raise NotImplementedError
@@ -63,6 +69,11 @@ class Scenes(World):
 
     def embeddings(self, split: str) -> Embeddings:
         return _scene_embeddings(split, self._size(split))
+
+    def activations(self, split: str, layer: int | None) -> Embeddings:
+        if layer is None:
+            return self.embeddings(split)
+        return _scene_activations(split, self._size(split), layer)
 
     def judges(self, split: str) -> dict[str, Embeddings]:
         return _scene_judges(split, self._size(split))
@@ -111,6 +122,11 @@ def _scenes_clip() -> ClipEncoder:
 @cache
 def _scene_embeddings(split: str, n: int) -> Embeddings:
     return embed(_scenes(split, n), _scenes_clip()).unit()
+
+
+@cache
+def _scene_activations(split: str, n: int, layer: int) -> Embeddings:
+    return embed(_scenes(split, n), _scenes_clip(), towers=("image",), layer=layer)
 
 
 @cache

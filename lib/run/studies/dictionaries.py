@@ -30,14 +30,16 @@ DEAD_EPOCHS = 3
 
 @dataclass(frozen=True)
 class Recipe:
-    """Which dictionary to fit: `name` in `lib.sae.recipes`, width over the embedding's, active latents, L1 weight, and
-    the sizes of the nested prefixes (Matryoshka; the paper's if empty)."""
+    """Which dictionary to fit: `name` in `lib.sae.recipes`, width over the embedding's, active latents, L1 weight,
+    sizes of the nested prefixes (Matryoshka; the paper's if empty), and the block whose class token it reads (None: it
+    reads the embedding)."""
 
     name: str
     expansion: int
     k: int
     l1: float = 0.0
     prefixes: tuple[int, ...] = ()
+    layer: int | None = None
     trained: bool = True
 
 
@@ -55,7 +57,7 @@ class Fitted:
 
 def fit(session: Session, recipe: Recipe, seed: int) -> Fitted:
     """Train (or take from the cache) one dictionary on the training images and encode the test images."""
-    train, test = (session.world.embeddings(split) for split in ("train", "test"))
+    train, test = (session.world.activations(split, recipe.layer) for split in ("train", "test"))
     config = train_config(session, recipe, seed, train)
     sae = train_cached(config, train, device=session.device).sae if recipe.trained else untrained(config, train)
     codes = sae.codes(test)
