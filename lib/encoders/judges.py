@@ -112,3 +112,13 @@ def truth_judge(pairs: Pairs) -> Embeddings:
         normalised=False,
         identity={"judge": "truth", "groups": list(ORACLE_GROUPS), "pairs": pairs.identity},
     )
+
+
+def truth_of_pairs(pairs: Pairs) -> Embeddings:
+    """Pictures and captions in the space of facts, centred: what a scene holds, and what its first caption says."""
+    pictures = truth_judge(pairs)
+    assert pairs.facts is not None  # truth_judge has checked it
+    columns = np.concatenate([pairs.facts.group(group) for group in ORACLE_GROUPS])
+    said = pairs.facts.mentioned[:, 0, columns].astype(np.float64)
+    text = (said - said.mean(axis=0)).astype(np.float32)
+    return Embeddings(pairs.ids, pictures.image, text, "truth", False, {**pictures.identity, "captions": "first"})

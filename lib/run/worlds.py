@@ -13,7 +13,7 @@ from lib.data.pairs import Pairs
 from lib.data.scenes import SceneTruth, scenes, truth_of
 from lib.encoders.clip import ClipEncoder, load_clip
 from lib.encoders.embeddings import Embeddings
-from lib.encoders.judges import JudgeEncoder, truth_judge
+from lib.encoders.judges import JudgeEncoder, truth_judge, truth_of_pairs
 from lib.encoders.store import embed
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ class World:
     """
 
     name: str
+    concept_split = "test"
+    """The split whose rows show what a latent stands for."""
+    has_pictures = True
 
     def __init__(self, profile: Profile) -> None:
         self.sizes = profile.splits.model_dump()
@@ -43,6 +46,13 @@ class World:
 
     def judges(self, split: str) -> dict[str, Embeddings]:
         """Name to embeddings of the same pictures by encoders that are not under study."""
+        raise NotImplementedError
+
+    def pair_judges(self, split: str) -> dict[str, Embeddings]:
+        """Name to embeddings of pictures and captions in one space, which tell whether they mean the same.
+
+        The first is the most independent one; "source" is the encoder under study itself, a circular judge.
+        """
         raise NotImplementedError
 
     def pairs(self, split: str) -> Pairs:
@@ -78,6 +88,12 @@ class Scenes(World):
     def judges(self, split: str) -> dict[str, Embeddings]:
         return _scene_judges(split, self._size(split))
 
+    def pair_judges(self, split: str) -> dict[str, Embeddings]:
+        network = self.judges(split)["network"]
+        # The judge reads no text: a caption stands for the picture that it was written for.
+        both = Embeddings(network.ids, network.image, network.image, "network", False, network.identity)
+        return {"truth": truth_of_pairs(self.pairs(split)), "network": both, "source": self.embeddings(split)}
+
     def _size(self, split: str) -> int:
         return self.sizes["test" if split == "novel" else split]
 
@@ -86,6 +102,8 @@ class ClipArrays(World):
     """Real CLIP embeddings of 500 COCO pairs; the splits are cut from one fixed permutation."""
 
     name = "clip-arrays"
+    concept_split = "train"  # as in the papers; 80 test pairs give a latent hardly an example
+    has_pictures = False
 
     def embeddings(self, split: str) -> Embeddings:
         ids, image, text, identity = coco500()
@@ -104,6 +122,12 @@ class ClipArrays(World):
         mine = self.embeddings(split)
         captions = Embeddings(mine.ids, mine.text, None, "captions", normalised=True, identity={"of": mine.identity})
         return {"captions": captions}
+
+    def pair_judges(self, split: str) -> dict[str, Embeddings]:
+        """Pictures are judged by their captions, so one tower of the same CLIP judges both: half independent."""
+        mine = self.embeddings(split)
+        captions = Embeddings(mine.ids, mine.text, mine.text, "captions", True, {"of": mine.identity})
+        return {"captions": captions, "source": mine}
 
 
 # Notebooks ask for the same split many times; what a caption of 20,000 scenes says takes seconds to draw.

@@ -126,13 +126,23 @@ class SAE(nn.Module):
         """The reconstruction (rows, d) of rows (rows, d)."""
         return self.decode(self.encode(x))
 
+    # What a dictionary of pairs does apart for each tower; the others treat all rows alike.
+
+    def encode_tower(self, x: Tensor, tower: Tower) -> Code:
+        """The sparse code of rows of one tower."""
+        return self.encode(x)
+
+    def decoder_of(self, tower: Tower) -> tuple[Tensor, Tensor]:
+        """W_dec and b_dec that reconstruct a tower."""
+        return self.W_dec, self.b_dec
+
     # The same for whole data sets, in chunks of `batch` rows.
 
     @torch.no_grad()
     def codes(self, embeddings: Embeddings, tower: Tower = "image", batch: int = 1024) -> SparseCodes:
         """The sparse codes of all rows of a tower; memory grows with the active entries and with batch x width."""
         matrix = as_tensor(embeddings.tower(tower))
-        parts = [self.encode(part.to(self.W_dec.device)) for part in matrix.split(batch)]
+        parts = [self.encode_tower(part.to(self.W_dec.device), tower) for part in matrix.split(batch)]
         counts = torch.cat([torch.diff(part.indptr).cpu() for part in parts])
         return SparseCodes(
             ids=embeddings.ids,
@@ -143,18 +153,19 @@ class SAE(nn.Module):
         )
 
     @torch.no_grad()
-    def reconstruct(self, codes: SparseCodes, batch: int = 4096) -> np.ndarray:
-        """The (n, d) float32 reconstruction of codes, which may be edited ones."""
+    def reconstruct(self, codes: SparseCodes, tower: Tower = "image", *, batch: int = 4096) -> np.ndarray:
+        """The (n, d) float32 reconstruction of codes of a tower, which may be edited ones."""
         self._check_width(codes.width)
-        out = np.empty((len(codes), self.d), np.float32)
-        device = self.W_dec.device
+        weight, bias = self.decoder_of(tower)
+        out = np.empty((len(codes), weight.shape[1]), np.float32)
+        device = weight.device
         for start in range(0, len(codes), batch):
             bounds = torch.as_tensor(codes.indptr[start : start + batch + 1])
             entries = slice(int(bounds[0]), int(bounds[-1]))
             indptr = (bounds - bounds[0]).int().to(device)
             latents = torch.as_tensor(codes.indices[entries]).int().to(device)
             values = torch.as_tensor(codes.values[entries], dtype=torch.float32).to(device)
-            rows = decode_at(indptr, latents, values, self.W_dec) + self.b_dec
+            rows = decode_at(indptr, latents, values, weight) + bias
             out[start : start + batch] = rows.cpu().numpy()
         return out
 
