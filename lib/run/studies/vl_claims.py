@@ -180,7 +180,7 @@ def claim_c6(codes: pd.DataFrame, n: int) -> Claim:
         metric=f"share of dead latents (mean of towers), the better of SAE-S and SAE-D minus VL-SAE, K {KS[0]}",
         n=n,
         verdict=combine(parts),
-        why=f"fewest at K {KS[0]}: {parts[0]}; smaller lead at K {KS[-1]}: {parts[1]}; dead means silent on {n} test rows",
+        why=f"fewest at K {KS[0]}: {parts[0]}; smaller lead at K {KS[-1]}: {parts[1]}; dead: silent on {n} test rows",
         controls={f"{arm} K {k}": dead(arm, k).mean() for arm in ("VL-SAE", "SAE-S", "SAE-D") for k in KS},
     )
 
@@ -212,7 +212,7 @@ def claim_c8(table: pd.DataFrame, n: int) -> Claim:
         metric=f"intra - inter, distance minus cosine encoder, two decoders, K {K}",
         n=n,
         verdict=combine(parts),
-        why=f"margin {MARGIN}: {parts[0]} with two decoders, {parts[1]} with one; both encoders select the same latents",
+        why=f"margin {MARGIN}: {parts[0]} with two decoders, {parts[1]} with one; both select the same latents",
         controls={"with one decoder": shared.mean()},
     )
 
