@@ -1,0 +1,83 @@
+"""CHAIR's published synonyms, and which COCO objects a caption mentions.
+
+Rohrbach et al., EMNLP 2018, arXiv 1809.02156. A line of the file is one COCO category: its name, then its synonyms.
+A caption mentions a category if its words, in singular, hold one of them; the longest match counts ("hot dog" is no
+dog). Some pairs of words are no object of their own last word, as in the published script: a toilet seat is no seat.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from lib.data.errors import CompanionError
+
+_ANIMALS = "bird cat dog horse sheep cow elephant bear zebra giraffe animal cub".split()
+_VEHICLES = "jet train".split()
+_WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
+_IRREGULAR = {"people": "people", "children": "child", "men": "man", "women": "woman", "sheep": "sheep"} | {
+    "knives": "knife",
+    "mice": "mouse",
+    "geese": "goose",
+    "skis": "skis",
+    "scissors": "scissors",
+    "buses": "bus",
+    "bus": "bus",
+    "glass": "glass",
+    "calves": "calf",
+    "puppies": "puppy",
+}
+
+
+class Chair:
+    """The categories and the way to find them in words."""
+
+    def __init__(self, lines: list[list[str]]) -> None:
+        self.categories = [line[0] for line in lines]
+        self._category = {}
+        for line in lines:
+            for phrase in line:
+                self._category.setdefault(" ".join(singular(word) for word in phrase.split()), line[0])
+        for animal in _ANIMALS:  # a baby giraffe is a giraffe and no person
+            for young in ("baby", "adult"):
+                self._category[f"{young} {animal}"] = self._category.get(animal, "")
+        for vehicle in _VEHICLES:
+            self._category[f"passenger {vehicle}"] = self._category.get(vehicle, "")
+        self._category |= {"bow tie": self._category.get("tie", ""), "toilet seat": self._category.get("toilet", "")}
+        self._category |= {"wine glas": self._category.get("wine glass", ""), "train track": "", "home plate": ""}
+        self._longest = max(len(phrase.split()) for phrase in self._category)
+
+    def mentions(self, caption: str) -> list[str]:
+        """The categories that a caption mentions, in its order, a repeated one as often as it is said."""
+        words = [singular(word) for word in _WORD.findall(caption.lower())]
+        found, at = [], 0
+        while at < len(words):
+            length = next((n for n in range(self._longest, 0, -1) if " ".join(words[at : at + n]) in self._category), 0)
+            if length:
+                found.append(self._category[" ".join(words[at : at + length])])
+            at += max(1, length)
+        return [category for category in found if category]
+
+
+def read_chair(path: Path) -> Chair:
+    """The published `synonyms.txt`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CompanionError(f"cannot read CHAIR's {path.name} ({type(error).__name__}); give synonyms.txt") from None
+    lines = [[" ".join(part.split()) for part in line.split(",") if part.strip()] for line in text.splitlines()]
+    lines = [line for line in lines if line]
+    if not lines:
+        raise CompanionError(f"{path.name} holds no categories; give CHAIR's synonyms.txt")
+    return Chair(lines)
+
+
+def singular(word: str) -> str:
+    """The singular of an English noun, by its ending."""
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "shes", "ches", "xes")):
+        return word[:-2]
+    return word[:-1] if word.endswith("s") and not word.endswith(("ss", "us")) else word

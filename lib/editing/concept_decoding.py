@@ -1,0 +1,221 @@
+"""Decoding a multimodal LLM against its own words: by shared concepts, by a noisy picture, or by a cut alone.
+
+Shen et al. 2025, arXiv 2510.21323, Eq. 11, A15 and A16. At one layer, x_v and x_l are the means of the picture's tokens
+and of all tokens after it; through an auxiliary autoencoder and a VL-SAE they have codes h_v and h_l, and
+
+    x_l' = (1 - alpha_l) x_l + alpha_l D_l(D_l^s(h)),   h = h_l + beta h_v              (`additive`, the paper)
+                                                        h = (1 - beta) h_l + beta h_v    (`convex`, its code)
+
+Every token after the picture is shifted by x_l' - x_l, and the next token drawn from the softmax of
+(1 - alpha_cd) logits + alpha_cd shifted logits, without tokens of less than beta_cd times the best one's original
+probability. That cut comes from contrastive decoding; with beta_cd = 0.8 hardly two tokens ever survive it, so `cut`
+alone is a control, and so is greedy decoding. Visual contrastive decoding (Leng et al., CVPR 2024, arXiv 2311.16922)
+takes (1 + alpha) logits - alpha logits of a noisy picture instead.
+
+The paper trains on the output of block 29 and its code edits the output of block 30; here both are the same block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from lib.data.errors import CompanionError
+from lib.encoders.llava import Llava
+from lib.sae.auxiliary import AuxiliaryAE
+from lib.sae.paired import Paired
+
+Mixing = Literal["additive", "convex"]
+ALPHA_L, BETA, ALPHA_CD, BETA_CD = 0.7, 0.9, 0.6, 0.8
+"""The paper's settings (appendix A.5)."""
+
+VCD_ALPHA, VCD_BETA = 1.0, 0.2
+"""Those of the released script of visual contrastive decoding."""
+
+
+@dataclass(frozen=True)
+class ConceptEdit:
+    """What shifts the words: the models, and how codes are mixed."""
+
+    auxiliary: AuxiliaryAE
+    sae: Paired
+    layer: int
+    mixing: Mixing = "additive"
+    alpha: float = ALPHA_L
+    beta: float = BETA
+
+    def __post_init__(self) -> None:
+        if self.mixing not in get_args(Mixing):
+            raise CompanionError(f"unknown mixing {self.mixing!r}; choose additive or convex")
+
+    @torch.no_grad()
+    def shift(self, image: Tensor, text: Tensor) -> Tensor:
+        """x_l' - x_l (n, d) for means of picture tokens and of words, (n, d) each."""
+        h_v = self.sae.encode_tower(self.auxiliary.encode(image, "image"), "image").dense()
+        h_l = self.sae.encode_tower(self.auxiliary.encode(text, "text"), "text").dense()
+        h = (h_l if self.mixing == "additive" else (1 - self.beta) * h_l) + self.beta * h_v
+        weight, bias = self.sae.decoder_of("text")
+        return self.alpha * (self.auxiliary.decode(h @ weight + bias, "text") - text)
+
+
+def decoder_blocks(llava: Llava) -> torch.nn.ModuleList:
+    """The blocks of the language model."""
+    return llava.model.model.language_model.layers  # type: ignore[return-value]
+
+
+def after_image(tokens: Tensor, mask: Tensor, image_token: int) -> tuple[Tensor, Tensor]:
+    """bool (n, tokens) each: the picture's tokens, and all real tokens after the last of them."""
+    picture = tokens == image_token
+    if not picture.any(dim=1).all():
+        raise CompanionError("a prompt without a picture has nothing to compare its words with; give one to each")
+    later = picture.flip(1).cumsum(1).flip(1) == 0
+    return picture, later & mask.bool()
+
+
+def mean_where(hidden: Tensor, where: Tensor) -> Tensor:
+    """(n, d) mean of the tokens (n, tokens, d) that a mask (n, tokens) picks."""
+    weight = where.to(hidden.dtype)[..., None]
+    return (hidden * weight).sum(dim=1) / weight.sum(dim=1)
+
+
+@contextmanager
+def shifted(llava: Llava, edit: ConceptEdit, picture: Tensor, words: Tensor) -> Iterator[None]:
+    """Every forward pass inside the `with` goes on with the words shifted at the edit's layer."""
+    with _hooked(llava, edit.layer) as set_hook:
+
+        def change(hidden: Tensor) -> Tensor:
+            rows = hidden.float()
+            delta = edit.shift(mean_where(rows, picture), mean_where(rows, words))
+            return (rows + delta[:, None] * words[..., None]).to(hidden.dtype)
+
+        set_hook(change)
+        yield
+
+
+def representations(llava: Llava, images: list[Any], texts: list[str], layer: int) -> tuple[Tensor, Tensor]:
+    """Means of picture tokens and of the tokens after them at the output of a block, (n, d) each, float32."""
+    means: list[tuple[Tensor, Tensor]] = []
+    for inputs in llava._batches(images, texts):
+        picture, words = after_image(inputs["input_ids"], inputs["attention_mask"], image_token(llava))
+        with _hooked(llava, layer) as set_hook, torch.inference_mode():
+
+            def read(hidden: Tensor, picture: Tensor = picture, words: Tensor = words) -> Tensor:
+                means.append((mean_where(hidden.float(), picture).cpu(), mean_where(hidden.float(), words).cpu()))
+                return hidden
+
+            set_hook(read)
+            llava.model(**inputs, position_ids=places(inputs["attention_mask"]), logits_to_keep=1, use_cache=False)
+    image, text = (torch.cat(parts) for parts in zip(*means, strict=True))
+    return image.clone(), text.clone()
+
+
+def image_token(llava: Llava) -> int:
+    """The number of the picture's placeholder token."""
+    return int(llava.model.config.image_token_id)
+
+
+def places(mask: Tensor) -> Tensor:
+    """Positions that count from the first token that is no padding."""
+    return (mask.cumsum(dim=1) - 1).clamp(min=0)
+
+
+@contextmanager
+def _hooked(llava: Llava, layer: int) -> Iterator[Callable[[Callable[[Tensor], Tensor]], None]]:
+    blocks = decoder_blocks(llava)
+    if layer not in range(len(blocks)):
+        raise CompanionError(f"no layer {layer!r}: this language model has {len(blocks)} blocks")
+    changes: list[Callable[[Tensor], Tensor]] = []
+
+    def hook(_module: Any, _inputs: Any, output: Any) -> Any:
+        if isinstance(output, tuple):
+            return (changes[0](output[0]), *output[1:])
+        return changes[0](output)
+
+    handle = blocks[layer].register_forward_hook(hook)
+    try:
+        yield changes.append
+    finally:
+        handle.remove()
+
+
+# From logits to the distribution of the next token.
+
+
+def interpolated(logits: Tensor, other: Tensor, alpha: float) -> Tensor:
+    """Eq. A16: (1 - alpha) logits + alpha other."""
+    return (1 - alpha) * logits + alpha * other
+
+
+def contrasted(logits: Tensor, noisy: Tensor, alpha: float = VCD_ALPHA) -> Tensor:
+    """Visual contrastive decoding: (1 + alpha) logits - alpha noisy."""
+    return (1 + alpha) * logits - alpha * noisy
+
+
+def plausible(logits: Tensor, beta: float) -> Tensor:
+    """bool, of the logits' shape: tokens with at least beta times the probability of the best one."""
+    if not 0 < beta <= 1:
+        raise CompanionError(f"a plausibility cut at {beta}; give more than 0 and at most 1")
+    best = logits.amax(dim=-1, keepdim=True)
+    return logits >= best + torch.log(torch.tensor(beta, dtype=logits.dtype))
+
+
+def distribution(logits: Tensor, kept: Tensor | None = None) -> Tensor:
+    """Probabilities of the next token, those cut away 0."""
+    return (logits if kept is None else logits.masked_fill(~kept, -torch.inf)).softmax(dim=-1)
+
+
+def greedy(logits: Tensor) -> Tensor:
+    """All probability on the best token."""
+    return torch.zeros_like(logits).scatter_(-1, logits.argmax(dim=-1, keepdim=True), 1.0)
+
+
+def rules(plain: Tensor, noisy: Tensor, concept: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Name to the distribution (n, vocabulary) of the next token under every way of decoding.
+
+    plain, noisy: logits with the picture and with a noisy one. concept: mixing to logits with shifted words.
+    """
+    cut = plausible(plain, BETA_CD)
+    return {
+        "regular": distribution(plain),
+        "greedy": greedy(plain),
+        "cut only": distribution(plain, cut),
+        "contrast with noise": distribution(contrasted(plain, noisy), plausible(plain, VCD_BETA)),
+        **{f"concepts, {name}": distribution(interpolated(plain, x, ALPHA_CD), cut) for name, x in concept.items()},
+        **{f"concepts, {name}, no cut": distribution(interpolated(plain, x, ALPHA_CD)) for name, x in concept.items()},
+    }
+
+
+def noised(pixels: Tensor, generator: torch.Generator, share: float = 0.9) -> Tensor:
+    """Pictures drowned in normal noise as after most of a diffusion: sqrt(1 - share) x + sqrt(share) noise."""
+    noise = torch.randn(pixels.shape, generator=generator).to(pixels)
+    return (1 - share) ** 0.5 * pixels + share**0.5 * noise
+
+
+@torch.inference_mode()
+def next_logits(llava: Llava, inputs: Any, edits: dict[str, ConceptEdit], generator: torch.Generator) -> tuple:
+    """Float64 logits of the next token for model inputs: plain, with a noisy picture, and with each edit."""
+
+    def last(pixels: Tensor) -> Tensor:
+        mask = inputs["attention_mask"]
+        out = llava.model(
+            input_ids=inputs["input_ids"],
+            attention_mask=mask,
+            position_ids=places(mask),
+            pixel_values=pixels,
+            logits_to_keep=1,
+            use_cache=False,
+        )
+        return out.logits[:, -1].double()
+
+    pixels = inputs["pixel_values"]
+    picture, words = after_image(inputs["input_ids"], inputs["attention_mask"], image_token(llava))
+    concept = {}
+    for name, edit in edits.items():
+        with shifted(llava, edit, picture, words):
+            concept[name] = last(pixels)
+    return last(pixels), last(noised(pixels, generator)), concept
