@@ -12,8 +12,8 @@ from pathlib import Path
 
 from lib.data.errors import CompanionError
 
-_ANIMALS = "bird cat dog horse sheep cow elephant bear zebra giraffe animal cub".split()
-_VEHICLES = "jet train".split()
+_ANIMALS = ["bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "animal", "cub"]
+_VEHICLES = ["jet", "train"]
 _WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
 _IRREGULAR = {"people": "people", "children": "child", "men": "man", "women": "woman", "sheep": "sheep"} | {
     "knives": "knife",

@@ -1,7 +1,7 @@
 """What a multimodal LLM says that is not there: POPE on yes/no answers, CHAIR on captions.
 
-POPE (Li et al., EMNLP 2023, arXiv 2305.10355): accuracy, precision, recall and F1 of yes. An answer that is drawn from a
-distribution counts with its probability of yes, so no number depends on a draw; a plain answer has 0 or 1.
+POPE (Li et al., EMNLP 2023, arXiv 2305.10355): accuracy, precision, recall and F1 of yes. An answer drawn from
+a distribution counts with its chance of yes, so no number depends on a draw; a plain answer has 0 or 1.
 CHAIR (Rohrbach et al., EMNLP 2018, arXiv 1809.02156): CHAIR_I is the share of mentioned objects that are not there,
 CHAIR_S the share of captions with at least one, recall the share of what is there that is mentioned.
 """
@@ -38,8 +38,8 @@ def pope(yes: np.ndarray, truth: np.ndarray) -> Pope:
     yes, truth = np.asarray(yes, np.float64), np.asarray(truth)
     if yes.ndim != 1 or yes.shape != truth.shape or truth.dtype != bool or not truth.any() or truth.all():
         raise CompanionError(
-            f"{yes.shape} chances and {truth.shape} answers of type {truth.dtype}; give a number and a boolean for each "
-            "question, and questions of both answers"
+            f"{yes.shape} chances and {truth.shape} answers of type {truth.dtype}; give a number and a "
+            "boolean for each question, and questions of both answers"
         )
     if not ((yes >= 0) & (yes <= 1)).all():
         raise CompanionError("chances of yes outside 0 to 1, or NaN; give probabilities")
