@@ -29,9 +29,7 @@ def load_published(path: Path, *, sha256: str, k: int = K) -> VLSAE:
     Only tensors are read (`weights_only`). Raises NotAvailable where the file is not there.
     """
     if not path.is_file():
-        raise NotAvailable(
-            f"{path.name} is not here; get it from the hub repository shufanshen/VL-SAE and put it into the folder asked"
-        )
+        raise NotAvailable(f"{path.name} is not here; get it from the hub repository shufanshen/VL-SAE")
     found = sha256_file(path)
     if len(sha256) < 8 or not found.startswith(sha256.lower()):
         raise CompanionError(f"{path.name} has the sha256 {found[:16]}..., not {sha256[:16]}...; get the file again")

@@ -38,10 +38,10 @@ def test_a_published_file_encodes_and_decodes_as_published(tmp_path: Path) -> No
 
 def test_refusals(tmp_path: Path) -> None:
     path = tmp_path / "model.pth"
-    with pytest.raises(NotAvailable, match="model.pth is not here; get it from the hub repository shufanshen/VL-SAE"):
+    with pytest.raises(NotAvailable, match=r"model.pth is not here; get it from the hub repository shufanshen/VL-SAE"):
         load_published(path, sha256="0" * 64)
     torch.save(state(), path)
-    with pytest.raises(CompanionError, match="model.pth has the sha256 .*, not 0000"):
+    with pytest.raises(CompanionError, match=r"model.pth has the sha256 .*, not 0000"):
         load_published(path, sha256="0" * 64)
     torch.save(Path("anything"), path)
     with pytest.raises(CompanionError, match="no state dict of tensors"):
