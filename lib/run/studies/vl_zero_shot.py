@@ -15,6 +15,7 @@ import pandas as pd
 
 from lib.data.progress import progress
 from lib.data.scenes.grammar import FACTORS, SILENT, VALUES
+from lib.encoders.class_texts import class_texts
 from lib.encoders.embeddings import Embeddings
 from lib.metrics.intervals import Interval, paired_difference
 from lib.metrics.rows import unit_rows
@@ -64,11 +65,9 @@ class Scored:
 
 def class_embeddings(session: Session, task: str) -> Embeddings:
     """One row a class: the mean of the unit embeddings of its templates, unit norm."""
-    names, templates = VALUES[FACTORS.index(task)], TASKS[task]
-    texts = [template.format(name) for template in templates for name in names]
-    rows = unit_rows("class texts", session.world.encoder.encode_texts(texts))
-    mean = unit_rows("classes", rows.reshape(len(templates), len(names), -1).mean(axis=0)).astype(np.float32)
-    return Embeddings(np.array(names), None, mean, "classes", True, {"classes": task})
+    names = VALUES[FACTORS.index(task)]
+    rows = class_texts(session.world.encoder, names, TASKS[task])
+    return Embeddings(np.array(names), None, rows, "classes", True, {"classes": task})
 
 
 def enhanced(

@@ -1,0 +1,42 @@
+"""Text embeddings of classes: every name in every template, averaged, as CLIP classifies.
+
+Radford et al., ICML 2021 (arXiv 2103.00020), section 3.1.4. The names and the 80 templates of ImageNet are those that
+open_clip ships.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from lib.data.errors import CompanionError
+from lib.encoders.clip import ClipEncoder, open_clip
+
+Template = str | Callable[[str], str]
+"""With one pair of braces for the name, or a function of it."""
+
+BATCH = 256
+
+
+def class_texts(encoder: ClipEncoder, names: Sequence[str], templates: Sequence[Template]) -> np.ndarray:
+    """float32 (classes, d), unit norm: the mean over templates of unit text embeddings, scaled to unit norm."""
+    if not names or not templates:
+        raise CompanionError(f"{len(names)} class names and {len(templates)} templates; give at least one of each")
+    for template in templates:
+        if isinstance(template, str) and template.count("{}") != 1:
+            raise CompanionError(f"template {template!r} needs one pair of braces for the name of the class")
+    texts = [_filled(template, name) for name in names for template in templates]
+    rows = np.concatenate([encoder.encode_texts(texts[i : i + BATCH]) for i in range(0, len(texts), BATCH)])
+    unit = rows.astype(np.float64) / np.linalg.norm(rows, axis=1, keepdims=True)
+    mean = unit.reshape(len(names), len(templates), -1).mean(axis=1)
+    return (mean / np.linalg.norm(mean, axis=1, keepdims=True)).astype(np.float32)
+
+
+def imagenet() -> tuple[tuple[str, ...], tuple[Template, ...]]:
+    """The 1,000 names and 80 templates of ImageNet as open_clip has them."""
+    return tuple(open_clip.IMAGENET_CLASSNAMES), tuple(open_clip.OPENAI_IMAGENET_TEMPLATES)
+
+
+def _filled(template: Template, name: str) -> str:
+    return template.format(name) if isinstance(template, str) else template(name)
