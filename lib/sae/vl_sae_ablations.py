@@ -12,6 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from lib.encoders.embeddings import Tower
 from lib.sae.paired import Angular
 from lib.sae.sparse import Code
 from lib.sae.vl_sae import VLSAE
@@ -49,6 +50,16 @@ class DistanceL1(VLSAE):
     def select(self, pre: Tensor) -> Tensor:
         """All positions."""
         return torch.arange(pre.numel(), device=pre.device)
+
+    def values(self, x: Tensor, encoder: int, scores: Tensor, positions: Tensor) -> Tensor:
+        """Of all positions, by the dense product."""
+        return self.activation(self.scores(x, encoder)).flatten()
+
+    def decode_tower(self, code: Code, tower: Tower) -> Tensor:
+        """As the base, by a dense product."""
+        self._check_width(code.width)
+        weight, bias = self.decoder_of(tower)
+        return code.values.view(code.rows, code.width) @ weight + bias
 
     def penalty(self, code: Code) -> Tensor:
         """Weight times the mean over rows of the summed activations."""
