@@ -28,7 +28,7 @@ from torch import Tensor
 from lib.data.errors import CompanionError
 from lib.encoders.llava import Llava
 from lib.sae.auxiliary import AuxiliaryAE
-from lib.sae.paired import Paired
+from lib.sae.two_towers import TwoTowers
 
 Mixing = Literal["additive", "convex"]
 ALPHA_L, BETA, ALPHA_CD, BETA_CD = 0.7, 0.9, 0.6, 0.8
@@ -43,7 +43,7 @@ class ConceptEdit:
     """What shifts the words: the models, and how codes are mixed."""
 
     auxiliary: AuxiliaryAE
-    sae: Paired
+    sae: TwoTowers
     layer: int
     mixing: Mixing = "additive"
     alpha: float = ALPHA_L

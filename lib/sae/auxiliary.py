@@ -21,7 +21,7 @@ from lib.data.errors import CompanionError
 from lib.data.progress import progress
 from lib.encoders.embeddings import Embeddings, Tower
 from lib.sae.base import as_tensor
-from lib.sae.paired import TOWERS
+from lib.sae.two_towers import TOWERS
 
 Similarity = Literal["cosine", "dot"]
 TEMPERATURE = 0.07

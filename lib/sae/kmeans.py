@@ -8,7 +8,7 @@ from sklearn.cluster import MiniBatchKMeans
 
 from lib.encoders.embeddings import Embeddings
 from lib.sae.config import SAEConfig
-from lib.sae.paired import TOWERS
+from lib.sae.two_towers import TOWERS
 from lib.sae.vl_sae import VLSAE
 
 BATCH, PASSES = 2048, 3

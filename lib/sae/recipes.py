@@ -23,7 +23,7 @@ RECIPES: dict[str, type[SAE]] = {
     "matryoshka": Matryoshka,
 }
 
-PAIRED: dict[str, type[SAE]] = {
+TWO_TOWER_RECIPES: dict[str, type[SAE]] = {
     "vl_sae": VLSAE,
     "sae_s": SAES,
     "sae_d": SAED,
@@ -32,12 +32,12 @@ PAIRED: dict[str, type[SAE]] = {
     "cosine_shared": CosineShared,
     "distance_l1": DistanceL1,
 }
-"""Dictionaries of pairs: their input is that of `lib.sae.paired.side_by_side`."""
+"""Dictionaries of pairs: their input is that of `lib.sae.two_towers.side_by_side`."""
 
 
 def build(config: SAEConfig, d: int) -> SAE:
     """An empty dictionary for inputs of d dimensions."""
-    known = RECIPES | PAIRED
+    known = RECIPES | TWO_TOWER_RECIPES
     if config.recipe not in known:
         raise CompanionError(f"unknown recipe {config.recipe!r}; known: {', '.join(known)}")
     return known[config.recipe](config, d)

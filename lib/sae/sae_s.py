@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from lib.sae.paired import Paired
+from lib.sae.two_towers import TwoTowers
 
 
-class SAES(Paired):
+class SAES(TwoTowers):
     """Everything shared."""
 
     encoders: ClassVar[int] = 1

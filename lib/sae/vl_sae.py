@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from lib.sae.paired import Angular
+from lib.sae.two_towers import Angular
 
 EPSILON = 1e-6
 """Added to the squared distance, which is at most 4: moves an activation by at most 0.001, and that at w = x only."""

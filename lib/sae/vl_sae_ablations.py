@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lib.encoders.embeddings import Tower
-from lib.sae.paired import Angular
+from lib.sae.two_towers import Angular
 from lib.sae.sparse import Code
 from lib.sae.vl_sae import VLSAE
 

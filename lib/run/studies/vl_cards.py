@@ -14,7 +14,7 @@ from lib.report.figures import image_grid
 from lib.run.start import Session
 from lib.run.studies.latents import name_latents
 from lib.run.studies.vl_concepts import FittedPair
-from lib.sae.paired import TOWERS
+from lib.sae.two_towers import TOWERS
 
 SHOWN = 6
 """Pictures and captions on a card."""

@@ -21,7 +21,7 @@ from lib.run.start import Session
 from lib.sae.codes import SparseCodes
 from lib.sae.config import SAEConfig, TrainConfig
 from lib.sae.kmeans import centred, kmeans
-from lib.sae.paired import TOWERS, Paired, side_by_side
+from lib.sae.two_towers import TOWERS, TwoTowers, side_by_side
 from lib.sae.train import train_cached
 from lib.sae.untrained import untrained
 
@@ -88,7 +88,7 @@ class FittedPair:
     session: Session
     arm: Arm
     seed: int
-    sae: Paired
+    sae: TwoTowers
 
     def embeddings(self, split: str) -> Embeddings:
         """A split as this dictionary takes it."""
@@ -139,7 +139,7 @@ def fit(session: Session, arm: Arm, seed: int) -> FittedPair:
         sae = train_cached(config, side_by_side(data), device=session.device).sae
     else:
         sae = untrained(config, side_by_side(data))
-    assert isinstance(sae, Paired)
+    assert isinstance(sae, TwoTowers)
     return FittedPair(session, arm, seed, sae)
 
 

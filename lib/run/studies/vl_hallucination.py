@@ -28,7 +28,7 @@ from lib.run.start import Session
 from lib.run.studies.monosemanticity_claims import per_seed
 from lib.sae.auxiliary import Similarity, train_auxiliary
 from lib.sae.config import SAEConfig, TrainConfig
-from lib.sae.paired import Paired, side_by_side
+from lib.sae.two_towers import TwoTowers, side_by_side
 from lib.sae.train import train_cached
 
 NOTEBOOK = "22_hallucination"
@@ -82,7 +82,7 @@ def edits(session: Session, similarity: Similarity = "cosine") -> dict[str, Conc
             SAEConfig("vl_sae", WIDTH, K), steps=STEPS, batch=BATCH, lr=RATE, dead_after=3 * PAIRS, seed=seed
         )
         sae = train_cached(config, side_by_side(auxiliary.common(rows))).sae
-        assert isinstance(sae, Paired)
+        assert isinstance(sae, TwoTowers)
         made |= {f"{mixing}, {seed}": ConceptEdit(auxiliary, sae, LAYER, mixing) for mixing in MIXINGS}  # type: ignore[arg-type]
     return made
 

@@ -37,7 +37,7 @@ def side_by_side(embeddings: Embeddings) -> Embeddings:
     return Embeddings(embeddings.ids, both, None, embeddings.encoder, normalised=False, identity=identity)
 
 
-class Paired(TopK):
+class TwoTowers(TopK):
     """Linear encoders, the k largest pre-activations of each row, ReLU, linear decoders with bias.
 
     encoder: (encoders, width, d), b_enc: (encoders, width), W_dec: (decoders, width, d), b_dec: (decoders, d).
@@ -141,7 +141,7 @@ class Paired(TopK):
         self.b_dec.mul_(factor)
 
 
-class Angular(Paired):
+class Angular(TwoTowers):
     """Encoders that see directions only: latents are selected by cos(x, w), and have a function of it as activation.
 
     No bias, no norm of inputs or weights. A row of norm zero has the cosine 0 with everything.

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lib.data.errors import CompanionError
 from lib.sae.config import SAEConfig, TrainConfig
 from lib.sae.kmeans import centred, kmeans
-from lib.sae.paired import TOWERS, Paired, side_by_side
+from lib.sae.two_towers import TOWERS, TwoTowers, side_by_side
 from lib.sae.recipes import PAIRED, build
 from lib.sae.storage import load_sae, save_sae
 from lib.sae.train import train
@@ -26,7 +26,7 @@ NONE = torch.zeros(0, dtype=torch.int64)
 ANGULAR = ("vl_sae", "distance_shared", "vl_sae_cosine", "cosine_shared")
 
 
-def random_paired(recipe: str, d: int = 5, width: int = 12, k: int = 3) -> Paired:
+def random_paired(recipe: str, d: int = 5, width: int = 12, k: int = 3) -> TwoTowers:
     """A float64 dictionary of pairs with random weights."""
     sae = build(SAEConfig(recipe, width, k, l1=0.1), 2 * d).double()
     generator = torch.Generator().manual_seed(0)
@@ -36,7 +36,7 @@ def random_paired(recipe: str, d: int = 5, width: int = 12, k: int = 3) -> Paire
     return sae
 
 
-def slow_code(sae: Paired, x: torch.Tensor, tower: int) -> torch.Tensor:
+def slow_code(sae: TwoTowers, x: torch.Tensor, tower: int) -> torch.Tensor:
     """The dense code (rows, width), by the paper's words, one row and latent at a time."""
     recipe = sae.config.recipe
     code = torch.zeros(len(x), sae.width, dtype=x.dtype)
@@ -144,7 +144,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(recipe: str, tmp_path: Path) -
     class Killed(Exception):
         pass
 
-    step = Paired.after_step
+    step = TwoTowers.after_step
     calls = []
 
     def die(self, *rest) -> None:
@@ -154,7 +154,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(recipe: str, tmp_path: Path) -
         step(self, *rest)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Paired, "after_step", die)
+        patch.setattr(TwoTowers, "after_step", die)
         train(config, data, folder=tmp_path, checkpoint_every=4)
     again = train(config, data, folder=tmp_path, checkpoint_every=4).sae.state_dict()
     assert all(torch.equal(whole[name], again[name]) for name in whole)
