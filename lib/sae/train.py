@@ -23,7 +23,7 @@ from lib.sae.recipes import build
 from lib.sae.scaling import root_mean_square_norm
 from lib.sae.storage import load_sae, save_sae
 
-VERSION = 1
+VERSION = 2
 """Goes up when the same configuration no longer trains to the same weights."""
 
 DEAD_EVERY = 10
