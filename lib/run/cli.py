@@ -101,6 +101,14 @@ def claims() -> None:
 
 
 @app.command()
+def readme() -> None:
+    """Write the generated parts of README.md anew: the scoreboard and the table of notebooks."""
+    from lib.run.readme import write_readme
+
+    typer.echo(f"changed: {', '.join(write_readme()) or 'nothing'}")
+
+
+@app.command()
 def doctor(profile: ProfileName = "scenes") -> None:
     """Say what this machine can run."""
     from lib.run.doctor import doctor as examine

@@ -22,7 +22,8 @@ MIME_TYPES = {"text/plain", "image/png"}
 def refresh(numbers: Sequence[str] = (), notebooks: Path = NOTEBOOKS) -> list[Outcome]:
     """Run notebooks (all, by default) with the values of their parameters cells and write them back, clean.
 
-    The first one that fails, or that this machine lacks something for, is an error; those before it are written.
+    What is up to date is not run again. The first one that fails, or that this machine lacks something for, is an
+    error; those before it are written.
     """
     paths = [find_notebook(number, notebooks) for number in numbers] or sorted(notebooks.glob("[0-9][0-9]_*.ipynb"))
     return [_refresh(path) for path in sorted(paths, key=notebook_number)]
@@ -53,8 +54,8 @@ def _refresh(path: Path) -> Outcome:
     profile = read_parameters(read_notebook(path), path.stem).get("profile")
     if profile is None:
         raise CompanionError(f"notebook {path.stem} has no parameter 'profile'; add it to the parameters cell")
-    outcome = run_notebook(Task(path, profile.default, {}), force=True, progress=True)
-    if outcome.status != "ran":
+    outcome = run_notebook(Task(path, profile.default, {}), progress=True)
+    if outcome.status not in ("ran", "current"):
         raise CompanionError(outcome.message)
     executed = read_notebook(results_root() / outcome.profile / "notebooks" / path.name)
     write_atomic(path, nbformat.writes(clean(executed, path.stem)) + "\n")
