@@ -13,8 +13,9 @@ from lib.data.pairs import Pairs
 from lib.data.scenes import SceneTruth, scenes, truth_of
 from lib.encoders.clip import ClipEncoder, load_clip
 from lib.encoders.embeddings import Embeddings
+from lib.encoders.hooks import find_blocks
 from lib.encoders.judges import JudgeEncoder, truth_judge
-from lib.encoders.store import embed
+from lib.encoders.store import embed, embed_layers
 
 if TYPE_CHECKING:
     from lib.run.profiles import Profile
@@ -73,7 +74,12 @@ class Scenes(World):
     def activations(self, split: str, layer: int | None) -> Embeddings:
         if layer is None:
             return self.embeddings(split)
-        return _scene_activations(split, self._size(split), layer)
+        blocks = _scene_activations(split, self._size(split))
+        if layer not in blocks:
+            raise CompanionError(
+                f"no layer {layer!r}: the image tower has {len(blocks)} blocks, 0 to {len(blocks) - 1}"
+            )
+        return blocks[layer]
 
     def judges(self, split: str) -> dict[str, Embeddings]:
         return _scene_judges(split, self._size(split))
@@ -125,8 +131,10 @@ def _scene_embeddings(split: str, n: int) -> Embeddings:
 
 
 @cache
-def _scene_activations(split: str, n: int, layer: int) -> Embeddings:
-    return embed(_scenes(split, n), _scenes_clip(), towers=("image",), layer=layer)
+def _scene_activations(split: str, n: int) -> dict[int, Embeddings]:
+    """Every block at once: one costs as much as all."""
+    encoder = _scenes_clip()
+    return embed_layers(_scenes(split, n), encoder, range(len(find_blocks(encoder).modules)))
 
 
 @cache
