@@ -124,7 +124,7 @@ def test_other_contents_are_told(tensors: object, message: str, tmp_path: Path) 
 
 
 def test_bad_requests_are_told(tmp_path: Path) -> None:
-    with pytest.raises(CompanionError, match="no checkpoint .*; fetch it first"):
+    with pytest.raises(CompanionError, match=r"no checkpoint .*; fetch it first"):
         load_published(tmp_path / "ae.pt", 64 * "0")
     with pytest.raises(CompanionError, match="sha256 'latest' is none; give the 64 hex digits"):
         load_published(tmp_path / "ae.pt", "latest")
