@@ -18,6 +18,7 @@ from lib.encoders.judges import JudgeEncoder, truth_judge
 from lib.encoders.store import embed, embed_layers
 
 if TYPE_CHECKING:
+    from lib.encoders.llava import Llava
     from lib.run.profiles import Profile
 
 
@@ -60,6 +61,11 @@ class Scenes(World):
     def encoder(self) -> ClipEncoder:
         """The small open_clip model."""
         return _scenes_clip()
+
+    @property
+    def llava(self) -> Llava:
+        """The small multimodal LLM that sees with the image tower of `encoder`."""
+        return _scenes_llava()
 
     def pairs(self, split: str) -> Pairs:
         return _scenes(split, self._size(split))
@@ -123,6 +129,13 @@ def _scenes(split: str, n: int) -> Pairs:
 @cache
 def _scenes_clip() -> ClipEncoder:
     return load_clip("scenes-clip")
+
+
+@cache
+def _scenes_llava() -> Llava:
+    from lib.encoders.llava import load_llava  # its classes take seconds to import, and few notebooks talk to it
+
+    return load_llava("scenes-llava")
 
 
 @cache
