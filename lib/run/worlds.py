@@ -47,6 +47,11 @@ class World:
         """Name to embeddings of the same pictures by encoders that are not under study."""
         raise NotImplementedError
 
+    @property
+    def llava(self) -> Llava:
+        """A multimodal LLM that sees with the image tower of the encoder under study."""
+        raise NotAvailable(f"world {self.name} has no multimodal LLM; use profile scenes")
+
     def pairs(self, split: str) -> Pairs:
         """Pictures, captions and facts of a split."""
         raise NotAvailable(f"world {self.name} has embeddings but no pictures; use profile scenes")
@@ -64,7 +69,6 @@ class Scenes(World):
 
     @property
     def llava(self) -> Llava:
-        """The small multimodal LLM that sees with the image tower of `encoder`."""
         return _scenes_llava()
 
     def pairs(self, split: str) -> Pairs:

@@ -6,7 +6,10 @@ import numpy as np
 import pandas as pd
 
 from lib.data.progress import progress
+from lib.data.scenes.grammar import VALUES
 from lib.data.scenes.questions import read
+from lib.report.claims import Claim, claim_over_seeds
+from lib.report.verdicts import above, below, combine, verdict
 from lib.run.start import Session
 from lib.run.studies.steering import ARMS, Latents, Plan, edits, plan, say_under
 
@@ -85,3 +88,58 @@ def _means(found: pd.DataFrame, insert: bool) -> dict[str, float]:
     success = (found.named if insert else ~found.named).astype(float)
     means = {"success": success.mean(), "kept": found.kept.mean(), "both": (success * found.kept).mean()}
     return means | {"cosine": found.cosine.mean(), "answers": len(found)}
+
+
+def bounds(session: Session, all_drawn: list[Latents]) -> pd.DataFrame:
+    """What the cosine can be, a row a seed, as in the paper: of each concept's name with the latent's own target
+    (match), and with another latent's (shuffled)."""
+    rows = []
+    for drawn in all_drawn:
+        texts = session.world.encoder.encode_texts([f"a {VALUES[factor][value]}" for factor, value in drawn.concept])
+        unit = texts.astype(np.float64) / np.linalg.norm(texts.astype(np.float64), axis=1, keepdims=True)
+        cosines = unit @ (drawn.target / np.linalg.norm(drawn.target, axis=1, keepdims=True)).T
+        other = ~np.array([[mine == one for one in drawn.concept] for mine in drawn.concept])
+        rows.append({"seed": drawn.seed, "match": np.diag(cosines).mean(), "shuffled": cosines[other].mean()})
+    return pd.DataFrame(rows)
+
+
+NOTEBOOK, TOLERANCE = "12_steering", 0.15
+
+INSERTED, TOWARDS, STILL = 0.24, 0.24, 0.1
+"""Margins, fixed before any result. INSERTED: half of the rate at which the concept appears in the paper's table 2.
+TOWARDS: half of the gain in cosine of its table 3, as a share of the distance between its bounds. STILL: how far, in
+the same unit, reconstruction alone may move the cosine."""
+
+
+def claim_c13(table: pd.DataFrame, limits: pd.DataFrame, strength: float, n: int) -> Claim:
+    """Clamping a latent steers towards its concept, and going through the dictionary alone does not."""
+
+    def per_seed(task: str, arm: str, column: str) -> np.ndarray:
+        return table[(table.task == task) & (table.arm == arm)].sort_values("seed")[column].to_numpy()
+
+    seeds = sorted(int(seed) for seed in table.seed.unique())
+    span = (limits.match - limits.shuffled).to_numpy()
+    inserted = per_seed("insert", "clamp", "success") - per_seed("insert", "reconstruct", "success")
+    cosine = {arm: per_seed("insert", arm, "cosine") for arm in ("plain", "reconstruct", "clamp")}
+    towards = (cosine["clamp"] - cosine["reconstruct"]) / span
+    moved = np.abs(cosine["reconstruct"] - cosine["plain"]) / span
+    parts = (verdict(above(inserted, INSERTED)), verdict(above(towards, TOWARDS)), verdict(below(moved, STILL)))
+    both = {
+        f"{task}, both: {arm}": per_seed(task, arm, "both").mean() for task in ("insert", "suppress") for arm in ARMS
+    }
+    return claim_over_seeds(
+        "p1.C13",
+        dict(zip(seeds, inserted.tolist(), strict=True)),
+        above(inserted, INSERTED),
+        statement="clamping a latent makes the LLaVA name its concept, and the dictionary without an edit does not",
+        expected="greater",
+        metric="share of answers that name a concept the picture lacks, clamp minus reconstruction alone",
+        n=n,
+        verdict=combine(parts),
+        why=f"named by {INSERTED} more often than by reconstruction: {parts[0]}; cosine to the target up by {TOWARDS} "
+        f"of the distance between its bounds: {parts[1]}; reconstruction moves it by less than {STILL}: {parts[2]}; "
+        f"strength {strength:g} of the latent's largest activations, chosen on dev pictures",
+        controls={"cosine towards": towards.mean(), "cosine by reconstruction": moved.mean(), **both},
+        tolerance=TOLERANCE,
+        notebook=NOTEBOOK,
+    )
