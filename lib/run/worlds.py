@@ -13,10 +13,12 @@ from lib.data.pairs import Pairs
 from lib.data.scenes import SceneTruth, scenes, truth_of
 from lib.encoders.clip import ClipEncoder, load_clip
 from lib.encoders.embeddings import Embeddings
+from lib.encoders.hooks import find_blocks
 from lib.encoders.judges import JudgeEncoder, truth_judge
-from lib.encoders.store import embed
+from lib.encoders.store import embed, embed_layers
 
 if TYPE_CHECKING:
+    from lib.encoders.llava import Llava
     from lib.run.profiles import Profile
 
 
@@ -35,9 +37,20 @@ class World:
         """Image and text embeddings of a split, unit norm, by the encoder under study."""
         raise NotImplementedError
 
+    def activations(self, split: str, layer: int | None) -> Embeddings:
+        """Class tokens of the pictures after block `layer` of the image tower, not normalised; None: `embeddings`."""
+        if layer is not None:
+            raise NotAvailable(f"world {self.name} has embeddings but no model to look into; use profile scenes")
+        return self.embeddings(split)
+
     def judges(self, split: str) -> dict[str, Embeddings]:
         """Name to embeddings of the same pictures by encoders that are not under study."""
         raise NotImplementedError
+
+    @property
+    def llava(self) -> Llava:
+        """A multimodal LLM that sees with the image tower of the encoder under study."""
+        raise NotAvailable(f"world {self.name} has no multimodal LLM; use profile scenes")
 
     def pairs(self, split: str) -> Pairs:
         """Pictures, captions and facts of a split."""
@@ -54,6 +67,10 @@ class Scenes(World):
         """The small open_clip model."""
         return _scenes_clip()
 
+    @property
+    def llava(self) -> Llava:
+        return _scenes_llava()
+
     def pairs(self, split: str) -> Pairs:
         return _scenes(split, self._size(split))
 
@@ -63,6 +80,16 @@ class Scenes(World):
 
     def embeddings(self, split: str) -> Embeddings:
         return _scene_embeddings(split, self._size(split))
+
+    def activations(self, split: str, layer: int | None) -> Embeddings:
+        if layer is None:
+            return self.embeddings(split)
+        blocks = _scene_activations(split, self._size(split))
+        if layer not in blocks:
+            raise CompanionError(
+                f"no layer {layer!r}: the image tower has {len(blocks)} blocks, 0 to {len(blocks) - 1}"
+            )
+        return blocks[layer]
 
     def judges(self, split: str) -> dict[str, Embeddings]:
         return _scene_judges(split, self._size(split))
@@ -109,8 +136,22 @@ def _scenes_clip() -> ClipEncoder:
 
 
 @cache
+def _scenes_llava() -> Llava:
+    from lib.encoders.llava import load_llava  # its classes take seconds to import, and few notebooks talk to it
+
+    return load_llava("scenes-llava")
+
+
+@cache
 def _scene_embeddings(split: str, n: int) -> Embeddings:
     return embed(_scenes(split, n), _scenes_clip()).unit()
+
+
+@cache
+def _scene_activations(split: str, n: int) -> dict[int, Embeddings]:
+    """Every block at once: one costs as much as all."""
+    encoder = _scenes_clip()
+    return embed_layers(_scenes(split, n), encoder, range(len(find_blocks(encoder).modules)))
 
 
 @cache

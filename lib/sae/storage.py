@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+from torch import Tensor
 
 from lib.data.errors import CompanionError
 from lib.data.files import write_atomic, write_json
@@ -35,12 +37,19 @@ def load_sae(folder: Path) -> SAE:
         weights = load(path.read_bytes())
     except (OSError, SafetensorError) as error:
         raise CompanionError(f"cannot read {path} ({error}); train or fetch the dictionary again") from None
+    return filled(sae, weights, str(path))
+
+
+def filled(sae: SAE, weights: Mapping[str, Tensor], source: str) -> SAE:
+    """An empty dictionary with weights put into it, in evaluation mode; an error names where they came from."""
     wanted = {name: tuple(tensor.shape) for name, tensor in sae.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     if wanted != found:
-        raise CompanionError(f"{path} holds {found} where {CONFIG} asks for {wanted}; take both from one dictionary")
+        raise CompanionError(
+            f"{source} holds {found} where its config asks for {wanted}; take both from one dictionary"
+        )
     if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
-        raise CompanionError(f"{path} holds NaN or infinity; train or fetch the dictionary again")
+        raise CompanionError(f"{source} holds NaN or infinity; train or fetch the dictionary again")
     sae.load_state_dict(weights)
     return sae.eval()
 

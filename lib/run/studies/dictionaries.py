@@ -30,15 +30,18 @@ DEAD_EPOCHS = 3
 
 @dataclass(frozen=True)
 class Recipe:
-    """Which dictionary to fit: `name` in `lib.sae.recipes`, width over the embedding's, active latents, L1 weight, and
-    the sizes of the nested prefixes (Matryoshka; the paper's if empty)."""
+    """Which dictionary to fit: `name` in `lib.sae.recipes`, width over the embedding's, active latents, L1 weight,
+    sizes of the nested prefixes (Matryoshka; the paper's if empty), the block whose class token it reads (None: it
+    reads the embedding), and its steps (0: the profile's)."""
 
     name: str
     expansion: int
     k: int
     l1: float = 0.0
     prefixes: tuple[int, ...] = ()
+    layer: int | None = None
     trained: bool = True
+    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Fitted:
 
 def fit(session: Session, recipe: Recipe, seed: int) -> Fitted:
     """Train (or take from the cache) one dictionary on the training images and encode the test images."""
-    train, test = (session.world.embeddings(split) for split in ("train", "test"))
+    train, test = (session.world.activations(split, recipe.layer) for split in ("train", "test"))
     config = train_config(session, recipe, seed, train)
     sae = train_cached(config, train, device=session.device).sae if recipe.trained else untrained(config, train)
     codes = sae.codes(test)
@@ -67,7 +70,7 @@ def train_config(session: Session, recipe: Recipe, seed: int, train: Embeddings)
     settings, image = session.profile.sae, train.tower("image")
     return TrainConfig(
         sae=SAEConfig(recipe.name, recipe.expansion * image.shape[1], recipe.k, recipe.l1, recipe.prefixes),
-        steps=settings.steps,
+        steps=recipe.steps or settings.steps,
         batch=settings.batch,
         dead_after=DEAD_EPOCHS * len(image),
         seed=seed,

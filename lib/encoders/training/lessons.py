@@ -1,0 +1,116 @@
+"""What a multimodal LLM of the scenes world is taught: pictures, with all the questions about each in one row.
+
+All questions about a picture share one pass over it: each sees the picture and itself only, and is numbered as if it
+came right after the picture, so it is learnt as if it were asked alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch.utils.data import IterableDataset
+
+from lib.data.scenes.grammar import VALUES
+from lib.data.scenes.layout import SIDE, Layout
+from lib.data.scenes.questions import Question, describe, list_kinds, name_main, random_of, yes_no_questions
+from lib.data.scenes.world import layout_of, picture_of
+from lib.encoders.training.stream import SEED, patch_facts
+
+FIRST_SCENE = 200_000 * 128
+"""The LLM learns from other scenes than the CLIP and the judge; they come with the same seed."""
+
+
+class Lesson(NamedTuple):
+    """A batch of pictures with all their questions, each row `USER: <image>...` and then one question after another.
+
+    pixels: uint8 (b, 3, 64, 64). tokens, group, place, target: int64 (b, length): the token; 0 in the shared
+    beginning, else the number of its question, -1 in padding; its position as if its question were alone; the answer's
+    word to predict after it, or -100. shown: int64 (b, patches, 2): rows of `shown_words` for what each patch shows.
+    """
+
+    pixels: torch.Tensor
+    tokens: torch.Tensor
+    group: torch.Tensor
+    place: torch.Tensor
+    target: torch.Tensor
+    shown: torch.Tensor
+
+
+SHOWN = (VALUES[0], VALUES[1], VALUES[9], VALUES[10])
+"""What patches name: kind and colour of the object that covers one, else colour and pattern of the background."""
+_FIRST = np.cumsum([0, *(len(values) for values in SHOWN)])
+
+
+def shown_codes(layout: Layout, patch: int) -> np.ndarray:
+    """int64 (patches, 2): the two names of each patch, numbered through all of SHOWN."""
+    facts = patch_facts(layout, patch)[:, :2]
+    ground = _FIRST[2:4] + np.array([layout.background, layout.pattern])
+    return np.where(facts[:, :1] < len(SHOWN[0]), _FIRST[:2] + facts, ground)
+
+
+def shown_words(words: dict[str, int]) -> torch.Tensor:
+    """float32 (names, vocabulary): for every name of SHOWN an even distribution over its words."""
+    table = torch.zeros(int(_FIRST[-1]), len(words))
+    for row, name in enumerate(name for values in SHOWN for name in values):
+        numbers = [words[word] for word in name.split()]
+        table[row, numbers] = 1 / len(numbers)
+    return table
+
+
+def questions_of(row: int) -> list[Question]:
+    """All that is asked about a training scene."""
+    layout = layout_of("train", SEED, row)
+    random = random_of("train", SEED, row)
+    return [describe(layout), list_kinds(layout), name_main(layout), *yes_no_questions(layout, random)]
+
+
+def pack(questions: list[Question], encode: Callable[[str], list[int]], patches: int) -> np.ndarray:
+    """int64 (4, length): tokens, group, place and target of one scene's row of a Lesson."""
+    begin = encode("USER:" + " <image>" * patches)
+    parts = [np.array([begin, [0] * len(begin), range(len(begin)), [-100] * len(begin)], dtype=np.int64)]
+    for number, question in enumerate(questions, start=1):
+        asked, said = encode(f"{question.prompt} ASSISTANT:"), encode(f"{question.answer} </s>")
+        tokens = asked + said[:-1]
+        places = range(len(begin), len(begin) + len(tokens))
+        parts.append(np.array([tokens, [number] * len(tokens), places, [-100] * (len(asked) - 1) + said]))
+    return np.concatenate(parts, axis=1)
+
+
+class Lessons(IterableDataset):
+    """Lesson `step` is about scenes FIRST_SCENE + step * batch and on, whoever asks, so that training can resume.
+
+    words: the number of every word. patch: side of the tower's patches in pixels.
+    """
+
+    def __init__(self, words: dict[str, int], patch: int, batch: int, steps: range) -> None:
+        self.words, self.patch, self.batch, self.steps = words, patch, batch, steps
+
+    def __iter__(self) -> Iterator[Lesson]:
+        patches = (SIDE // self.patch) ** 2
+
+        def encode(text: str) -> list[int]:
+            return [self.words[word] for word in text.split()]
+
+        for step in self.steps:
+            rows = range(FIRST_SCENE + step * self.batch, FIRST_SCENE + (step + 1) * self.batch)
+            packed = [pack(questions_of(row), encode, patches) for row in rows]
+            whole = np.empty((4, self.batch, max(part.shape[1] for part in packed)), dtype=np.int64)
+            whole[:] = np.array([self.words["<pad>"], -1, 0, -100])[:, None, None]
+            for i, part in enumerate(packed):
+                whole[:, i, : part.shape[1]] = part
+            pixels = np.stack([picture_of("train", SEED, row) for row in rows])
+            shown = np.stack([shown_codes(layout_of("train", SEED, row), self.patch) for row in rows])
+            images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+            tokens, group, place, target = torch.from_numpy(whole).unbind()
+            yield Lesson(images, tokens, group, place, target, torch.from_numpy(shown))
+
+
+def visible(group: torch.Tensor) -> torch.Tensor:
+    """bool (b, 1, length, length): which tokens each one sees: earlier ones of the picture and of its question."""
+    length = group.shape[1]
+    causal = torch.ones(length, length, dtype=torch.bool).tril()
+    mine = group[:, :, None] == group[:, None, :]
+    return ((mine | (group[:, None, :] == 0)) & causal)[:, None]
