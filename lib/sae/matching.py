@@ -1,7 +1,7 @@
 """Two dictionaries made comparable after training: the Hungarian assignment of their latents.
 
-The baseline of Lee et al., ICML 2026 (arXiv 2606.29888): one dictionary a modality, each trained alone, then latents are
-matched by the correlation of their codes over pairs, alive ones only. No gradient ever saw a pair.
+The baseline of Lee et al., ICML 2026 (arXiv 2606.29888): one dictionary a modality, each trained alone, then latents
+are matched by the correlation of their codes over pairs, alive ones only. No gradient ever saw a pair.
 """
 
 from __future__ import annotations

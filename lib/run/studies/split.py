@@ -1,8 +1,8 @@
 """Paper 3: shared dictionaries of paired embeddings, from any world, and every measure of how split they are.
 
-`Material` is what is studied: two towers of a world, or the controlled vectors. An arm is a way to train a dictionary on
-it; both bias baselines are among the arms of every table, because most of what the group norm seems to gain is gained by
-a bias for each modality.
+`Material` is what is studied: two towers of a world, or the controlled vectors. An arm is a way to train a dictionary
+on it; both bias baselines are among the arms of every table, because most of what the group norm seems to gain is
+gained by a bias for each modality.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ class Setting:
 class Material:
     """What is studied.
 
-    towers: names of the two modalities. judge: embeddings of the test rows in a space that is not the encoder's and that
-    both modalities share. prompts, labels: class prompts as embeddings of the second tower, and the class of each test
-    row. None where the world has no such thing.
+    towers: names of the two modalities. judge: embeddings of the test rows in a space that is not the encoder's and
+    that both modalities share. prompts, labels: class prompts as embeddings of the second tower, and the class of each
+    test row. None where the world has no such thing.
     """
 
     train: Embeddings
@@ -70,7 +70,8 @@ class Material:
 
 @dataclass(frozen=True)
 class Arm:
-    """How a dictionary is trained; `matched` are two dictionaries of half the width, one a modality, matched afterwards."""
+    """How a dictionary is trained; `matched` are two dictionaries of half the width, one a modality, matched
+    afterwards."""
 
     recipe: str
     biases: int = 2
