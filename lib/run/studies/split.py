@@ -35,7 +35,7 @@ MASK = 0.2
 ALIGN = 0.1
 """Weight of the iso-energy alignment; the published one belongs to another scale. Not tuned."""
 
-WIDEST, STEPS = 1024, 600
+WIDEST, STEPS = 1024, 500
 """Latents and steps of a run on a world's embeddings."""
 
 CONTROLLED_PAIRS = (4000, 2000)

@@ -14,7 +14,7 @@ from lib.run.studies.split_measures import mms
 from lib.run.studies.split_probe import probe_table
 from lib.run.studies.split_steering import steering_summary, steering_table
 
-PROBED, PLANTED = "kind:cat", "background:striped"
+PROBED, PLANTED = "kind:cat", "pattern:striped"
 """The probed fact, and the one that comes with it nine times in ten."""
 
 
