@@ -11,6 +11,7 @@ from lib.data.clip_arrays import coco500
 from lib.data.errors import CompanionError, NotAvailable
 from lib.data.pairs import Pairs
 from lib.data.scenes import SceneTruth, scenes, truth_of
+from lib.data.scenes.vocabulary import KIND_NAMES
 from lib.encoders.clip import ClipEncoder, load_clip
 from lib.encoders.embeddings import Embeddings
 from lib.encoders.hooks import find_blocks
@@ -56,6 +57,10 @@ class World:
         """Pictures, captions and facts of a split."""
         raise NotAvailable(f"world {self.name} has embeddings but no pictures; use profile scenes")
 
+    def classes(self, split: str) -> tuple[Embeddings, np.ndarray]:
+        """Text embeddings of c class prompts, unit norm, and the class (n,) of each pair, from 0 to c - 1."""
+        raise NotAvailable(f"world {self.name} has no class labels; use profile scenes")
+
 
 class Scenes(World):
     """Rendered scenes, the small CLIP trained on them, the independent judge and the truth."""
@@ -93,6 +98,9 @@ class Scenes(World):
 
     def judges(self, split: str) -> dict[str, Embeddings]:
         return _scene_judges(split, self._size(split))
+
+    def classes(self, split: str) -> tuple[Embeddings, np.ndarray]:
+        return _scene_prompts(), self.truth(split).scenes[:, 0]
 
     def _size(self, split: str) -> int:
         return self.sizes["test" if split == "novel" else split]
@@ -158,6 +166,15 @@ def _scene_activations(split: str, n: int) -> dict[int, Embeddings]:
 def _scene_judges(split: str, n: int) -> dict[str, Embeddings]:
     pairs = _scenes(split, n)
     return {"network": embed(pairs, JudgeEncoder(), towers=("image",)), "truth": truth_judge(pairs)}
+
+
+@cache
+def _scene_prompts() -> Embeddings:
+    encoder = _scenes_clip()
+    prompts = [f"a picture of a {name}" for name in KIND_NAMES]
+    rows = encoder.encode_texts(prompts)
+    identity = {"prompts": prompts, "by": encoder.identity}
+    return Embeddings(np.array(KIND_NAMES), None, rows, encoder.name, normalised=False, identity=identity).unit()
 
 
 def open_world(profile: Profile) -> World:
