@@ -48,7 +48,7 @@ def field(record: Any, name: str, kind: type, where: str) -> Any:
     value = record[name]
     if not isinstance(value, kind) or isinstance(value, bool):
         raise CompanionError(
-            f"{where}: {name!r} is a {type(value).__name__}, not a {kind.__name__}; get the file again"
+            f"{where}: {name!r} is of type {type(value).__name__}, not {kind.__name__}; get the file again"
         )
     return value
 
