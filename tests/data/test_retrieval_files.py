@@ -187,7 +187,10 @@ def test_rococo(tmp_path: Path) -> None:
         (altered[:1], "1 images where the split has 2"),
         ({"a": 1}, "no list of images where"),
         (altered[::-1], "image 0: not val2014/cat.jpg with its own captions first"),
-        ([altered[0], {**altered[1], "caption": altered[1]["caption"][:-1]}], "image 1: 4 altered captions in place of 5"),
+        (
+            [altered[0], {**altered[1], "caption": altered[1]["caption"][:-1]}],
+            "image 1: 4 altered captions in place of 5",
+        ),
     ):
         with pytest.raises(CompanionError, match=rf"r\.json.*{says}"):
             read_rococo(put(tmp_path, "r.json", wrong), originals)
@@ -249,7 +252,7 @@ def test_wrong_positives(tmp_path: Path, right: dict[str, list[int]], order: Any
 def test_positives_in_no_npy_file(tmp_path: Path) -> None:
     paths = positive_files(tmp_path, {"1": [10]})
     paths[0].write_bytes(paths[0].read_bytes()[:40])
-    with pytest.raises(CompanionError, match="ids.npy: not a readable .npy file"):
+    with pytest.raises(CompanionError, match=r"ids\.npy: not a readable \.npy file"):
         read_positives(*paths)
 
 

@@ -50,11 +50,11 @@ def test_other_content(tmp_path: Path, text: str | bytes, says: str) -> None:
 
 
 def test_missing_files_and_lines(tmp_path: Path) -> None:
-    with pytest.raises(CompanionError, match="none.json: no such file"):
+    with pytest.raises(CompanionError, match=r"none\.json: no such file"):
         read_json(tmp_path / "none.json")
     with pytest.raises(CompanionError, match="cannot be read"):
         read_json(tmp_path)
-    with pytest.raises(CompanionError, match="f.json, line 2: cut off"):
+    with pytest.raises(CompanionError, match=r"f\.json, line 2: cut off"):
         read_json_lines(written(tmp_path, '{"a": 1}\n{"a"'))
     with pytest.raises(CompanionError, match="no lines in it"):
         read_json_lines(written(tmp_path, "\n\n"))
