@@ -1,6 +1,6 @@
 """Search pictures by caption: a fast first stage over all of them, then the exact edited score of the best.
 
-Source: TEVI (Mahajan et al., arXiv 2606.07451) scores every picture as the caption edits it; how it would search many is
+Source: TEVI (Mahajan et al., arXiv 2606.07451) scores every picture as the caption edits it; how to search many is
 not public. Both stages here follow from the algebra of `lib/editing/edited_scores.py`. Without the norm of the edited
 embedding, a score is an inner product of the picture's sparse code with one vector of the caption,
 
