@@ -55,8 +55,8 @@ class MaskerConfig:
     text_head: bool = False
     rho: float = 0.0
     sparsity: float = 0.0
-    steps: int = 300
-    batch: int = 256
+    steps: int = 400
+    batch: int = 128
     lr: float = 2e-3
     scale: float = 20.0
     seed: int = 0
