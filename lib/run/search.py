@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from lib.data.errors import CompanionError
 from lib.data.folder import folder_pairs
 from lib.data.pairs import Pairs
-from lib.editing.masker import MaskerConfig
 from lib.editing.search import SHORTLIST, Index
 from lib.editing.train_masker import train_masker_cached
 from lib.encoders.embeddings import Embeddings
@@ -16,10 +16,10 @@ from lib.encoders.encoder import Encoder
 from lib.encoders.store import embed
 from lib.run.profiles import Profile
 from lib.run.start import open_session
-from lib.run.studies.dictionaries import Recipe, fit
+from lib.run.studies.text_editing import ARMS, dictionary, training_pairs
 
-EXPANSION = 4
-"""Width of the dictionary over the embedding's."""
+ARM = "masker + text"
+"""What edits: the whole of TEVI."""
 
 NAMED = 5
 """So many unreadable pictures are named; the others are counted."""
@@ -57,10 +57,8 @@ def search_folder(folder: Path, caption: str, profile: Profile, k: int = 10) -> 
 def make_index(pictures: Embeddings, profile: Profile) -> Index:
     """An index of pictures that the profile's encoder embedded, by its dictionary and masker of the first seed."""
     session = open_session("search", profile)
-    seed = session.seeds[0]
-    sae = fit(session, Recipe("topk", EXPANSION, profile.sae.k), seed).sae
-    masker = train_masker_cached(MaskerConfig(seed=seed), sae, session.world.embeddings("train")).masker
-    return Index(pictures, sae, masker)
+    sae, config = dictionary(session, session.seeds[0]), replace(ARMS[ARM], seed=session.seeds[0])
+    return Index(pictures, sae, train_masker_cached(config, sae, training_pairs(session).embeddings).masker)
 
 
 def _embedded(pairs: Pairs, profile: Profile) -> tuple[Encoder, Embeddings]:
