@@ -123,6 +123,20 @@ def search(
 
 
 @app.command()
+def score(
+    protocol: Annotated[str, typer.Argument(help="coco-karpathy, rococo or sugarcrepe.")],
+    photos: Annotated[Path, typer.Argument(help="COCO's folder, with val2014 or val2017 in it.")],
+    profile: ProfileName = "scenes",
+    setting: Settings = None,
+) -> None:
+    """Score the encoder of a profile on a published retrieval protocol."""
+    from lib.run.commands import score as work
+    from lib.run.profiles import load_profile
+
+    typer.echo(work(load_profile(profile, setting or []), protocol, photos))
+
+
+@app.command()
 def claims() -> None:
     """Print the scoreboard: every claim and its verdict in every profile."""
     from lib.report.scoreboard import scoreboard, scoreboard_text
