@@ -14,6 +14,7 @@ from lib.data.scenes import SceneTruth, scenes, truth_of
 from lib.data.scenes.vocabulary import KIND_NAMES
 from lib.encoders.clip import ClipEncoder, load_clip
 from lib.encoders.embeddings import Embeddings
+from lib.encoders.encoder import Encoder
 from lib.encoders.hooks import find_blocks
 from lib.encoders.judges import JudgeEncoder, truth_judge
 from lib.encoders.store import embed, embed_layers
@@ -33,6 +34,11 @@ class World:
 
     def __init__(self, profile: Profile) -> None:
         self.sizes = profile.splits.model_dump()
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder under study, for pictures and captions that are not of the world."""
+        raise NotAvailable(f"world {self.name} has embeddings but no encoder; use profile scenes")
 
     def embeddings(self, split: str) -> Embeddings:
         """Image and text embeddings of a split, unit norm, by the encoder under study."""

@@ -37,9 +37,14 @@ def layout_of(split: str, seed: int, index: int) -> Layout:
     return draw_layout(_random(split, seed, index, "layout"), novel=novel)
 
 
+def pixel_random(split: str, seed: int, index: int) -> np.random.Generator:
+    """What decides the noise in the pixels of scene `index`."""
+    return _random(split, seed, index, "pixels")
+
+
 def picture_of(split: str, seed: int, index: int) -> np.ndarray:
     """The pixels of scene `index`, uint8 (64, 64, 3)."""
-    return render(layout_of(split, seed, index), _random(split, seed, index, "pixels"))
+    return render(layout_of(split, seed, index), pixel_random(split, seed, index))
 
 
 @dataclass(frozen=True)
