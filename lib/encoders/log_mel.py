@@ -1,5 +1,8 @@
-"""The log-mel spectrograms of CLAP, a batch at a time: what `transformers.ClapFeatureExtractor` computes, sound by sound
-and in Python loops, in one call. Its settings are read from that class; a test compares the two."""
+"""The log-mel spectrograms of CLAP, a batch in one call.
+
+`transformers.ClapFeatureExtractor` computes the same sound by sound, in Python loops; its settings are read from it,
+and a test compares the two.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image
 
 from lib.data.errors import CompanionError
 from lib.data.files import cache_folder, cache_root, cached, digest, is_done, write_json
@@ -26,7 +25,7 @@ from lib.data.progress import progress
 from lib.encoders.embeddings import Embeddings, Tower
 from lib.encoders.encoder import Encoder
 from lib.encoders.hooks import TOKENS, Tokens, encode_layer
-from lib.encoders.reading import Batch, interruptions, read_picture, read_pixels
+from lib.encoders.reading import Batch, interruptions, read_medium, read_pixels
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +56,7 @@ class EmbedSpec:
             raise CompanionError("no pairs to embed; give at least one")
         if not self.towers or set(self.towers) - set(TOWERS):
             raise CompanionError(f"towers={self.towers!r}; choose from {', '.join(TOWERS)}")
-        if "image" in self.towers and self.pairs.images is None:
+        if "image" in self.towers and self.pairs.media is None:
             raise CompanionError("these pairs have no images; pass towers=('text',)")
         if "text" in self.towers and self.pairs.captions is None:
             raise CompanionError("these pairs have no captions; pass towers=('image',)")
@@ -155,7 +154,7 @@ def _shard(spec: EmbedSpec, number: int, batches: Iterator[Batch]) -> Path:
 def _read(spec: EmbedSpec, numbers: list[int]) -> Generator[Batch]:
     """The batches of some shards, in order; nothing is read before the first is asked for."""
     batches = [batch for number in numbers for batch in spec.batches(number)]
-    yield from read_pixels(spec.pairs.images or (), spec.encoder, batches, spec.workers)
+    yield from read_pixels(spec.pairs.media or (), spec.encoder, batches, spec.workers)
 
 
 def _write_shard(spec: EmbedSpec, number: int, batches: Iterator[Batch], folder: Path) -> dict[str, Any]:
@@ -226,7 +225,7 @@ def _joined(spec: EmbedSpec, on_bad: str) -> Path:
         return folder
 
     folder = finished()
-    if any(isinstance(read_picture(spec.pairs.images or (), entry["row"]), Image.Image) for entry in _bad(folder)):
+    if any(not isinstance(read_medium(spec.pairs.media or (), entry["row"]), dict) for entry in _bad(folder)):
         shutil.rmtree(folder)
         folder = finished()
     return folder

@@ -111,7 +111,9 @@ class Learner(nn.Module):
             torch.manual_seed(seed)
             self.heads = nn.ModuleList(nn.Linear(model.config.projection_dim, len(values)) for values in VALUES)
 
-    def losses(self, mels: torch.Tensor, facts: torch.Tensor, tokens: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    def losses(
+        self, mels: torch.Tensor, facts: torch.Tensor, tokens: dict[str, torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
         """Symmetric InfoNCE over the batch, and three times the mean cross-entropy of the facts."""
         pooled = self.clap.audio_model(input_features=mels).pooler_output
         audio = self.clap.audio_projection(pooled).float()
@@ -120,9 +122,7 @@ class Learner(nn.Module):
         scales = (scale.exp().clamp(max=100) for scale in (self.clap.logit_scale_a, self.clap.logit_scale_t))
         target = torch.arange(len(cosines))
         both = [F.cross_entropy(s * c, target) for s, c in zip(scales, (cosines, cosines.T), strict=True)]
-        each = [
-            F.cross_entropy(head(audio), facts[:, i], ignore_index=SILENT) for i, head in enumerate(self.heads)
-        ]
+        each = [F.cross_entropy(head(audio), facts[:, i], ignore_index=SILENT) for i, head in enumerate(self.heads)]
         return {"contrast": (both[0] + both[1]) / 2, "facts": 3 * torch.stack(each).mean()}
 
 
