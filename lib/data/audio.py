@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -55,3 +56,19 @@ def _full_scale(values: np.ndarray) -> np.ndarray:
     if values.dtype == np.uint8:
         return (values.astype(np.float64) - 128) / 127
     return values.astype(np.float64) / float(np.iinfo(values.dtype).max)
+
+
+@dataclass(frozen=True)
+class SoundFiles(Sequence[Sound]):
+    """WAV files of a folder, read when asked for; a slice is a view. names: paths relative to the folder."""
+
+    folder: Path
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, item):
+        if isinstance(item, slice):
+            return SoundFiles(self.folder, self.names[item])
+        return read_wav(self.folder / self.names[item], self.names[item])
