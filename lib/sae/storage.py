@@ -12,7 +12,7 @@ from safetensors.torch import load, save
 from lib.data.errors import CompanionError
 from lib.data.files import write_atomic, write_json
 from lib.sae.base import SAE
-from lib.sae.config import SAEConfig, construct
+from lib.sae.config import sae_config
 from lib.sae.recipes import build
 
 SCHEMA = 1
@@ -54,6 +54,6 @@ def _empty(path: Path) -> SAE:
     if schema != SCHEMA:
         raise CompanionError(f"{path} has schema {schema}, this version reads {SCHEMA}; save the dictionary again")
     try:
-        return build(construct(SAEConfig, plain["sae"]), plain["d"])
+        return build(sae_config(plain["sae"]), plain["d"])
     except (KeyError, TypeError, AttributeError) as error:
         raise CompanionError(f"{path} is incomplete ({error!r}); give a folder that `save_sae` wrote") from None
