@@ -95,7 +95,7 @@ def _rows(path: Path, header: Sequence[str]) -> list[dict[str, str]]:
     try:
         rows = list(reader)
     except csv.Error as error:
-        raise CompanionError(f"{path.name}, line {reader.line_num}: cut off ({error}); get the file again") from None
+        raise CompanionError(f"{path.name}, line {reader.reader.line_num}: cut off ({error}); get the file again") from None
     lacking = [name for name in header if name not in (reader.fieldnames or ())]
     if lacking:
         raise CompanionError(f"{path.name}: no column {lacking[0]!r}; its columns should be {','.join(header)}")

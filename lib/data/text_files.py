@@ -47,7 +47,9 @@ def field(record: Any, name: str, kind: type, where: str) -> Any:
         raise CompanionError(f"{where}: no field {name!r}; this is another file, or another version of it")
     value = record[name]
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise CompanionError(f"{where}: {name!r} is a {type(value).__name__}, not a {kind.__name__}; get the file again")
+        raise CompanionError(
+            f"{where}: {name!r} is a {type(value).__name__}, not a {kind.__name__}; get the file again"
+        )
     return value
 
 
@@ -59,7 +61,9 @@ def sentence(record: Any, name: str, where: str) -> str:
     return text
 
 
-def text_pairs(dataset: str, paths: Iterable[Path], captions: Iterable[tuple[str, tuple[str, ...]]], **rest: Any) -> Pairs:
+def text_pairs(
+    dataset: str, paths: Iterable[Path], captions: Iterable[tuple[str, tuple[str, ...]]], **rest: Any
+) -> Pairs:
     """Pairs without pictures from (id, captions) of every image; the identity holds the sha256 of the files read.
 
     rest: plain JSON that says which part of the files this is.

@@ -102,6 +102,11 @@ def article(words: str) -> str:
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
+def instrument_prompts() -> tuple[str, ...]:
+    """One text for each instrument, "the sound of a violin" and so on, for zero-shot classification."""
+    return tuple(f"the sound of {article(name)}" for name in KIND_NAMES)
+
+
 def true_of(asserted: np.ndarray, sounds: np.ndarray) -> np.ndarray:
     """Whether each caption is true of each sound: bool (captions, sounds).
 
