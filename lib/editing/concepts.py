@@ -1,8 +1,9 @@
 """Concept steering across modalities: find a concept's latent in one modality, raise it in the other.
 
-Kaushik et al., arXiv 2601.20028, appendix A.5, in the protocol of Lee et al., ICML 2026 (arXiv 2606.29888): the latent is
-the one whose mean activation differs most between texts with and without the concept; a multiple of it is added to
-the code of the other modality, which is decoded and ranks a gallery. Only a latent that both modalities share can move it.
+Kaushik et al., arXiv 2601.20028, appendix A.5, in the protocol of Lee et al., ICML 2026 (arXiv 2606.29888): the latent
+is the one whose mean activation differs most between texts with and without the concept; a multiple of it is added to
+the code of the other modality, which is decoded and ranks a gallery. Only a latent that both modalities share can move
+it.
 """
 
 from __future__ import annotations

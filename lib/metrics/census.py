@@ -1,9 +1,9 @@
 """Which modality uses which latent: counts by activity, modality score, and the share of energy that is balanced.
 
 Sources: the census of Kaushik et al., arXiv 2601.20028, figure 3 (a latent belongs to a modality if it is active at
-least once); modality score of Papadimitriou et al., COLM 2025 (arXiv 2504.11695): mu_i = E_1[z_i] / (E_1[z_i] + E_2[z_i]).
-The census grows with the number of rows, and one stray activation counts as use, so read it beside the balanced energy:
-the share of all mean activation that lies in latents with 0.2 < mu < 0.8. Sums are float64.
+least once); modality score of Papadimitriou et al., COLM 2025 (arXiv 2504.11695): mu_i = E_1[z_i] / (E_1[z_i] +
+E_2[z_i]). The census grows with the number of rows, and one stray activation counts as use, so read it beside the
+balanced energy: the share of all mean activation that lies in latents with 0.2 < mu < 0.8. Sums are float64.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How alike the codes of a pair are: cosine, Jaccard index of the active latents, and the bridge score.
 
-Sources: Jaccard index as in SPARC (arXiv 2507.06265); bridge score of Papadimitriou et al., COLM 2025 (arXiv 2504.11695):
-B = E_pairs[z_1 z_2^T] * (D D^T), entry by entry: latents i and j are a bridge if they fire on the two members of a pair
-and point the same way. Sums are float64.
+Sources: Jaccard index as in SPARC (arXiv 2507.06265); bridge score of Papadimitriou et al., COLM 2025 (arXiv
+2504.11695): B = E_pairs[z_1 z_2^T] * (D D^T), entry by entry: latents i and j are a bridge if they fire on the two
+members of a pair and point the same way. Sums are float64.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a linear probe looks at, told in latents: bias discovery.
 
 Kaushik et al., arXiv 2601.20028, figure 5: a probe with weights w on embeddings x = sum_j z_j d_j + b scores an example
-by sum_j z_j (w . d_j) and a constant, so latent j adds (w . d_j) E[z_j] to the positive class on average. The latents that
-add most name what the probe has learnt, wanted or not.
+by sum_j z_j (w . d_j) and a constant, so latent j adds (w . d_j) E[z_j] to the positive class on average. The latents
+that add most name what the probe has learnt, wanted or not.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ TOP = 7
 
 @dataclass(frozen=True)
 class ProbeParts:
-    """contribution (width,): what each latent adds to the mean score of the positive examples, in units of the score."""
+    """contribution (width,): what each latent adds to the mean score of the positive examples, in units of the
+    score."""
 
     contribution: np.ndarray
 

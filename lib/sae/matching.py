@@ -1,17 +1,21 @@
 """Two dictionaries made comparable after training: the Hungarian assignment of their latents.
 
-The baseline of Lee et al., ICML 2026 (arXiv 2606.29888): one dictionary a modality, each trained alone, then latents are
-matched by the correlation of their codes over pairs, alive ones only. No gradient ever saw a pair.
+The baseline of Lee et al., ICML 2026 (arXiv 2606.29888): one dictionary a modality, each trained alone, then latents
+are matched by the correlation of their codes over pairs, alive ones only. No gradient ever saw a pair.
 """
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
+import torch
 from scipy.optimize import linear_sum_assignment
 
 from lib.data.errors import CompanionError
+from lib.sae.base import SAE
 from lib.sae.codes import SparseCodes
 
 
@@ -25,11 +29,15 @@ class Matching:
     order: np.ndarray
     correlation: np.ndarray
 
-    def apply(self, codes: SparseCodes) -> SparseCodes:
-        """Codes of the second dictionary in the numbering of the first."""
-        if codes.width != len(self.order):
-            raise CompanionError(f"codes of {codes.width} latents for a matching of {len(self.order)}")
-        return SparseCodes.from_matrix(codes.ids, codes.csr()[:, self.order])
+    @torch.no_grad()
+    def apply(self, second: SAE) -> SAE:
+        """The second dictionary with its latents in the order of the first."""
+        if second.width != len(self.order):
+            raise CompanionError(f"a dictionary of {second.width} latents for a matching of {len(self.order)}")
+        one = copy.deepcopy(second)
+        for name in ("encoder", "W_dec", "b_enc"):
+            getattr(one, name).copy_(getattr(second, name)[torch.from_numpy(self.order)])
+        return one
 
 
 def match_latents(first: SparseCodes, second: SparseCodes) -> Matching:
@@ -48,5 +56,9 @@ def _correlation(first: SparseCodes, second: SparseCodes) -> np.ndarray:
     a, b = first.csr().astype(np.float64), second.csr().astype(np.float64)
     mean_a, mean_b = a.sum(axis=0) / n, b.sum(axis=0) / n
     covariance = (a.T @ b).toarray() / n - np.outer(mean_a, mean_b)
-    spread = np.outer(*(np.sqrt(np.maximum(c.multiply(c).sum(axis=0) / n - m**2, 0)) for c, m in ((a, mean_a), (b, mean_b))))
+    spread = np.outer(_deviation(a, mean_a), _deviation(b, mean_b))
     return np.divide(covariance, spread, out=np.zeros_like(covariance), where=spread > 1e-12)
+
+
+def _deviation(codes: sp.csr_array, mean: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.maximum(codes.multiply(codes).sum(axis=0) / codes.shape[0] - mean**2, 0))

@@ -1,9 +1,9 @@
 """MGSAE: GSAE whose latents are hidden at random in training, the same ones for all members of a pair.
 
-Kaushik et al. 2026, arXiv 2601.20028, section 3: h <- h * m with one Bernoulli mask m of the latents, after the ReLU and
-before TopK. The members must choose from one subset, and latents that seldom win get their turn. Each is hidden with
-probability `mask` (0.2 for CLIP). Not said in what can be read of the paper, and chosen here: the mask is drawn for each
-pair (`mask_rows`: or once for a batch), what remains is not scaled up, and nothing is hidden at inference.
+Kaushik et al. 2026, arXiv 2601.20028, section 3: h <- h * m with one Bernoulli mask m of the latents, after the ReLU
+and before TopK. The members must choose from one subset, and latents that seldom win get their turn. Each is hidden
+with probability `mask` (0.2 for CLIP). Not said in what can be read of the paper, and chosen here: the mask is drawn
+for each pair (`mask_rows`: or once for a batch), what remains is not scaled up, and nothing is hidden at inference.
 """
 
 from __future__ import annotations

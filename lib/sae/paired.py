@@ -1,9 +1,9 @@
 """One dictionary for all members of a pair: shared encoder and decoder, one bias for all modalities or one for each.
 
 Kaushik et al. 2026, arXiv 2601.20028, section 2: h_m = (x_m - b_m) W_enc + b_enc, x_hat_m = f(h_m) W_dec + b_m. With a
-single bias this is the plain dictionary trained on both modalities (`SAE-1b`), with one each `SAE-2b`; the paper does not
-say which its baseline is. The error is summed over the members of a pair and averaged over pairs. AuxK is left out: at
-the paper's settings it never fires.
+single bias this is the plain dictionary trained on both modalities (`SAE-1b`), with one each `SAE-2b`; the paper does
+not say which its baseline is. The error is summed over the members of a pair and averaged over pairs. AuxK is left out:
+at the paper's settings it never fires.
 
 A row of one modality is encoded by `of(modality)`, an ordinary dictionary with that modality's bias.
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from lib.data.errors import CompanionError
 from lib.sae.base import SAE
 from lib.sae.batch_topk import BatchTopK
@@ -21,6 +23,9 @@ RECIPES: dict[str, type[SAE]] = {
     "batch_topk": BatchTopK,
     "jumprelu": JumpReLU,
     "matryoshka": Matryoshka,
+}
+
+PAIRED_RECIPES: dict[str, type[Paired]] = {
     "paired_topk": PairedTopK,
     "paired_batch_topk": PairedBatchTopK,
     "paired_matryoshka": PairedMatryoshka,
@@ -28,14 +33,12 @@ RECIPES: dict[str, type[SAE]] = {
     "mgsae": MGSAE,
     "iso_energy": IsoEnergy,
 }
+"""Dictionaries for all members of a pair; their configuration is a `PairedConfig`."""
 
 
 def build(config: SAEConfig, d: int) -> SAE:
     """An empty dictionary for inputs of d dimensions."""
-    if config.recipe not in RECIPES:
-        raise CompanionError(f"unknown recipe {config.recipe!r}; known: {', '.join(RECIPES)}")
-    kind = RECIPES[config.recipe]
-    if issubclass(kind, Paired) != isinstance(config, PairedConfig):
-        wanted = "PairedConfig" if issubclass(kind, Paired) else "SAEConfig"
-        raise CompanionError(f"recipe {config.recipe} got a {type(config).__name__}; give a {wanted}")
-    return kind(config, d)
+    known: Mapping[str, type[SAE]] = PAIRED_RECIPES if isinstance(config, PairedConfig) else RECIPES
+    if config.recipe not in known:
+        raise CompanionError(f"unknown recipe {config.recipe!r}; known: {', '.join(known)}")
+    return known[config.recipe](config, d)

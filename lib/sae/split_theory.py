@@ -1,8 +1,9 @@
 """Why dictionaries split: what can be said exactly, as dictionaries and codes made by hand.
 
-Kaushik et al. 2026 (arXiv 2601.20028), theorem 1, says that a dictionary whose latents are all used by one modality only
-can be traded for one with a shared latent for each pair. The proof here is our own, as is the closed form of the
-threshold, for the model of Lee et al. 2026 (arXiv 2606.29888): one concept with a direction in each modality, cosine rho.
+Kaushik et al. 2026 (arXiv 2601.20028), theorem 1, says that a dictionary whose latents are all used by one modality
+only can be traded for one with a shared latent for each pair. The proof here is our own, as is the closed form of the
+threshold, for the model of Lee et al. 2026 (arXiv 2606.29888): one concept with a direction in each modality, cosine
+rho.
 
 Costs are |x - x_hat|^2 + |y - y_hat|^2 + lambda sqrt(z_x^2 + z_y^2), for unit latents and amplitude 1. For another
 amplitude a, divide lambda by a. All of it is float64.
@@ -65,8 +66,8 @@ def split_cost(weight: ArrayLike) -> np.ndarray:
 def merged_cost(weight: ArrayLike, rho: ArrayLike) -> np.ndarray:
     """Least cost with one latent on the bisector: 1 - rho + lambda sqrt(1 + rho) - lambda^2 / 4.
 
-    Both members have the activation c - lambda / (2 sqrt 2) with c = sqrt((1 + rho) / 2); above lambda = 2 sqrt(1 + rho)
-    it is 0 and the cost is 2.
+    Both members have the activation c - lambda / (2 sqrt 2) with c = sqrt((1 + rho) / 2); above lambda = 2 sqrt(1 +
+    rho) it is 0 and the cost is 2.
     """
     rho = _cosine(rho)
     w = np.minimum(np.asarray(weight, np.float64), 2 * np.sqrt(1 + rho))
