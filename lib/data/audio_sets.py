@@ -63,7 +63,7 @@ def esc50(meta: Path, folder: Path, folds: Sequence[int] = (1, 2, 3, 4, 5)) -> P
 
 
 def musicbench(captions: Path, folder: Path) -> Pairs:
-    """`MusicBench_train.json`, `MusicBench_test_A.json` or `_B.json` (one JSON object a line) and the unpacked clips."""
+    """`MusicBench_train.json`, `MusicBench_test_A.json` or `_B.json` (an object a line) and the unpacked clips."""
     texts = []
     for number, record in enumerate(read_json_lines(captions), 1):
         where = f"{captions.name}, line {number}"
@@ -95,7 +95,9 @@ def _rows(path: Path, header: Sequence[str]) -> list[dict[str, str]]:
     try:
         rows = list(reader)
     except csv.Error as error:
-        raise CompanionError(f"{path.name}, line {reader.reader.line_num}: cut off ({error}); get the file again") from None
+        raise CompanionError(
+            f"{path.name}, line {reader.reader.line_num}: cut off ({error}); get the file again"
+        ) from None
     lacking = [name for name in header if name not in (reader.fieldnames or ())]
     if lacking:
         raise CompanionError(f"{path.name}: no column {lacking[0]!r}; its columns should be {','.join(header)}")

@@ -26,8 +26,8 @@ ESC50 = """filename,fold,target,category,esc10,src_file,take
 1-100032-A-0.wav,1,0,dog,True,100032,A
 2-100038-A-14.wav,2,14,chirping_birds,False,100038,A
 """
-MUSICBENCH = """{"dataset": "MusicBench", "location": "data_aug2/-0Sd_1.wav", "main_caption": "A slow song.", "alt_caption": ""}
-{"dataset": "MusicBench", "location": "data/b.wav", "main_caption": "Fast drums.", "alt_caption": ""}
+MUSICBENCH = """{"dataset": "MusicBench", "location": "data_aug2/-0Sd_1.wav", "main_caption": "A slow song."}
+{"dataset": "MusicBench", "location": "data/b.wav", "main_caption": "Fast drums."}
 """
 
 NAMES = {
@@ -98,7 +98,11 @@ def test_esc50_has_folds_and_facts(tmp_path: Path) -> None:
         ("clotho", CLOTHO + "gone.wav,a,b,c,d,e\n", "no gone.wav, which clotho.txt names"),
         ("clotho", CLOTHO + "../up.wav,a,b,c,d,e\n", "'../up.wav' lies outside the folder"),
         ("musicbench", '{"location": "a.wav"}\n', "musicbench.txt, line 1: no field 'main_caption'"),
-        ("audiocaps", "audiocap_id,youtube_id,start_time,caption\n1,gone,0,x\n", "none of gone_0.wav, 1.wav, Ygone.wav"),
+        (
+            "audiocaps",
+            "audiocap_id,youtube_id,start_time,caption\n1,gone,0,x\n",
+            "none of gone_0.wav, 1.wav, Ygone.wav",
+        ),
     ],
 )
 def test_what_is_missing_or_malformed_is_one_line(dataset: str, text: str, message: str, tmp_path: Path) -> None:
