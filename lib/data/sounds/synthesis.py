@@ -72,14 +72,14 @@ class _Notes(NamedTuple):
 
 def _notes(hertz: int, count: int, motion: str) -> _Notes:
     length = -(-LENGTH // count)
-    number = _TIME // length
+    number = np.arange(count)
     up = {"level": 0 * number, "rising": number, "falling": -number, "zigzag": number % 2}[motion]
-    width = 12 // count if motion in ("rising", "falling") else 5  # semitones from note to note
-    semitones = up * width
-    tuned = np.array(_SEMITONES)[semitones % 12] * hertz
+    semitones = up * (12 // count if motion in ("rising", "falling") else 5)
     octaves = semitones // 12
+    tuned = np.array(_SEMITONES)[semitones % 12] * hertz
     tuned = np.where(octaves < 0, tuned >> -octaves.clip(max=0), tuned << octaves.clip(min=0))
-    return _Notes(_TIME % length, tuned * (_CYCLE // ONE) // (1000 * RATE), length)
+    step = tuned * (_CYCLE // ONE) // (1000 * RATE)
+    return _Notes(np.tile(np.arange(length), count)[:LENGTH], np.repeat(step, length)[:LENGTH], length)
 
 
 def _tone(kind: int, notes: _Notes, noise: np.ndarray) -> np.ndarray:

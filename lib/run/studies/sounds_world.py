@@ -7,8 +7,9 @@ import pandas as pd
 import torch
 
 from lib.data.audio import Sound
-from lib.data.sounds import sounds, truth_of
-from lib.data.sounds.grammar import instrument_prompts, true_of
+from lib.data.sounds import SoundTruth, sounds, truth_of
+from lib.data.sounds.grammar import SILENT, instrument_prompts, true_of
+from lib.data.sounds.vocabulary import KIND_NAMES
 from lib.encoders.clap import ClapEncoder
 from lib.encoders.log_mel import cut, log_mel
 from lib.encoders.store import embed
@@ -16,7 +17,7 @@ from lib.metrics.gap import modality_gap
 from lib.metrics.retrieval import retrieval, true_at_1
 from lib.metrics.zero_shot import zero_shot
 
-CANDIDATES = 500
+CANDIDATES = 400
 """Sounds and captions in each retrieval test."""
 
 
@@ -55,3 +56,9 @@ def spectrogram(encoder: ClapEncoder, sound: Sound) -> np.ndarray:
     """(mel bins, frames), in decibels: what the encoder is shown of a sound that is as long as its window."""
     samples = torch.from_numpy(cut(sound, encoder.extractor, 1))
     return log_mel(samples, encoder.extractor)[0, 0].numpy().T
+
+
+def title(truth: SoundTruth, row: int) -> str:
+    """The main instrument of a sound, and the one of its drone."""
+    main, other = (KIND_NAMES[code] if code != SILENT else "" for code in truth.sounds[row, [0, 7]])
+    return f"{main} and {other}" if other else main
