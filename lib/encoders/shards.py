@@ -50,7 +50,7 @@ class EmbedSpec:
             raise CompanionError("no pairs to embed; give at least one")
         if not self.towers or set(self.towers) - set(TOWERS):
             raise CompanionError(f"towers={self.towers!r}; choose from {', '.join(TOWERS)}")
-        if "image" in self.towers and self.pairs.images is None:
+        if "image" in self.towers and self.pairs.media is None:
             raise CompanionError("these pairs have no images; pass towers=('text',)")
         if "text" in self.towers and self.pairs.captions is None:
             raise CompanionError("these pairs have no captions; pass towers=('image',)")
@@ -97,7 +97,7 @@ class EmbedSpec:
 def read_batches(spec: EmbedSpec, numbers: list[int]) -> Generator[Batch]:
     """The batches of some shards, in order; nothing is read before the first is asked for."""
     batches = [batch for number in numbers for batch in spec.batches(number)]
-    yield from read_pixels(spec.pairs.images or (), spec.encoder, batches, spec.workers)
+    yield from read_pixels(spec.pairs.media or (), spec.encoder, batches, spec.workers)
 
 
 def write_shard(spec: EmbedSpec, number: int, batches: Iterator[Batch], folder: Path) -> dict[str, Any]:

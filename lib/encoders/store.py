@@ -25,7 +25,7 @@ from lib.data.progress import progress
 from lib.encoders.embeddings import Embeddings, Tower
 from lib.encoders.encoder import Encoder
 from lib.encoders.hooks import Tokens
-from lib.encoders.reading import Batch, interruptions, read_picture
+from lib.encoders.reading import Batch, interruptions, read_medium
 from lib.encoders.shards import TOWERS, EmbedSpec, embed_images, read_batches, save_shard, write_shard
 
 log = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ def _joined(spec: EmbedSpec, on_bad: str) -> Path:
         return folder
 
     folder = finished()
-    if any(isinstance(read_picture(spec.pairs.images or (), entry["row"]), Image.Image) for entry in _bad(folder)):
+    if any(isinstance(read_medium(spec.pairs.media or (), entry["row"]), Image.Image) for entry in _bad(folder)):
         shutil.rmtree(folder)
         folder = finished()
     return folder

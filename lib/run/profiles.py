@@ -44,7 +44,7 @@ class Profile(_Strict):
     """What a notebook runs on. `name` is also the folder under results/; a changed profile has a name of its own."""
 
     name: str
-    world: Literal["scenes", "clip-arrays"]
+    world: Literal["scenes", "sounds", "clip-arrays"]
     device: Literal["auto", "cpu", "cuda"]
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     splits: Splits

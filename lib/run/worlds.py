@@ -12,12 +12,20 @@ from lib.data.errors import CompanionError, NotAvailable
 from lib.data.pairs import Pairs
 from lib.data.scenes import SceneTruth, scenes, truth_of
 from lib.data.scenes.vocabulary import KIND_NAMES
+from lib.data.sounds import SoundTruth, sounds
+from lib.data.sounds import truth_of as sound_truth_of
+from lib.data.sounds.grammar import instrument_prompts
+from lib.data.sounds.vocabulary import KIND_NAMES as SOUND_KINDS
+from lib.encoders.clap import ClapEncoder, load_clap
 from lib.encoders.clip import ClipEncoder, load_clip
 from lib.encoders.embeddings import Embeddings
 from lib.encoders.encoder import Encoder
 from lib.encoders.hooks import find_blocks
 from lib.encoders.judges import JudgeEncoder, truth_judge
 from lib.encoders.store import embed, embed_layers
+
+SOUND_GROUPS = ("kind", "family", "pitch", "envelope", "tempo", "motion", "waver", "background", "room")
+"""What makes two sounds alike for the truth judge: all but loudness."""
 
 if TYPE_CHECKING:
     from lib.encoders.llava import Llava
@@ -112,6 +120,37 @@ class Scenes(World):
         return self.sizes["test" if split == "novel" else split]
 
 
+class Sounds(World):
+    """Procedural sounds, the small CLAP trained on them, and the truth. Embeddings of sounds stand where others have
+    those of images."""
+
+    name = "sounds"
+
+    @property
+    def encoder(self) -> ClapEncoder:
+        """The small ClapModel."""
+        return _sounds_clap()
+
+    def pairs(self, split: str) -> Pairs:
+        return _sounds(split, self._size(split))
+
+    def truth(self, split: str) -> SoundTruth:
+        """The codes behind the facts, from which the truth of any caption follows."""
+        return sound_truth_of(split, self._size(split))
+
+    def embeddings(self, split: str) -> Embeddings:
+        return _sound_embeddings(split, self._size(split))
+
+    def judges(self, split: str) -> dict[str, Embeddings]:
+        return {"truth": truth_judge(self.pairs(split), SOUND_GROUPS)}
+
+    def classes(self, split: str) -> tuple[Embeddings, np.ndarray]:
+        return _sound_prompts(), self.truth(split).sounds[:, 0]
+
+    def _size(self, split: str) -> int:
+        return self.sizes["test" if split == "novel" else split]
+
+
 class ClipArrays(World):
     """Real CLIP embeddings of 500 COCO pairs; the splits are cut from one fixed permutation."""
 
@@ -183,7 +222,31 @@ def _scene_prompts() -> Embeddings:
     return Embeddings(np.array(KIND_NAMES), None, rows, encoder.name, normalised=False, identity=identity).unit()
 
 
+@cache
+def _sounds(split: str, n: int) -> Pairs:
+    return sounds(split, n)
+
+
+@cache
+def _sounds_clap() -> ClapEncoder:
+    return load_clap("sounds-clap")
+
+
+@cache
+def _sound_embeddings(split: str, n: int) -> Embeddings:
+    return embed(_sounds(split, n), _sounds_clap()).unit()
+
+
+@cache
+def _sound_prompts() -> Embeddings:
+    encoder = _sounds_clap()
+    prompts = instrument_prompts()
+    rows = encoder.encode_texts(list(prompts))
+    identity = {"prompts": prompts, "by": encoder.identity}
+    return Embeddings(np.array(SOUND_KINDS), None, rows, encoder.name, normalised=False, identity=identity).unit()
+
+
 def open_world(profile: Profile) -> World:
     """The world that a profile names."""
-    worlds: dict[str, type[World]] = {world.name: world for world in (Scenes, ClipArrays)}
+    worlds: dict[str, type[World]] = {world.name: world for world in (Scenes, Sounds, ClipArrays)}
     return worlds[profile.world](profile)

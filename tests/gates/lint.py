@@ -20,6 +20,15 @@ MAX_IGNORED = 0.35
 
 TITLE_WORDS = ("paper", "claim", "running time")
 MIMES = {"text/plain", "image/png"}
+PLAYER = re.compile(
+    r'\s*<audio\s+controls="controls"\s*>\s*<source src="data:audio/wav;base64,[\w+/=]+" type="audio/wav" />'
+    r"\s*Your browser does not support the audio element.\s*</audio>\s*"
+)
+"""What `lib.report.audio.player` shows; no other HTML is allowed."""
+
+MAX_PLAYERS = 400_000
+"""Characters of all players of a notebook."""
+
 UNCOMPARED_TAGS = {"nbval-ignore-output", "nbval-skip"}
 UNCOMPARED_COMMENT = re.compile(r"^\s*#+\s*(NBVAL_IGNORE_OUTPUT|NBVAL_SKIP|PYTEST_VALIDATE_IGNORE_OUTPUT)\s*$", re.M)
 
@@ -111,7 +120,8 @@ def _output(output: NotebookNode) -> Iterator[str]:
             yield f"wrote to stderr: {output.text.strip()[:60]}"
         text = output.text
     else:
-        extra = sorted(set(output.data) - MIMES)
+        allowed = MIMES | {"text/html"} if PLAYER.fullmatch(output.data.get("text/html", "")) else MIMES
+        extra = sorted(set(output.data) - allowed)
         if extra:
             yield f"has output of type {', '.join(extra)}; only text and PNG are allowed"
         text = output.data.get("text/plain", "")
