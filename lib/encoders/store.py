@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image
 
 from lib.data.errors import CompanionError
 from lib.data.files import cache_folder, cache_root, cached, is_done, write_json
@@ -116,7 +115,7 @@ def _joined(spec: EmbedSpec, on_bad: str) -> Path:
         return folder
 
     folder = finished()
-    if any(isinstance(read_medium(spec.pairs.media or (), entry["row"]), Image.Image) for entry in _bad(folder)):
+    if any(not isinstance(read_medium(spec.pairs.media or (), entry["row"]), dict) for entry in _bad(folder)):
         shutil.rmtree(folder)
         folder = finished()
     return folder
