@@ -27,7 +27,7 @@ def shuffled_latents(masks: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def hard_masks(masks: Tensor, kept: int) -> Tensor:
-    """1 for the `kept` largest entries of each mask, 0 for the rest; for analysis, as training knows soft masks only."""
+    """1 for the `kept` largest entries of each mask, 0 for the rest; for analysis: training knows soft masks only."""
     if not 1 <= kept <= masks.shape[1]:
         raise CompanionError(f"{kept} of {masks.shape[1]} latents kept; give 1 to {masks.shape[1]}")
     return torch.zeros_like(masks).scatter(1, masks.topk(kept, dim=1).indices, 1.0)
