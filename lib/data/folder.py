@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -22,9 +23,7 @@ def folder_pairs(folder: Path) -> Pairs:
     is changed in place, size and time kept, would be taken for the old one.
     """
     images = ImageFolder(folder.expanduser())
-    states = [(images.folder / name).stat() for name in images.names]
-    seen = [[name, state.st_size, state.st_mtime_ns] for name, state in zip(images.names, states, strict=True)]
-    return Pairs(np.array(images.names), images, None, {"pictures": digest(seen), "n": len(images)})
+    return Pairs(np.array(images.names), images, None, _state(images.folder, images.names))
 
 
 class NamedImages(LazyImages):
@@ -45,4 +44,12 @@ class NamedImages(LazyImages):
 
 def with_pictures(pairs: Pairs, folder: Path) -> Pairs:
     """Pairs that know their pictures by id only, with those of a folder in which the ids are paths."""
-    return replace(pairs, images=NamedImages(folder.expanduser(), pairs.ids.tolist()))
+    images = NamedImages(folder.expanduser(), pairs.ids.tolist())
+    return replace(pairs, images=images, identity={**pairs.identity, **_state(images.folder, images.names)})
+
+
+def _state(folder: Path, names: Sequence[str]) -> dict[str, Any]:
+    """What `folder_pairs` takes for the content of files."""
+    states = [(folder / name).stat() for name in names]
+    seen = [[name, state.st_size, state.st_mtime_ns] for name, state in zip(names, states, strict=True)]
+    return {"pictures": digest(seen), "n": len(seen)}

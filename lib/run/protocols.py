@@ -110,9 +110,9 @@ def score(protocol: str, encoder: Encoder, photos: Path) -> pd.DataFrame:
 
 def score_coco(encoder: Encoder, photos: Path) -> pd.DataFrame:
     """Karpathy's 5,000 test images with 25,010 captions: R@k both ways, any of an image's captions being right."""
-    pairs = with_pictures(coco_karpathy("test"), photos)
+    pairs = coco_karpathy("test")
     text, owner = _texts(pairs, encoder)
-    found = retrieval(_images(pairs, encoder), text, owner)
+    found = retrieval(_images(with_pictures(pairs, photos), encoder), text, owner)
     cut = _cut(pairs, encoder)
     return pd.DataFrame(
         [

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from lib.data.progress import progress
 from lib.data.scenes import scenes
@@ -15,6 +16,7 @@ from lib.encoders.embeddings import Embeddings
 from lib.encoders.store import embed
 from lib.metrics.intervals import Interval, paired_difference
 from lib.metrics.retrieval import Retrieval, rank_scores
+from lib.report.figures import chance_line
 from lib.run.start import Session
 from lib.run.studies.caption_dial import kept_all
 from lib.run.studies.dictionaries import Recipe
@@ -137,6 +139,20 @@ def gain_table(measured: Sequence[Measured], arms: Sequence[str], base: str) -> 
             about = {"captions": pool, "arm": arm, "base": base, "seed": seed, "direction": direction}
             rows.append(about | dict(zip(("gain", "low", "high"), interval, strict=True)))
     return pd.DataFrame(rows)
+
+
+def draw_gains(ax: Axes, gains: pd.DataFrame) -> None:
+    """The rows of `gain_table`: captions and directions side by side, a point with its interval for each seed."""
+    places = list(gains[["captions", "direction"]].drop_duplicates().itertuples(index=False, name=None))
+    for number, (arm, rows) in enumerate(gains.groupby("arm", sort=False)):
+        by_seed = rows.sort_values("seed").groupby(["captions", "direction"])
+        for place, key in enumerate(places):
+            one = by_seed.get_group(key)
+            x = place + 0.25 * number - 0.25 + np.linspace(-0.06, 0.06, len(one))
+            reach = [one.gain - one.low, one.high - one.gain]
+            ax.errorbar(x, one.gain, reach, fmt="o", color=f"C{number}", label=None if place else arm)
+    chance_line(ax, 0, "no gain")
+    ax.set_xticks(range(len(places)), [f"{captions}\n{direction}" for captions, direction in places])
 
 
 def _hits(ranks: Retrieval, direction: str) -> np.ndarray:
