@@ -41,6 +41,8 @@ def test_what_a_world_lacks_is_one_line(data_root: Path, cache: Path) -> None:
     world = open_world(load_profile("clip-arrays"))
     with pytest.raises(NotAvailable, match="world clip-arrays has embeddings but no pictures; use profile scenes"):
         world.pairs("test")
+    with pytest.raises(NotAvailable, match="world clip-arrays has no class labels; use profile scenes"):
+        world.classes("test")
     with pytest.raises(CompanionError, match="world clip-arrays has no split 'novel'; known: train, dev, test"):
         world.embeddings("novel")
     with pytest.raises(CompanionError, match="splits of 600 pairs; world clip-arrays has 500"):

@@ -35,6 +35,9 @@ MASK = 0.2
 ALIGN = 0.1
 """Weight of the iso-energy alignment; the published one belongs to another scale. Not tuned."""
 
+WIDEST, STEPS = 1024, 500
+"""Latents and steps of a run on a world's embeddings."""
+
 CONTROLLED_PAIRS = (4000, 2000)
 """Pairs to train on and to test on."""
 
@@ -114,6 +117,12 @@ class Shared:
         """The codes of the test rows, first modality and second."""
         first, second = self.codes.values()
         return first, second
+
+
+def world_setting(session: Session, towers: Pair = ("image", "text")) -> Setting:
+    """Sizes of the world's runs: the profile's K, and four times as many latents as dimensions, WIDEST at most."""
+    d = session.world.embeddings("train").tower(towers[0]).shape[1]
+    return Setting(width=min(4 * d, WIDEST), k=session.profile.sae.k, steps=STEPS, lr=1e-3)
 
 
 def world_material(session: Session, setting: Setting, towers: Pair = ("image", "text")) -> Material:

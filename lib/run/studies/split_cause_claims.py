@@ -31,7 +31,7 @@ def claim_c1(arms: pd.DataFrame, rhos: pd.DataFrame, world: pd.DataFrame, n: int
         arms,
         cosine,
         below(cosine, SPLIT),
-        statement="a dictionary of one bias, trained to reconstruct, gives the members of a pair codes that hardly meet",
+        statement="a dictionary of one bias, trained to reconstruct, gives members of a pair codes that hardly meet",
         expected="less",
         metric="mean cosine of paired codes, SAE-1b, controlled vectors",
         n=n,

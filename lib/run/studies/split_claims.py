@@ -147,7 +147,7 @@ def claim_c6(arms: pd.DataFrame, world: pd.DataFrame, n: int) -> Claim:
         metric="FVU of GSAE over FVU of SAE-2b, unseen pairs",
         n=n,
         verdict=combine((*order, small)),
-        why=f"order SAE-2b, GSAE, MGSAE on this world and controlled vectors: {_words(order)}; small price: {small}; with "
+        why=f"order SAE-2b, GSAE, MGSAE, this world and controlled: {_words(order)}; small price: {small}; with "
         "a few hundred training pairs the terms regularise, and the order may turn round",
         controls={f"FVU {arm}": per_seed(world, "fvu", arm=arm).mean() for arm in arms.arm.unique()},
     )
