@@ -13,14 +13,10 @@ import pandas as pd
 from lib.report.claims import Claim
 from lib.report.verdicts import Verdict, above, below, combine, rising, verdict
 from lib.run.studies.monosemanticity_claims import per_seed
-from lib.run.studies.split import Setting
 from lib.run.studies.split_cause_claims import SPLIT
 from lib.run.studies.split_claims import PRICE, gain, seed_claim
 
 NOTEBOOK = "32_audio"
-
-SETTING = Setting(width=1024, k=8, steps=600)
-"""Eight times the embedding, half the paper's factor; K as for the pictures of this companion."""
 
 BASELINES = ("SAE-1b", "SAE-2b")
 ARMS = (*BASELINES, "GSAE", "MGSAE")
