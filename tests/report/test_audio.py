@@ -44,4 +44,4 @@ def test_the_notebook_lint_takes_players_and_no_other_html(tmp_path) -> None:
 
     assert problems(html) == []
     assert "has output of type text/html" in problems(html + "<script>x</script>")[0]
-    assert "has output of type text/html" in problems(html.replace("UklGR", "A" * 100_001))[0]
+    assert "has output of type text/html" in problems(html.replace("UklGR", "A" * 130_001))[0]
