@@ -71,7 +71,7 @@ def musicbench(captions: Path, folder: Path) -> Pairs:
     return _pairs("musicbench", captions, folder, texts)
 
 
-Texts = list[tuple[str, tuple[str, ...]]]
+Texts = Sequence[tuple[str, tuple[str, ...]]]
 
 
 def _pairs(dataset: str, captions: Path, folder: Path, texts: Texts, **rest: object) -> Pairs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import wave
 
 from IPython.display import Audio
@@ -12,6 +13,16 @@ from lib.data.errors import CompanionError
 
 LONGEST = 3.0
 """Seconds; a notebook holds the samples of every player in it."""
+
+_PLAYER = re.compile(
+    r'\s*<audio\s+controls="controls"\s*>\s*<source src="data:audio/wav;base64,[\w+/=]{,130000}" type="audio/wav" />'
+    r"\s*Your browser does not support the audio element.\s*</audio>\s*"
+)
+
+
+def is_player(html: str) -> bool:
+    """Whether the HTML is what `player` shows, of up to LONGEST seconds at 16 kHz, and nothing else."""
+    return _PLAYER.fullmatch(html) is not None
 
 
 def player(sound: Sound) -> Audio:

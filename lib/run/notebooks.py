@@ -10,13 +10,14 @@ from nbformat import NotebookNode
 
 from lib.data.errors import CompanionError
 from lib.data.files import write_atomic
+from lib.report.audio import is_player
 from lib.run.parameters import read_parameters
 from lib.run.places import NOTEBOOKS, find_notebook, notebook_number, results_root
 from lib.run.runner import Outcome, Task, read_notebook, run_notebook
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 MIME_TYPES = {"text/plain", "image/png"}
-"""What a committed output may hold; nothing that a reader's browser would execute."""
+"""What a committed output may hold, beside players of sounds; nothing that a reader's browser would execute."""
 
 
 def refresh(numbers: Sequence[str] = (), notebooks: Path = NOTEBOOKS) -> list[Outcome]:
@@ -32,7 +33,7 @@ def refresh(numbers: Sequence[str] = (), notebooks: Path = NOTEBOOKS) -> list[Ou
 def clean(notebook: NotebookNode, name: str) -> NotebookNode:
     """A copy without what papermill added and what changes from run to run: its metadata and cell, and stderr.
 
-    Execution counts become 1 to n. Outputs other than text and PNG are refused.
+    Execution counts become 1 to n. Outputs other than text, PNG and players of sounds are refused.
     """
     fresh = nbformat.v4.new_notebook(metadata={"kernelspec": KERNEL, "language_info": {"name": "python"}})
     count = 0
@@ -76,7 +77,8 @@ def _outputs(cell: NotebookNode, count: int, where: str) -> list[NotebookNode]:
             if output.name == "stdout":
                 _add_text(kept, output.text)
             continue
-        refused = sorted(set(output.data) - MIME_TYPES)
+        allowed = MIME_TYPES | {"text/html"} if is_player(output.data.get("text/html", "")) else MIME_TYPES
+        refused = sorted(set(output.data) - allowed)
         if refused:
             raise CompanionError(f"{where}: shows {refused[0]}; show text or a PNG figure instead")
         counted = {"execution_count": count} if output.output_type == "execute_result" else {}

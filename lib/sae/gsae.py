@@ -20,9 +20,6 @@ from lib.sae.sparse import Code
 
 PAPER_WEIGHT, PAPER_K = 0.05, 32
 
-EPSILON = 1e-12
-"""Under the root, so that a latent of value 0 has the gradient 0."""
-
 
 class GSAE(PairedTopK):
     """PairedTopK with the group norm, `penalty` its lambda."""
@@ -35,14 +32,15 @@ class GSAE(PairedTopK):
 def group_norm(code: Code, members: int) -> Tensor:
     """Mean over pairs of sum_i sqrt(sum_m z_mi^2); rows `pair * members` to `pair * members + members - 1` are a pair.
 
-    Only active entries are touched: those of one pair and one latent are found by a sort.
+    Only active entries are touched: those of one pair and one latent are found by a sort. The gradient of a latent of
+    value 0 is 0: the norm never switches a silent partner on.
     """
     if code.rows == 0 or code.rows % members:
         raise CompanionError(f"a code of {code.rows} rows has no whole groups of {members}; give whole pairs")
     group = code.positions // (members * code.width) * code.width + code.positions % code.width
     found, place = group.unique(return_inverse=True)
     energy = code.values.new_zeros(len(found)).index_add(0, place, code.values.square())
-    return (energy + EPSILON).sqrt().sum() / (code.rows // members)
+    return energy[energy > 0].sqrt().sum() / (code.rows // members)
 
 
 def group_weight(k: int) -> float:

@@ -13,9 +13,11 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from lib.sae.gsae import EPSILON
 from lib.sae.paired import PairedTopK
 from lib.sae.sparse import Code
+
+EPSILON = 1e-12
+"""Under the norm of a code, so that one without active latents has cosine 0."""
 
 
 class IsoEnergy(PairedTopK):

@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from lib.report.audio import is_player
 from lib.report.console import NEAR_EDGE
 
 MAX_LINES = 15
@@ -20,15 +21,6 @@ MAX_IGNORED = 0.35
 
 TITLE_WORDS = ("paper", "claim", "running time")
 MIMES = {"text/plain", "image/png"}
-PLAYER = re.compile(
-    r'\s*<audio\s+controls="controls"\s*>\s*<source src="data:audio/wav;base64,[\w+/=]+" type="audio/wav" />'
-    r"\s*Your browser does not support the audio element.\s*</audio>\s*"
-)
-"""What `lib.report.audio.player` shows; no other HTML is allowed."""
-
-MAX_PLAYERS = 400_000
-"""Characters of all players of a notebook."""
-
 UNCOMPARED_TAGS = {"nbval-ignore-output", "nbval-skip"}
 UNCOMPARED_COMMENT = re.compile(r"^\s*#+\s*(NBVAL_IGNORE_OUTPUT|NBVAL_SKIP|PYTEST_VALIDATE_IGNORE_OUTPUT)\s*$", re.M)
 
@@ -120,7 +112,7 @@ def _output(output: NotebookNode) -> Iterator[str]:
             yield f"wrote to stderr: {output.text.strip()[:60]}"
         text = output.text
     else:
-        allowed = MIMES | {"text/html"} if PLAYER.fullmatch(output.data.get("text/html", "")) else MIMES
+        allowed = MIMES | {"text/html"} if is_player(output.data.get("text/html", "")) else MIMES
         extra = sorted(set(output.data) - allowed)
         if extra:
             yield f"has output of type {', '.join(extra)}; only text and PNG are allowed"

@@ -27,7 +27,7 @@ def random_codes(seed: int, n: int = 40, width: int = 5) -> np.ndarray:
 def test_it_is_the_best_permutation():
     a, b = random_codes(0), random_codes(1)
     b[:, 2] = 0  # a dead latent correlates with nothing
-    correlation = np.nan_to_num(np.corrcoef(a.T, b.T)[:5, 5:]) if b[:, 2].any() else slow_correlation(a, b)
+    correlation = slow_correlation(a, b)
     best = max(sum(correlation[i, order[i]] for i in range(5)) for order in permutations(range(5)))
     found = match_latents(codes_of(a), codes_of(b))
     assert sorted(found.order) == list(range(5))

@@ -58,7 +58,7 @@ def _fade(time: np.ndarray, half_life: int) -> np.ndarray:
 def _wave(weights: tuple[int, ...]) -> np.ndarray:
     """int64 (STEPS,): one period of a sum of harmonics, with the root mean square of the plain sine."""
     places = np.arange(STEPS)
-    total = sum(w * sine_table()[h * places % STEPS] for h, w in enumerate(weights, start=1))
+    total = np.sum([w * sine_table()[h * places % STEPS] for h, w in enumerate(weights, start=1)], axis=0)
     return 8 * total // math.isqrt(64 * sum(w * w for w in weights))
 
 

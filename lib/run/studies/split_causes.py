@@ -15,7 +15,7 @@ from lib.run.studies.split_measures import measures
 from lib.sae.gsae import group_weight
 from lib.sae.split_theory import heterogeneous_pair, heterogeneous_rows, threshold
 
-SETTING = Setting(width=256, k=6, steps=400, batch=64, lr=2e-3)
+SETTING = Setting(width=256, k=6, steps=300, batch=128, lr=3e-3)
 """Of all runs on controlled vectors; small enough that five seeds of every arm are a matter of seconds."""
 
 RHO = 0.85

@@ -55,8 +55,8 @@ def measures(material: Material, one: Shared) -> dict[str, float | str]:
         "jaccard": jaccard(first, second).mean(),
         "bridge": diagonal_share(_bridge(one)),
         **_search(found),
-        "fvu": np.mean([fvu(material.test.tower(t), one.views[t].reconstruct(c)) for t, c in one.codes.items()]),
-        "l0": np.mean([firing(codes).l0 for codes in (first, second)]),
+        "fvu": _fvu(material, one),
+        "l0": float(np.mean([firing(codes).l0 for codes in (first, second)])),
         **_judged(material, one),
     }
 
@@ -92,6 +92,12 @@ def stability_table(fitted: Iterable[Shared]) -> pd.DataFrame:
 def decoder(one: Shared) -> np.ndarray:
     """(width, d) decoder of the first modality's view."""
     return next(iter(one.views.values())).W_dec.detach().cpu().numpy()
+
+
+def _fvu(material: Material, one: Shared) -> float:
+    """Mean over modalities, each around its own mean."""
+    parts = [fvu(material.test.tower(tower), one.views[tower].reconstruct(codes)) for tower, codes in one.codes.items()]
+    return float(np.mean(parts))
 
 
 def _bridge(one: Shared) -> sp.csr_array:
