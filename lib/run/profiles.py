@@ -44,7 +44,7 @@ class Profile(_Strict):
     """What a notebook runs on. `name` is also the folder under results/; a changed profile has a name of its own."""
 
     name: str
-    world: Literal["scenes", "clip-arrays"]
+    world: Literal["scenes", "clip-arrays", "photos", "tiny-imagenet", "flickr1k", "own-pictures", "own-arrays"]
     device: Literal["auto", "cpu", "cuda"]
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     splits: Splits
@@ -54,6 +54,12 @@ class Profile(_Strict):
     """Notebooks of this profile that show another world, and the profile they run in."""
     needs: list[str]
     """Entries of data_manifest.yaml without which nothing of the profile runs."""
+    folder: str | None = None
+    """A user's own data: an absolute path, or one under COMPANION_DATA."""
+    encoder: str | None = None
+    """The open_clip model that embeds a user's own pictures, "NAME" or "ARCHITECTURE TAG"."""
+    judge: str | None = None
+    """The one that judges them."""
 
     @field_validator("seeds", "notebooks")
     @classmethod

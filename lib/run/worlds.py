@@ -137,5 +137,9 @@ def _scene_judges(split: str, n: int) -> dict[str, Embeddings]:
 
 def open_world(profile: Profile) -> World:
     """The world that a profile names."""
-    worlds: dict[str, type[World]] = {world.name: world for world in (Scenes, ClipArrays)}
+    from lib.run.own_worlds import OwnArrays, OwnPictures
+    from lib.run.photo_worlds import Flickr1k, Objects, Photos
+
+    known = (Scenes, ClipArrays, Photos, Objects, Flickr1k, OwnPictures, OwnArrays)
+    worlds: dict[str, type[World]] = {world.name: world for world in known}
     return worlds[profile.world](profile)
