@@ -1,4 +1,4 @@
-"""Worlds of a user's own data: a folder of pictures, or embeddings made elsewhere. The profile names the folder."""
+"""Worlds of what a profile names: a folder of pictures, embeddings made elsewhere, a published open_clip model."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lib.data.captions import each_caption
 from lib.data.errors import CompanionError, NotAvailable
 from lib.data.fetch import data_root
 from lib.data.folders import picture_folder
@@ -16,7 +17,7 @@ from lib.data.pairs import Pairs
 from lib.encoders.clip import ClipEncoder, load_clip
 from lib.encoders.embeddings import Embeddings
 from lib.encoders.store import embed
-from lib.run.photo_worlds import cut
+from lib.run.photo_worlds import Photos, cut
 from lib.run.worlds import World
 
 if TYPE_CHECKING:
@@ -125,3 +126,30 @@ def open_model(name: str | None) -> ClipEncoder:
         return photos_clip()
     architecture, _, tag = name.partition(" ")
     return load_clip(architecture, pretrained=tag or None)
+
+
+class Clip(Photos):
+    """Flickr8k by a published open_clip model; the judge is MiniLM on the five captions, which shares nothing with it."""
+
+    name = "clip"
+
+    def __init__(self, profile: Profile) -> None:
+        super().__init__(profile)
+        self.model = profile.encoder
+
+    @cached_property
+    def encoder(self) -> ClipEncoder:  # type: ignore[override]
+        """The model that the profile names; fetched from the hub if it is not here."""
+        return open_model(self.model)
+
+    def embeddings(self, split: str) -> Embeddings:
+        return embed(self.pairs(split), self.encoder).unit()
+
+    def activations(self, split: str, layer: int | None) -> Embeddings:
+        if layer is None:
+            return self.embeddings(split)
+        return embed(self.pairs(split), self.encoder, towers=("image",), layer=layer)
+
+    def captions(self, split: str) -> np.ndarray:
+        each, _ = each_caption(self.pairs(split))
+        return embed(each, self.encoder, towers=("text",)).unit().tower("text").reshape(self.sizes[split], 5, -1)

@@ -44,7 +44,9 @@ class Profile(_Strict):
     """What a notebook runs on. `name` is also the folder under results/; a changed profile has a name of its own."""
 
     name: str
-    world: Literal["scenes", "clip-arrays", "photos", "tiny-imagenet", "flickr1k", "own-pictures", "own-arrays"]
+    world: Literal[
+        "scenes", "clip-arrays", "photos", "tiny-imagenet", "flickr1k", "own-pictures", "own-arrays", "clip"
+    ]
     device: Literal["auto", "cpu", "cuda"]
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     splits: Splits
@@ -57,7 +59,7 @@ class Profile(_Strict):
     folder: str | None = None
     """A user's own data: an absolute path, or one under COMPANION_DATA."""
     encoder: str | None = None
-    """The open_clip model that embeds a user's own pictures, "NAME" or "ARCHITECTURE TAG"."""
+    """The open_clip model that embeds, "NAME" or "ARCHITECTURE TAG", in the worlds that have none of their own."""
     judge: str | None = None
     """The one that judges them."""
 

@@ -137,9 +137,9 @@ def _scene_judges(split: str, n: int) -> dict[str, Embeddings]:
 
 def open_world(profile: Profile) -> World:
     """The world that a profile names."""
-    from lib.run.own_worlds import OwnArrays, OwnPictures
+    from lib.run.own_worlds import Clip, OwnArrays, OwnPictures
     from lib.run.photo_worlds import Flickr1k, Objects, Photos
 
-    known = (Scenes, ClipArrays, Photos, Objects, Flickr1k, OwnPictures, OwnArrays)
+    known = (Scenes, ClipArrays, Photos, Objects, Flickr1k, OwnPictures, OwnArrays, Clip)
     worlds: dict[str, type[World]] = {world.name: world for world in known}
     return worlds[profile.world](profile)
