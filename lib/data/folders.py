@@ -42,7 +42,7 @@ def class_folders(folder: Path, names: Path | None = None) -> Pairs:
     images = ImageFolder(folder)
     loose = [name for name in images.names if "/" not in name]
     if loose:
-        raise CompanionError(f"{folder}: {loose[0]} lies in no class's folder; give the folder above those of the classes")
+        raise CompanionError(f"{folder}: {loose[0]} lies in no class's folder; give the folder above them")
     kinds = [name.split("/")[0] for name in images.names]
     called = _class_names(names) if names else {kind: kind for kind in kinds}
     if unnamed := sorted(set(kinds) - set(called)):
@@ -97,7 +97,9 @@ def _csv_rows(path: Path) -> list[tuple[str, ...]]:
 def _same(texts: dict[str, list[str]], names: Sequence[str], file: str) -> None:
     missing, extra = [name for name in names if name not in texts], sorted(set(texts) - set(names))
     if missing:
-        raise CompanionError(f"{file}: {len(missing)} pictures have no caption, first {missing[0]}; add a line for each")
+        raise CompanionError(
+            f"{file}: {len(missing)} pictures have no caption, first {missing[0]}; add a line for each"
+        )
     if extra:
         raise CompanionError(f"{file}: {len(extra)} captions are of pictures that are not there, first {extra[0]}")
 
@@ -106,5 +108,7 @@ def _class_names(path: Path) -> dict[str, str]:
     pairs = [line.replace("\t", " ").split(" ", 1) for line in read_text(path).splitlines() if line.strip()]
     for number, pair in enumerate(pairs, 1):
         if len(pair) != 2 or not pair[1].strip():
-            raise CompanionError(f"{path.name}, line {number}: not a class and its names; compare LOC_synset_mapping.txt")
+            raise CompanionError(
+                f"{path.name}, line {number}: not a class and its names; compare LOC_synset_mapping.txt"
+            )
     return {pair[0]: pair[1].split(",")[0].strip() for pair in pairs}

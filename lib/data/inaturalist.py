@@ -47,7 +47,9 @@ def inaturalist(annotations: Path, folder: Path) -> Pairs:
     for one in field(value, "annotations", list, where):
         image, kind = (field(one, key, int, where) for key in ("image_id", "category_id"))
         if image not in files or kind not in kinds:
-            raise CompanionError(f"{where}: an annotation names image {image} or category {kind}, which it does not list")
+            raise CompanionError(
+                f"{where}: an annotation names image {image} or category {kind}, which it does not list"
+            )
         if files[image] in owner:
             raise CompanionError(f"{where}: {files[image]} has two annotations; get the file again")
         owner[files[image]] = kind

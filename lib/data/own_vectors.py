@@ -62,7 +62,9 @@ def _checked(
             raise CompanionError(f"{folder}: {part} has {len(matrix)} rows for {len(names)} ids; give one for each")
         good = np.isfinite(matrix).all(axis=1) & (matrix != 0).any(axis=1)
         if not good.all():
-            raise CompanionError(f"{folder}: {part} of {names[int((~good).argmax())]!r} is zero, NaN or infinite; drop it")
+            raise CompanionError(
+                f"{folder}: {part} of {names[int((~good).argmax())]!r} is zero, NaN or infinite; drop it"
+            )
     if text is not None and text.shape != image.shape:
         raise CompanionError(f"{folder}: text of shape {text.shape} beside image of {image.shape}; they share a space")
     return OwnVectors(np.array(names), image, text, matrices.get("judge"), identity)

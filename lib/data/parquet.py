@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from functools import lru_cache
 from io import BytesIO
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +28,9 @@ class ParquetImages(LazyImages):
 
     def read(self, name: str) -> Image.Image:
         file, _, row = name.rpartition("#")
-        number = int(row)
-        for group, rows in enumerate(_group_sizes(self.folder / file)):
-            if number < rows:
-                break
-            number -= rows
-        value = _pictures(self.folder / file, group)[number].as_py()
+        starts = _group_starts(self.folder / file)
+        group = bisect_right(starts, int(row)) - 1
+        value = _pictures(self.folder / file, group)[int(row) - starts[group]].as_py()
         content = value.get("bytes") if isinstance(value, dict) else value
         if not isinstance(content, bytes):
             raise CompanionError(f"{name}: no picture's bytes in column image; fetch the files with their pictures")
@@ -88,9 +87,10 @@ def _open(path: Path) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _group_sizes(path: Path) -> list[int]:
+def _group_starts(path: Path) -> list[int]:
+    """The first row of each row group."""
     meta = _open(path).metadata
-    return [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
+    return [0, *accumulate(meta.row_group(i).num_rows for i in range(meta.num_row_groups - 1))]
 
 
 @lru_cache(maxsize=2)

@@ -30,10 +30,10 @@ DEPTHS = (2, 3)
 
 
 def tiny_imagenet(names: Sequence[str] | None = None) -> Pairs:
-    """The photos whose class has a place in the hierarchy: 50 of each of 181 classes, by class; or those with the `names`.
+    """The photos whose class has a place in the hierarchy: 50 of each of 181 classes, or those with the `names`.
 
-    captions: "a photo of a CLASS". facts: realm, group and kind, named by WordNet id; a caption tells the kind. NotAvailable
-    where a file is not here.
+    captions: "a photo of a CLASS". facts: realm, group and kind, named by WordNet id; a caption tells the
+    kind. NotAvailable where a file is not here.
     """
     labels = read_labels(unpack(DATASET, ARCHIVE) / "val_annotations.txt")
     paths = read_paths(locate(HIERARCHY, "text/hierarchy/class_hierarchy.txt"))

@@ -50,7 +50,9 @@ def caption_shards(folder: Path) -> Pairs:
     captions = [_text(folder, text).strip() for _, text in samples.values()]
     if empty := [key for key, caption in zip(samples, captions, strict=True) if not caption]:
         raise CompanionError(f"{folder.name}: sample {empty[0]} has an empty caption; drop it from the shard")
-    return Pairs(np.array(list(samples)), _images(folder, samples), tuple((one,) for one in captions), _identity(folder))
+    return Pairs(
+        np.array(list(samples)), _images(folder, samples), tuple((one,) for one in captions), _identity(folder)
+    )
 
 
 def zero_shot_shards(folder: Path, split: str = "test") -> ZeroShotSet:
@@ -92,7 +94,9 @@ def _samples(folder: Path, beside: str) -> dict[str, tuple[Place, Place]]:
             if not {"picture", beside} & set(found):
                 continue  # a sample that failed to download leaves its .json only
             if absent := {"picture", beside} - set(found):
-                raise CompanionError(f"{shard.name}: sample {key} has no {absent.pop().lstrip('.')}; get the shard again")
+                raise CompanionError(
+                    f"{shard.name}: sample {key} has no {absent.pop().lstrip('.')}; get the shard again"
+                )
             if key in samples:
                 raise CompanionError(f"{shard.name}: sample {key} is in another shard, too; keep one")
             samples[key] = (found["picture"], found[beside])

@@ -32,8 +32,8 @@ class PhotoVectors(NamedTuple):
 
 
 class ObjectVectors(NamedTuple):
-    """Tiny-ImageNet. ids (n,); image (n, d); label (n,); by class: text (c, d) of "a photo of a CLASS", judge (c, 384) by
-    MiniLM, and paths: realm, group and kind as WordNet ids."""
+    """Tiny-ImageNet. ids (n,); image (n, d); label (n,); by class: text (c, d) of "a photo of a CLASS", judge (c, 384)
+    by MiniLM, and paths: realm, group and kind as WordNet ids."""
 
     ids: np.ndarray
     image: np.ndarray

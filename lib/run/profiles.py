@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from lib.data.errors import CompanionError
+from lib.data.errors import CompanionError, NotAvailable
+from lib.data.fetch import data_root
 from lib.data.files import digest
 from lib.data.manifest import nearest
 from lib.data.yaml import load_yaml
@@ -44,9 +45,7 @@ class Profile(_Strict):
     """What a notebook runs on. `name` is also the folder under results/; a changed profile has a name of its own."""
 
     name: str
-    world: Literal[
-        "scenes", "clip-arrays", "photos", "tiny-imagenet", "flickr1k", "own-pictures", "own-arrays", "clip"
-    ]
+    world: Literal["scenes", "clip-arrays", "photos", "tiny-imagenet", "flickr1k", "own-pictures", "own-arrays", "clip"]
     device: Literal["auto", "cpu", "cuda"]
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     splits: Splits
@@ -97,6 +96,16 @@ def profile_text(name: str, overrides: Sequence[str]) -> str:
     """The profile and its overrides as one text that `load_profile` reads: "scenes sae.steps=100 seeds=[0,1]"."""
     pairs = [split_assignment(override) for override in overrides]
     return " ".join([name, *(f"{key}={json.dumps(value, separators=(',', ':'))}" for key, value in pairs)])
+
+
+def own_folder(profile: Profile) -> Path:
+    """The folder that a profile names: absolute, or under COMPANION_DATA."""
+    if not profile.folder:
+        raise NotAvailable(f"profile {profile.name} names no folder; --set folder=/path/to/yours gives one")
+    folder = (data_root() or Path.cwd()) / Path(profile.folder).expanduser()
+    if not folder.is_dir():
+        raise NotAvailable(f"{folder}: no such folder; --set folder=/path/to/yours names another")
+    return folder
 
 
 def known_profiles(folder: Path = PROFILES) -> list[str]:

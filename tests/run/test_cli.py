@@ -71,8 +71,8 @@ def test_doctor_says_what_can_run(cache: Path, monkeypatch: pytest.MonkeyPatch) 
     lines = list(doctor("scenes"))
     assert "  10  can run" in lines
     assert (
-        "  03  needs clip-arrays: not here, 2.0 MiB; fetched when needed, or now by `python -m lib data fetch clip-arrays`"
-        in lines
+        "  03  needs clip-arrays: not here, 2.0 MiB; "
+        "fetched when needed, or now by `python -m lib data fetch clip-arrays`" in lines
     )
     assert any(line.startswith("torch        2.13.0") for line in lines)
 

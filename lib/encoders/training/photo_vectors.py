@@ -50,7 +50,10 @@ def write_objects(heads: Heads) -> None:
     number = np.column_stack([pairs.facts.truth[:, part].argmax(axis=1) for part in columns])
     label = number[:, -1]
     first = np.unique(label, return_index=True)[1]
-    names = [[pairs.facts.names[part[i]].split(":")[1] for part, i in zip(columns, number[row], strict=True)] for row in first]
+    names = [
+        [pairs.facts.names[part[i]].split(":")[1] for part, i in zip(columns, number[row], strict=True)]
+        for row in first
+    ]
     pictures = embed(pairs, ImageTower(), towers=("image",), shard=500).tower("image")
     prompts = TextTower().encode_texts([pairs.captions[row][0] for row in first])
     image, text = encode(heads, Features(torch.from_numpy(np.array(pictures)), torch.from_numpy(prompts)))
