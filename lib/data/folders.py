@@ -36,7 +36,7 @@ def picture_folder(folder: Path, captions: Path | None = None) -> Pairs:
 def class_folders(folder: Path, names: Path | None = None) -> Pairs:
     """Pictures in one subfolder a class, as ImageNet's train folder is; the caption is "a photo of a CLASS".
 
-    names: a file of lines of a folder's name, a blank or tab, and the class's names with commas between them (ImageNet's
+    names: a file of lines of a folder's name, a blank or tab, and the class's names with commas (ImageNet's
     LOC_synset_mapping.txt); without it a class is called as its folder. facts: `kind:FOLDER`.
     """
     images = ImageFolder(folder)

@@ -1,4 +1,4 @@
-"""The shipped embeddings of the photos model: ids and vectors, so that what needs no picture runs without any.
+"""The stored embeddings of the photos model: ids and vectors, so that what needs no picture runs without any.
 
 Made by `python -m lib.encoders.training.photo_vectors`. float16 in the files, float32 here.
 """
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from lib.data.errors import CompanionError
+from lib.data.errors import CompanionError, NotAvailable
 from lib.data.files import sha256_file
 from lib.encoders.clip import MODELS
 
@@ -69,6 +69,11 @@ def object_vectors() -> ObjectVectors:
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    if not path.is_file():
+        raise NotAvailable(
+            f"the photos model's vectors {path.name} are not here; make them: python -m lib.encoders.training.photos_heads, "
+            "then python -m lib.encoders.training.photo_vectors"
+        )
     try:
         with safe_open(path, "np") as stored:
             tensors = {name: stored.get_tensor(name).astype(np.float32) for name in stored.keys()}  # noqa: SIM118

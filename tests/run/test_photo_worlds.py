@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from lib.data.errors import CompanionError, NotAvailable
+from lib.encoders.photo_vectors import FOLDER
 from lib.metrics.retrieval import retrieval
 from lib.run.photo_worlds import cut
 from lib.run.profiles import load_profile
@@ -25,6 +26,12 @@ def world(name: str, *overrides: str) -> World:
     return open_world(load_profile(name, overrides))
 
 
+needs_vectors = pytest.mark.skipif(
+    not (FOLDER / "objects.safetensors").is_file(), reason="the photos model's vectors have not been made"
+)
+
+
+@needs_vectors
 def test_photos_without_any_data(no_data: None) -> None:
     photos = world("photos")
     mine, judge = photos.embeddings("test"), photos.judges("test")["network"]
@@ -43,6 +50,7 @@ def test_photos_without_any_data(no_data: None) -> None:
         world("photos", "splits.test=1001").embeddings("test")
 
 
+@needs_vectors
 def test_objects_without_any_data(no_data: None) -> None:
     objects = world("tiny-imagenet")
     mine, judges, facts = objects.embeddings("test"), objects.judges("test"), objects.facts("test")  # type: ignore[attr-defined]
@@ -66,6 +74,7 @@ def test_cut_is_disjoint_and_names_what_is_wrong() -> None:
         cut(9, sizes, "test", "w")
 
 
+@needs_vectors
 @pytest.mark.data
 def test_flickr1k_has_labels_of_the_same_space(data_root: Path, cache: Path) -> None:
     flickr = world("flickr1k")

@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 import typer
 from safetensors.torch import save_file
-from timm.layers import Mlp
 from torch import nn
 
 from lib.data.captions import each_caption
@@ -24,8 +23,11 @@ from lib.data.progress import progress
 from lib.encoders.clip import CONFIG
 from lib.encoders.photo_towers import ImageTower, TextTower
 from lib.encoders.photos_clip import HEADS
+from lib.encoders.shim import ensure_torchvision
 from lib.encoders.store import embed
-from lib.metrics.retrieval import retrieval
+
+ensure_torchvision()
+from timm.layers import Mlp  # noqa: E402 (torchvision must be mended first)
 
 DIM: int = json.loads((HEADS.parent / CONFIG).read_text())["model_cfg"]["embed_dim"]
 EPOCHS, BATCH, RATE, DECAY = 60, 500, 1e-3, 0.2
@@ -72,9 +74,11 @@ class Heads(nn.Module):
 def recalls(heads: Heads, split: Features) -> tuple[float, float]:
     """R@1 from image to text and from text to image, all five captions of an image being right."""
     with torch.inference_mode():
-        image, text = heads.eval().image(split.image).numpy(), heads.text(split.text).numpy()
-    found = retrieval(image, text, np.arange(len(text)) // 5)
-    return found.image_to_text.recall(1), found.text_to_image.recall(1)
+        image, text = F.normalize(heads.eval().image(split.image)), F.normalize(heads.text(split.text))
+        scores, owner = image @ text.T, torch.arange(len(text)) // 5
+        to_text = owner[scores.argmax(dim=1)] == torch.arange(len(image))
+        to_image = scores.argmax(dim=0) == owner
+    return to_text.float().mean().item(), to_image.float().mean().item()
 
 
 def train(seed: int, train_split: Features, dev: Features) -> tuple[Heads, dict[str, torch.Tensor], float]:
