@@ -71,7 +71,7 @@ def object_vectors() -> ObjectVectors:
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     if not path.is_file():
         raise NotAvailable(
-            f"the photos model's vectors {path.name} are not here; make them: python -m lib.encoders.training.photos_heads, "
+            f"the photos model's vectors {path.name} are not here; run python -m lib.encoders.training.photos_heads, "
             "then python -m lib.encoders.training.photo_vectors"
         )
     try:
