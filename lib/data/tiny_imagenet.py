@@ -6,13 +6,16 @@ Sources: Le and Yang, Tiny ImageNet Visual Recognition Challenge (2015); the cla
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lib.data.archive import TarImages
 from lib.data.errors import CompanionError
 from lib.data.fetch import locate, unpack
+from lib.data.files import digest
 from lib.data.pairs import Facts, Pairs
 from lib.data.text_files import read_text
 
@@ -26,22 +29,27 @@ DEPTHS = (2, 3)
 """Depth of a realm (animal, structure, food) and of a group (mammal, garment) under the root of the hierarchy."""
 
 
-def tiny_imagenet() -> Pairs:
-    """The photos whose class has a place in the hierarchy: 50 of each of 181 classes, by class.
+def tiny_imagenet(names: Sequence[str] | None = None) -> Pairs:
+    """The photos whose class has a place in the hierarchy: 50 of each of 181 classes, or those with the `names`.
 
-    captions: "a photo of a CLASS". facts: realm, group and kind, named by WordNet id; a caption tells the kind. NotAvailable
-    where a file is not here.
+    captions: "a photo of a CLASS". facts: realm, group and kind, named by WordNet id; a caption tells the
+    kind. NotAvailable where a file is not here.
     """
     labels = read_labels(unpack(DATASET, ARCHIVE) / "val_annotations.txt")
     paths = read_paths(locate(HIERARCHY, "text/hierarchy/class_hierarchy.txt"))
     rows = sorted((wnid, name) for name, wnid in labels.items() if wnid in paths and wnid not in FOREIGN)
+    if names is not None:
+        rows = [(labels[name], name) for name in names]
+    identity: dict[str, Any] = {"dataset": DATASET, "split": "val", "ranks": list(DEPTHS)}
+    if names is not None:
+        identity["rows"] = digest([name for _, name in rows])
     words = class_names(locate(DATASET, "tiny-imagenet/words.txt"))
     kinds = [wnid for wnid, _ in rows]
     return Pairs(
         ids=np.array([name for _, name in rows]),
         images=TarImages(locate(DATASET, ARCHIVE), [f"val/images/{name}" for _, name in rows]),
         captions=tuple((f"a photo of a {words[wnid]}",) for wnid in kinds),
-        identity={"dataset": DATASET, "split": "val", "ranks": list(DEPTHS)},
+        identity=identity,
         facts=label_facts([paths[wnid] for wnid in kinds]),
     )
 

@@ -140,7 +140,7 @@ def _identity(folder: Path, preprocessing: dict[str, Any]) -> dict[str, Any]:
 def _folder(name: str, pretrained: str | None, revision: str | None) -> Path:
     """Where the files of a model lie; fetches them if they come from the hub."""
     if pretrained is not None:
-        return hub_folder(_hub_repository(name, pretrained), revision, FILES)
+        return hub_folder(hub_repository(name, pretrained), revision, FILES)
     if name.startswith("hf-hub:"):
         return hub_folder(name.removeprefix("hf-hub:"), revision, FILES)
     for folder in (Path(name).expanduser(), MODELS / name):
@@ -159,7 +159,7 @@ def _nearest(name: str) -> str:
     return f"nearest known names: {', '.join(lowered[known] for known in near)}"
 
 
-def _hub_repository(architecture: str, tag: str) -> str:
+def hub_repository(architecture: str, tag: str) -> str:
     """The hub repository that open_clip lists for an architecture and a tag.
 
     Its own config is used, not open_clip's built-in one of that architecture: it also says which GELU the weights

@@ -55,7 +55,7 @@ def checked(path: Path, tower: str) -> Path:
 
 
 def image_trunk() -> torch.nn.Module:
-    """EfficientNet-Lite0 with ImageNet's classifier. The file has other names, and the same tensors in the same order."""
+    """EfficientNet-Lite0 with ImageNet's classifier. The file has the same tensors in the same order by other names."""
     file = checked(package_path(*IMAGE_FILE), "image")
     stored = torch.load(file, map_location="cpu", weights_only=True)
     weights = [value for name, value in stored.items() if not name.endswith("num_batches_tracked")]
@@ -71,7 +71,9 @@ def text_transformer() -> torch.nn.Module:
     config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
     model = transformers.BertModel(config, add_pooling_layer=False)
     weights = load_file(checked(folder / "model.safetensors", "text"))
-    model.load_state_dict({name: value for name, value in weights.items() if not name.startswith("pooler.")}, strict=False)
+    model.load_state_dict(
+        {name: value for name, value in weights.items() if not name.startswith("pooler.")}, strict=False
+    )
     return model.eval()
 
 
@@ -121,7 +123,7 @@ class TextTower:
     encode_pixels = encode_images = preprocess  # type: ignore[assignment]
 
     def encode_texts(self, texts: list[str]) -> np.ndarray:
-        """float32 (n, 384), not normalised. Texts of about one length share a batch, so that little of it is padding."""
+        """float32 (n, 384), not normalised. Texts of about one length share a batch: little of it is padding."""
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         vectors = np.empty((len(texts), self.dim), np.float32)
         for start in range(0, len(order), 64):

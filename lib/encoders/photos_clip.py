@@ -14,6 +14,7 @@ from typing import Any
 
 from safetensors.torch import load_file, save_file
 
+from lib.data.errors import NotAvailable
 from lib.data.files import cache_folder, cached, sha256_file, write_json
 from lib.encoders.clip import CONFIG, MODELS, WEIGHTS, ClipEncoder, load_clip
 from lib.encoders.photo_towers import SHA256, TEXT_FOLDER, image_trunk, package_path, text_transformer
@@ -35,6 +36,8 @@ def photos_folder() -> Path:
 
     open_clip looks for the text tower's config by an absolute path, so a folder that was moved has to be made anew.
     """
+    if not HEADS.is_file():
+        raise NotAvailable("the photos model's heads are not here; run python -m lib.encoders.training.photos_heads")
     key: dict[str, Any] = {"model": NAME, "sources": _sources()}
     key["folder"] = str(cache_folder("models", key).parent)
     return cached("models", key, write_model)
@@ -53,8 +56,11 @@ def write_model(folder: Path) -> None:
     trunk.reset_classifier(0)  # type: ignore[operator]
     weights |= {f"visual.trunk.{name}": value for name, value in trunk.state_dict().items()}
     weights |= {f"text.transformer.{name}": value for name, value in text_transformer().state_dict().items()}
-    save_file({name: value.float() if value.is_floating_point() else value for name, value in weights.items()},
-              folder / WEIGHTS, {"format": "pt"})
+    save_file(
+        {name: value.float() if value.is_floating_point() else value for name, value in weights.items()},
+        folder / WEIGHTS,
+        {"format": "pt"},
+    )
 
 
 def _sources() -> dict[str, str]:

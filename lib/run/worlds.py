@@ -248,5 +248,9 @@ def _sound_prompts() -> Embeddings:
 
 def open_world(profile: Profile) -> World:
     """The world that a profile names."""
-    worlds: dict[str, type[World]] = {world.name: world for world in (Scenes, Sounds, ClipArrays)}
+    from lib.run.own_worlds import Clip, OwnArrays, OwnPictures
+    from lib.run.photo_worlds import Flickr1k, Objects, Photos
+
+    known = (Scenes, Sounds, ClipArrays, Photos, Objects, Flickr1k, OwnPictures, OwnArrays, Clip)
+    worlds: dict[str, type[World]] = {world.name: world for world in known}
     return worlds[profile.world](profile)

@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 import typer
 from safetensors.torch import save_file
-from timm.layers import Mlp
 from torch import nn
 
 from lib.data.captions import each_caption
@@ -24,13 +23,19 @@ from lib.data.progress import progress
 from lib.encoders.clip import CONFIG
 from lib.encoders.photo_towers import ImageTower, TextTower
 from lib.encoders.photos_clip import HEADS
+from lib.encoders.shim import ensure_torchvision
 from lib.encoders.store import embed
-from lib.metrics.retrieval import retrieval
+
+ensure_torchvision()
+from timm.layers import Mlp  # noqa: E402 (torchvision must be mended first)
 
 DIM: int = json.loads((HEADS.parent / CONFIG).read_text())["model_cfg"]["embed_dim"]
 EPOCHS, BATCH, RATE, DECAY = 60, 500, 1e-3, 0.2
 DROP = 0.3
 """Share of input features and of hidden units that are dropped."""
+
+
+IN_OPEN_CLIP = {"image": "visual.head.mlp", "text": "text.proj"}
 
 
 class Features(NamedTuple):
@@ -51,10 +56,9 @@ def features(split: str) -> Features:
 class Heads(nn.Module):
     """The heads as open_clip builds them for `timm_proj` and `hf_proj_type` "mlp"."""
 
-    def __init__(self, train: Features) -> None:
+    def __init__(self, wide: int, width: int) -> None:
         super().__init__()
-        self.image = Mlp(train.image.shape[1], 2 * DIM, DIM, drop=(DROP, 0.0), bias=(True, False))
-        width = train.text.shape[1]
+        self.image = Mlp(wide, 2 * DIM, DIM, drop=(DROP, 0.0), bias=(True, False))
         hidden = (width + DIM) // 2
         self.text = nn.Sequential(nn.Linear(width, hidden, bias=False), nn.GELU(), nn.Linear(hidden, DIM, bias=False))
         self.logit_scale = nn.Parameter(torch.tensor(np.log(1 / 0.07), dtype=torch.float32))
@@ -70,9 +74,11 @@ class Heads(nn.Module):
 def recalls(heads: Heads, split: Features) -> tuple[float, float]:
     """R@1 from image to text and from text to image, all five captions of an image being right."""
     with torch.inference_mode():
-        image, text = heads.eval().image(split.image).numpy(), heads.text(split.text).numpy()
-    found = retrieval(image, text, np.arange(len(text)) // 5)
-    return found.image_to_text.recall(1), found.text_to_image.recall(1)
+        image, text = F.normalize(heads.eval().image(split.image)), F.normalize(heads.text(split.text))
+        scores, owner = image @ text.T, torch.arange(len(text)) // 5
+        to_text = owner[scores.argmax(dim=1)] == torch.arange(len(image))
+        to_image = scores.argmax(dim=0) == owner
+    return to_text.float().mean().item(), to_image.float().mean().item()
 
 
 def train(seed: int, train_split: Features, dev: Features) -> tuple[Heads, dict[str, torch.Tensor], float]:
@@ -80,7 +86,7 @@ def train(seed: int, train_split: Features, dev: Features) -> tuple[Heads, dict[
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)  # initial weights and dropout; the fork leaves the caller's generator alone
-        heads = Heads(train_split)
+        heads = Heads(train_split.image.shape[1], train_split.text.shape[1])
         optimiser = torch.optim.AdamW(heads.parameters(), lr=RATE, weight_decay=DECAY)
         n = len(train_split.image)
         plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=EPOCHS * (n // BATCH), pct_start=0.1)
@@ -99,14 +105,18 @@ def train(seed: int, train_split: Features, dev: Features) -> tuple[Heads, dict[
     return heads, kept, best
 
 
+def open_clip_name(name: str) -> str:
+    """What open_clip calls a weight of `Heads`."""
+    tower, _, rest = name.partition(".")
+    return f"{IN_OPEN_CLIP[tower]}.{rest}" if rest else name
+
+
 def main(seed: int = 0) -> None:
     """Train, write the shipped heads, and print R@1 on the dev and test splits."""
     splits = {name: features(name) for name in ("train", "dev", "test")}
     heads, kept, _ = train(seed, splits["train"], splits["dev"])
     heads.load_state_dict(kept)
-    names = {"image": "visual.head.mlp", "text": "text.proj"}
-    weights = {".".join([names.get(k.split(".")[0], k), *k.split(".")[1:]]): v.contiguous() for k, v in kept.items()}
-    save_file(weights, HEADS, {"format": "pt"})
+    save_file({open_clip_name(k): v.contiguous() for k, v in kept.items()}, HEADS, {"format": "pt"})
     for name in ("dev", "test"):
         to_text, to_image = recalls(heads, splits[name])
         print(f"{name}: R@1 image to text {to_text:.3f}, text to image {to_image:.3f}")
