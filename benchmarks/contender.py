@@ -20,8 +20,8 @@ from benchmarks.timing import OURS
 from lib.data.errors import CompanionError, NotAvailable
 from lib.data.files import ROOT
 
-DENSE, BOUND = "dense torch", "bound"
-OWN = {OURS: ["ours"], DENSE: ["dense"], BOUND: ["bound"]}
+OURS_BF16, DENSE, BOUND = "ours (bf16)", "dense torch", "bound"
+OWN = {OURS: ["ours"], OURS_BF16: ["ours", "bf16"], DENSE: ["dense"], BOUND: ["bound"]}
 PEERS = {
     "sae-lens": ["sae_lens"],
     "sae-lens (sparse)": ["sae_lens", "sparse"],

@@ -11,12 +11,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from benchmarks.contender import BOUND, DENSE, PEERS
+from benchmarks.contender import BOUND, DENSE, OURS_BF16, PEERS
 from benchmarks.rows import Row
 from benchmarks.timing import OURS
 from lib.report.figures import CONTROL, use_style
 
-COLOURS = {OURS: "C0", DENSE: "C7", BOUND: "black"} | dict(zip(PEERS, ("C1", "C8", "C2", "C4"), strict=True))
+COLOURS = {OURS: "C0", OURS_BF16: "C9", DENSE: "C7", BOUND: "black"} | dict(
+    zip(PEERS, ("C1", "C8", "C2", "C4"), strict=True)
+)
 REFERENCE = "C3"
 """What is not a contender of the training step: loops, brute force, the bare model."""
 

@@ -13,7 +13,7 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.contender import DENSE, OURS, PEERS, Contender, start
+from benchmarks.contender import DENSE, OURS, OURS_BF16, PEERS, Contender, start
 from benchmarks.data import superposition
 from benchmarks.rows import Row, row
 from benchmarks.timing import Timing
@@ -34,7 +34,7 @@ def run(quick: bool) -> list[Row]:
     seconds: dict[str, list[float]] = {}
     scores: dict[str, list[float]] = {}
     with ExitStack() as stack:
-        running, missing = start([OURS, DENSE, *PEERS], stack)
+        running, missing = start([OURS, OURS_BF16, DENSE, *PEERS], stack)
         for seed in SEEDS[: 1 if quick else None]:
             for who, (taken, score) in train(running, sizes, seed).items():
                 seconds.setdefault(who, []).append(taken)

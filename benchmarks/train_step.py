@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.contender import BOUND, DENSE, OURS, PEERS, Contender, start
+from benchmarks.contender import BOUND, DENSE, OURS, OURS_BF16, PEERS, Contender, start
 from benchmarks.data import superposition
 from benchmarks.rows import Row, rows
 from benchmarks.timing import interleaved
@@ -45,7 +45,7 @@ def run(quick: bool) -> list[Row]:
     """Rows of every setting: ours, dense torch, the peers that are installed, the bound."""
     found: list[Row] = []
     with ExitStack() as stack:
-        running, missing = start([OURS, DENSE, *PEERS, BOUND], stack)
+        running, missing = start([OURS, OURS_BF16, DENSE, *PEERS, BOUND], stack)
         for varies, sizes in progress(list(settings(quick)), desc=NAME):
             rounds, steps = (2, 1) if quick else (3, 1) if varies else (7, 2)
             found += measure(running, varies, sizes, rounds, steps)

@@ -1,9 +1,12 @@
 """The companion's trainer, one `advance` a step as `lib.sae.train.train` makes it, without history and checkpoints.
 
-It draws, gathers and scales its batch itself, on the clock; the other trainers get theirs ready.
+It draws, gathers and scales its batch itself, on the clock; the other trainers get theirs ready. With the argument
+`bf16` it selects in bfloat16, weights and values staying float32.
 """
 
 from __future__ import annotations
+
+import sys
 
 import numpy as np
 import torch
@@ -18,7 +21,7 @@ from lib.sae.train import _Run
 class Ours:
     """A run of the companion's trainer."""
 
-    def __init__(self, setting: Setting, rows: Tensor) -> None:
+    def __init__(self, setting: Setting, rows: Tensor, precision: str) -> None:
         ids = np.arange(len(rows)).astype(str)
         embeddings = Embeddings(ids, rows.numpy(), None, "superposition", False, {"made": "for benchmarks"})
         config = TrainConfig(
@@ -30,6 +33,7 @@ class Ours:
             decay=setting["decay"] / setting["steps"],
             dead_after=setting["dead_after"],
             seed=setting["seed"],
+            precision=precision,
             log_every=0,
         )
         self.run = _Run(config, embeddings, "image", "cpu")
@@ -45,4 +49,4 @@ class Ours:
 
 
 if __name__ == "__main__":
-    serve(Ours)
+    serve(lambda setting, rows: Ours(setting, rows, "bf16" if "bf16" in sys.argv else "float32"))

@@ -158,7 +158,7 @@ class TarImages(LazyImages):
 
     def __init__(self, path: Path, names: Sequence[str] | None = None) -> None:
         self.path = path
-        self._places = _tar_index(path)
+        self._places = tar_index(path)
         super().__init__(self._places if names is None else names)
         unknown = [name for name in self.names if name not in self._places]
         if unknown:
@@ -171,8 +171,8 @@ class TarImages(LazyImages):
             return open_image(io.BytesIO(stream.read(size)), f"{self.path.name}/{name}")
 
 
-def _tar_index(path: Path) -> dict[str, tuple[int, int]]:
-    """Offset and bytes of every plain file in an uncompressed tar."""
+def tar_index(path: Path) -> dict[str, tuple[int, int]]:
+    """Offset and bytes of every plain file in an uncompressed tar, looked up once and kept in the cache."""
 
     def build(folder: Path) -> None:
         places: dict[str, tuple[int, int]] = {}

@@ -1,4 +1,4 @@
-"""Image-caption pairs with what is known to be true of them: the type that leaves `lib/data`."""
+"""Pairs of images or sounds and captions with what is known to be true of them: the type that leaves `lib/data`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from lib.data.audio import Sound
 from lib.data.errors import CompanionError
 
 
@@ -17,7 +18,7 @@ class Facts:
     """Ground truth of a set of pairs.
 
     names: the facts, as `group:value` (`kind:umbrella`, `colour:red`, `background:striped`).
-    truth: bool (pairs, facts); whether the fact holds in the image.
+    truth: bool (pairs, facts); whether the fact holds in the image or sound.
     mentioned: bool (pairs, captions a pair, facts); whether the caption says it.
     """
 
@@ -36,11 +37,12 @@ class Facts:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Images with their captions, row by row.
+    """Images, or sounds, with their captions, row by row.
 
     ids: (n,) strings, unique. images: n pictures, decoded when asked for (`images[i]` is an RGB `PIL.Image`), or
     None where only text or only embeddings exist. captions: n tuples of at least one caption each, or None.
-    identity: plain JSON that decides every byte of the rest; cache keys are made of it.
+    identity: plain JSON that decides every byte of the rest; cache keys are made of it. sounds: n sounds, made or read
+    when asked for, where the pairs have those in place of images.
     """
 
     ids: np.ndarray
@@ -48,12 +50,15 @@ class Pairs:
     captions: tuple[tuple[str, ...], ...] | None
     identity: dict[str, Any] = field(repr=False)
     facts: Facts | None = field(default=None, repr=False)
+    sounds: Sequence[Sound] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.ids)
         if len(set(self.ids.tolist())) != n:
             raise CompanionError("pairs have duplicate ids; give every pair its own")
-        for name, part in (("images", self.images), ("captions", self.captions)):
+        if self.images is not None and self.sounds is not None:
+            raise CompanionError("pairs of images and of sounds at once; keep one of the two")
+        for name, part in (("images", self.images), ("sounds", self.sounds), ("captions", self.captions)):
             if part is not None and len(part) != n:
                 raise CompanionError(f"{len(part)} {name} for {n} ids; give one for each id")
         if self.facts is not None and len(self.facts.truth) != n:
@@ -62,6 +67,11 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def media(self) -> Sequence[Image.Image] | Sequence[Sound] | None:
+        """The images, or the sounds: whatever the captions are about."""
+        return self.sounds if self.images is None else self.images
+
     def first(self, n: int) -> Pairs:
         """The first n pairs."""
         facts = self.facts and Facts(self.facts.names, self.facts.truth[:n], self.facts.mentioned[:n])
@@ -69,6 +79,7 @@ class Pairs:
             self,
             ids=self.ids[:n],
             images=None if self.images is None else self.images[:n],
+            sounds=None if self.sounds is None else self.sounds[:n],
             captions=None if self.captions is None else self.captions[:n],
             facts=facts,
             identity={**self.identity, "first": n},

@@ -25,7 +25,7 @@ from lib.encoders.hooks import find_blocks
 from lib.sae.base import SAE
 
 Edit = Callable[[Tensor], Tensor]
-"""From tokens (rows, d) to what is to stand in their place, (rows, d)."""
+"""From tokens (rows, d), image after image, to what is to stand in their place, (rows, d)."""
 
 
 def reconstruct(sae: SAE) -> Edit:
@@ -59,13 +59,53 @@ def clamp(sae: SAE, latents: Mapping[int, float], *, keep_error: bool = False) -
     return edit
 
 
+def clamp_each(sae: SAE, latents: Tensor, values: Tensor, *, keep_error: bool = False) -> Edit:
+    """`clamp` of one latent in each of n images, which may differ: (n,) numbers of latents and (n,) activations."""
+    count = len(latents)
+    if latents.shape != (count,) or values.shape != (count,) or not torch.isfinite(values).all():
+        shapes = f"{tuple(latents.shape)} and {tuple(values.shape)}"
+        raise CompanionError(f"latents and values of shapes {shapes}; give a latent and a finite value for each image")
+    if count and not 0 <= int(latents.min()) <= int(latents.max()) < sae.width:
+        raise CompanionError(f"latents reach from {int(latents.min())} to {int(latents.max())} of {sae.width}")
+
+    @torch.no_grad()
+    def edit(tokens: Tensor) -> Tensor:
+        chosen, wanted = (_for_tokens(part.to(tokens.device), tokens) for part in (latents, values.to(tokens)))
+        code = sae.encode(tokens)
+        start = tokens if keep_error else sae.decode(code)
+        rows = code.positions // code.width
+        now = tokens.new_zeros(len(tokens)).index_add_(0, rows, (code.latents == chosen[rows]) * code.values)
+        return start + (wanted - now)[:, None] * sae.W_dec[chosen]
+
+    return edit
+
+
+def _for_tokens(each: Tensor, tokens: Tensor) -> Tensor:
+    """What belongs to each of n images (n, ...), repeated for each of an image's tokens."""
+    if not len(each) or len(tokens) % len(each):
+        raise CompanionError(f"{len(tokens)} tokens for {len(each)} images; give an edit for every image of the batch")
+    return each.repeat_interleave(len(tokens) // len(each), dim=0)
+
+
 def shift(direction: Tensor, strength: float) -> Edit:
-    """Add `strength` times a direction (d,) to every token."""
-    if direction.ndim != 1 or not torch.isfinite(direction).all():
-        raise CompanionError(
-            f"direction of shape {tuple(direction.shape)}; give one finite vector as wide as the block"
-        )
-    return lambda tokens: tokens + strength * direction.to(tokens)
+    """Add `strength` times a direction to every token: one for all (d,), or one for each of n images (n, d)."""
+    if direction.ndim not in (1, 2) or not torch.isfinite(direction).all():
+        raise CompanionError(f"direction of shape {tuple(direction.shape)}; give finite numbers, as many as the block")
+    each = direction if direction.ndim == 2 else direction[None]
+    return lambda tokens: tokens + strength * _for_tokens(each.to(tokens), tokens)
+
+
+def matched_shift(direction: Tensor, reference: Edit) -> Edit:
+    """`shift` by as much as another edit changes: the root mean square of its changes of an image's tokens.
+
+    direction: (n, d), one for each image, of unit norm.
+    """
+
+    def edit(tokens: Tensor) -> Tensor:
+        change = (reference(tokens) - tokens).square().sum(dim=1).view(len(direction), -1)
+        return tokens + _for_tokens(change.mean(dim=1).sqrt()[:, None] * direction.to(tokens), tokens)
+
+    return edit
 
 
 def difference_in_means(shows: Tensor, lacks: Tensor) -> Tensor:
@@ -105,11 +145,10 @@ def steered(source: Any, layer: int, edit: Edit, *, pooled: bool = False) -> Ite
 
 def _edited(hidden: Tensor, edit: Edit, pooled: bool, batch_first: bool) -> Tensor:
     """hidden: (n, tokens, d), or (tokens, n, d) where the batch comes second."""
-    tokens = hidden.float()  # dictionaries are float32, whatever the model's precision
+    tokens = (hidden if batch_first else hidden.transpose(0, 1)).float()  # dictionaries are float32
     if pooled:
-        mean = tokens.mean(dim=1 if batch_first else 0)
-        change = edit(mean) - mean
-        changed = tokens + change.unsqueeze(1 if batch_first else 0)
+        mean = tokens.mean(dim=1)
+        changed = tokens + (edit(mean) - mean).unsqueeze(1)
     else:
         changed = edit(tokens.flatten(0, 1)).view_as(tokens)
-    return changed.to(hidden.dtype)
+    return (changed if batch_first else changed.transpose(0, 1)).to(hidden.dtype)

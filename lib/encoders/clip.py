@@ -18,21 +18,23 @@ import numpy as np
 import torch
 from PIL import Image
 
-from lib.data.errors import CompanionError, NotAvailable
+from lib.data.errors import CompanionError
 from lib.data.files import sha256_file
 from lib.encoders.encoder import check_device, full_precision, stack_pixels
+from lib.encoders.hub import hub_folder
 from lib.encoders.shim import ensure_torchvision
 
 ensure_torchvision()
 
-import huggingface_hub  # noqa: E402
 import open_clip  # noqa: E402
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError  # noqa: E402
 from torchvision.transforms import Compose, PILToTensor  # noqa: E402
 
 CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"
 TOKENIZER = "tokenizer.json"
+FILES = (CONFIG, WEIGHTS, "*token*.json", "vocab.json", "merges.txt", "vocab.txt")
+"""What is taken from a repository of the hub: config, token tables and safetensors."""
+
 MODELS = Path(__file__).parent / "models"
 """The shipped models, one folder each; `load_clip` knows them by the folder's name."""
 
@@ -138,9 +140,9 @@ def _identity(folder: Path, preprocessing: dict[str, Any]) -> dict[str, Any]:
 def _folder(name: str, pretrained: str | None, revision: str | None) -> Path:
     """Where the files of a model lie; fetches them if they come from the hub."""
     if pretrained is not None:
-        return _fetch(_hub_repository(name, pretrained), revision)
+        return hub_folder(hub_repository(name, pretrained), revision, FILES)
     if name.startswith("hf-hub:"):
-        return _fetch(name.removeprefix("hf-hub:"), revision)
+        return hub_folder(name.removeprefix("hf-hub:"), revision, FILES)
     for folder in (Path(name).expanduser(), MODELS / name):
         if folder.is_dir():
             return folder.resolve()
@@ -157,7 +159,7 @@ def _nearest(name: str) -> str:
     return f"nearest known names: {', '.join(lowered[known] for known in near)}"
 
 
-def _hub_repository(architecture: str, tag: str) -> str:
+def hub_repository(architecture: str, tag: str) -> str:
     """The hub repository that open_clip lists for an architecture and a tag.
 
     Its own config is used, not open_clip's built-in one of that architecture: it also says which GELU the weights
@@ -173,20 +175,6 @@ def _hub_repository(architecture: str, tag: str) -> str:
     if not rest:
         raise CompanionError(f"{architecture} {tag!r} is listed as a pickle only; choose weights in safetensors")
     return f"{organisation}/{rest.split('/')[0]}"
-
-
-def _fetch(repository: str, revision: str | None) -> Path:
-    """The hub's cache folder of one revision; only configs, token tables and safetensors are fetched."""
-    wanted = [CONFIG, WEIGHTS, "*token*.json", "vocab.json", "merges.txt", "vocab.txt"]
-    try:
-        return Path(huggingface_hub.snapshot_download(repository, revision=revision, allow_patterns=wanted))
-    except LocalEntryNotFoundError:
-        where = f"{repository} at {revision or 'its newest revision'}"
-        raise NotAvailable(
-            f"{where} is not in the hub cache and the hub cannot be reached; connect, or copy the cache to HF_HOME"
-        ) from None
-    except (HfHubHTTPError, HFValidationError) as error:
-        raise CompanionError(f"the hub does not give {repository} at {revision or 'main'}: {error}") from None
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -17,7 +17,8 @@ class Embeddings:
     """Row-aligned vectors of one encoder.
 
     ids: (n,) strings. image, text: float32 (n, d) each, or None where the encoder has no such tower; row i of both
-    belongs to pair i (the text row is that of the pair's first caption). normalised: whether rows have unit norm.
+    belongs to pair i (the text row is that of the pair's first caption). Where the pairs have sounds, `image` is what
+    the tower of sounds makes of them. normalised: whether rows have unit norm.
     identity: plain JSON that decides the bytes; cache keys of what is trained on them contain it.
     """
 

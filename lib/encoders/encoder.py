@@ -13,11 +13,12 @@ from lib.data.errors import CompanionError, NotAvailable
 
 
 class Encoder(Protocol):
-    """Turns images, and texts if it has a text tower, into vectors of `dim` numbers.
+    """Turns images or sounds, and texts if it has a text tower, into vectors of `dim` numbers.
 
     name: for tables and errors. identity: plain JSON that decides every number it gives; cache keys contain it.
-    device: where the forward pass runs, in torch's words. Images go through `preprocess`, which the store runs in
-    worker processes, and then as a batch through `encode_pixels`; `encode_images` does both.
+    device: where the forward pass runs, in torch's words. Images or sounds go through `preprocess`, which the store
+    runs in worker processes, and then as a batch through `encode_pixels`; `encode_images` of encoders of images and
+    `encode_sounds` of those of sounds do both.
     """
 
     @property
@@ -33,16 +34,12 @@ class Encoder(Protocol):
     def device(self) -> str: ...
 
     @property
-    def preprocess(self) -> Callable[[Image.Image], torch.Tensor]:
-        """A method from an image to a small tensor on the CPU (bytes, where they will do), of one shape for all."""
+    def preprocess(self) -> Callable[[Any], torch.Tensor]:
+        """A method from an image or sound to a tensor on the CPU (bytes, where they will do), of one shape for all."""
         ...
 
     def encode_pixels(self, pixels: torch.Tensor) -> np.ndarray:
-        """float32 (n, dim), not normalised, of the stacked tensors of n images."""
-        ...
-
-    def encode_images(self, images: list[Image.Image]) -> np.ndarray:
-        """float32 (n, dim), not normalised."""
+        """float32 (n, dim), not normalised, of the stacked tensors of n images or sounds."""
         ...
 
     @property

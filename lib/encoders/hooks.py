@@ -90,9 +90,18 @@ def record(source: Any, layers: Sequence[int], tokens: Tokens = "class") -> Iter
             handle.remove()
 
 
-def encode_layer(encoder: Encoder, pixels: torch.Tensor, layer: int, tokens: Tokens = "class") -> np.ndarray:
-    """float32 activations of block `layer` for preprocessed images: (n, width) for tokens="class", else
-    (n, tokens, width)."""
-    with record(encoder, [layer], tokens) as recorded:
+def encode_layers(
+    encoder: Encoder, pixels: torch.Tensor, layers: Sequence[int], tokens: Tokens = "class"
+) -> dict[int, np.ndarray]:
+    """float32 activations of some blocks for preprocessed images, from one forward pass.
+
+    Layer to (n, width) for tokens="class", else to (n, tokens, width).
+    """
+    with record(encoder, layers, tokens) as recorded:
         encoder.encode_pixels(pixels)
-    return torch.cat(recorded[layer]).float().cpu().numpy()
+    return {layer: torch.cat(parts).float().cpu().numpy() for layer, parts in recorded.items()}
+
+
+def encode_layer(encoder: Encoder, pixels: torch.Tensor, layer: int, tokens: Tokens = "class") -> np.ndarray:
+    """`encode_layers` of one block."""
+    return encode_layers(encoder, pixels, [layer], tokens)[layer]

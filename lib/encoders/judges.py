@@ -98,11 +98,11 @@ def scale_pixels(pixels: torch.Tensor) -> torch.Tensor:
     return pixels.float() / 127.5 - 1
 
 
-def truth_judge(pairs: Pairs) -> Embeddings:
-    """The ground truth as a judge: centred fact vectors, float32 (n, facts), of what two scenes can share."""
+def truth_judge(pairs: Pairs, groups: tuple[str, ...] = ORACLE_GROUPS) -> Embeddings:
+    """The ground truth as a judge: centred fact vectors, float32 (n, facts), of what two pairs can share."""
     if pairs.facts is None:
         raise CompanionError("these pairs come without facts, so the truth cannot judge them; use another judge")
-    columns = np.concatenate([pairs.facts.group(group) for group in ORACLE_GROUPS])
+    columns = np.concatenate([pairs.facts.group(group) for group in groups])
     truth = pairs.facts.truth[:, columns].astype(np.float64)
     return Embeddings(
         ids=pairs.ids,
@@ -110,7 +110,7 @@ def truth_judge(pairs: Pairs) -> Embeddings:
         text=None,
         encoder="truth",
         normalised=False,
-        identity={"judge": "truth", "groups": list(ORACLE_GROUPS), "pairs": pairs.identity},
+        identity={"judge": "truth", "groups": list(groups), "pairs": pairs.identity},
     )
 
 

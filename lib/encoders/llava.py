@@ -13,16 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
 import numpy as np
 import torch
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from PIL import Image
 from torch import nn
 
-from lib.data.errors import CompanionError, NotAvailable
+from lib.data.errors import CompanionError
 from lib.data.files import sha256_file
 from lib.encoders.encoder import check_device
+from lib.encoders.hub import hub_folder
 from lib.encoders.shim import ensure_torchvision
 
 ensure_torchvision()
@@ -30,6 +29,9 @@ import transformers  # noqa: E402 (torchvision must be mended first)
 from transformers import LlavaForConditionalGeneration, LlavaProcessor, PreTrainedTokenizerBase  # noqa: E402
 
 MODELS = Path(__file__).parent / "models"
+FILES = ("*.json", "*.safetensors", "*.jinja", "tokenizer.model")
+"""What is taken from a repository of the hub: configs, token tables, templates and safetensors."""
+
 BATCH = 64
 """Pictures that go through the model at once."""
 
@@ -199,26 +201,12 @@ def _model(folder: Path, dtype: Any) -> LlavaForConditionalGeneration:
 
 def _folder(name: str, revision: str | None) -> Path:
     if name.startswith("hf-hub:"):
-        return _fetch(name.removeprefix("hf-hub:"), revision)
+        return hub_folder(name.removeprefix("hf-hub:"), revision, FILES)
     for folder in (Path(name).expanduser(), MODELS / name):
         if folder.is_dir():
             return folder.resolve()
     shipped = ", ".join(path.name for path in sorted(MODELS.iterdir()) if _type_of(path) == "llava")
     raise CompanionError(f"no LLaVA {name!r}: neither a folder nor hf-hub:org/repo nor a shipped model ({shipped})")
-
-
-def _fetch(repository: str, revision: str | None) -> Path:
-    """The hub's cache folder of one revision; only configs, token tables, templates and safetensors are fetched."""
-    wanted = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model"]
-    try:
-        return Path(huggingface_hub.snapshot_download(repository, revision=revision, allow_patterns=wanted))
-    except LocalEntryNotFoundError:
-        where = f"{repository} at {revision or 'its newest revision'}"
-        raise NotAvailable(
-            f"{where} is not in the hub cache and the hub cannot be reached; connect, or copy the cache to HF_HOME"
-        ) from None
-    except (HfHubHTTPError, HFValidationError) as error:
-        raise CompanionError(f"the hub does not give {repository} at {revision or 'main'}: {error}") from None
 
 
 def _type_of(folder: Path) -> str | None:

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
+from lib.data.audio import Sound
 from lib.data.errors import CompanionError, NotAvailable
 from lib.encoders.encoder import Encoder
 
@@ -25,8 +26,11 @@ SHARED_BYTES = 2**30
 """Workers hand batches over in shared memory, of which containers often have 64 MB only: too little to start any."""
 
 
+Media = Sequence[Image.Image] | Sequence[Sound]
+
+
 class Batch(NamedTuple):
-    """The pictures of some rows.
+    """The pictures, or sounds, of some rows.
 
     asked: the rows. rows: those that could be read. pixels: one tensor for each of them, stacked; None if there are
     none. bad: row, error and reason of each of the others.
@@ -38,9 +42,7 @@ class Batch(NamedTuple):
     bad: list[dict[str, Any]]
 
 
-def read_pixels(
-    images: Sequence[Image.Image], encoder: Encoder, batches: list[range], workers: int | None
-) -> Iterator[Batch]:
+def read_pixels(media: Media, encoder: Encoder, batches: list[range], workers: int | None) -> Iterator[Batch]:
     """The batches of rows, in their order, preprocessed for the encoder; pinned in memory if its device is a GPU.
 
     workers: processes that read ahead, one thread each; they live until the last batch. None chooses a number.
@@ -48,7 +50,7 @@ def read_pixels(
     if workers is None:
         workers = default_workers(sum(map(len, batches)), encoder.device)
     loader = DataLoader(
-        _Pixels(images, encoder),
+        _Pixels(media, encoder),
         batch_size=None,
         sampler=batches,
         num_workers=workers,
@@ -79,16 +81,17 @@ def default_workers(pictures: int, device: str) -> int:
     return min(16 if device.startswith("cuda") else 4, len(os.sched_getaffinity(0)) - 1)
 
 
-def read_picture(images: Sequence[Image.Image], row: int) -> Image.Image | dict[str, Any]:
-    """The decoded picture, or why it cannot be read."""
+def read_medium(media: Media, row: int) -> Image.Image | Sound | dict[str, Any]:
+    """The decoded picture or sound, or why it cannot be read."""
     try:
-        picture = images[row]
-        picture.load()
+        medium = media[row]
+        if isinstance(medium, Image.Image):
+            medium.load()
     except (NotAvailable, MemoryError):
         raise
     except Exception as error:  # the decoders of PIL raise OSError, ValueError, SyntaxError, struct.error, ...
         return {"row": row, "error": type(error).__name__, "reason": str(error)}
-    return picture
+    return medium
 
 
 @contextmanager
@@ -112,19 +115,19 @@ def interruptions(what: str) -> Iterator[None]:
 class _Pixels(Dataset):
     """Batches by their rows, for the workers of a DataLoader."""
 
-    def __init__(self, images: Sequence[Image.Image], encoder: Encoder) -> None:
-        self.images, self.preprocess = images, encoder.preprocess
+    def __init__(self, media: Media, encoder: Encoder) -> None:
+        self.media, self.preprocess = media, encoder.preprocess
 
     def __getitem__(self, asked: range) -> Batch | CompanionError:
         rows, pixels, bad = [], [], []
         try:
             for row in asked:
-                picture = read_picture(self.images, row)
-                if isinstance(picture, dict):
-                    bad.append(picture)
+                medium = read_medium(self.media, row)
+                if isinstance(medium, dict):
+                    bad.append(medium)
                 else:
                     rows.append(row)
-                    pixels.append(self.preprocess(picture))
+                    pixels.append(self.preprocess(medium))
         except CompanionError as error:
             return error  # to be raised by `read_pixels`: a DataLoader would add the worker's traceback to the line
         return Batch(asked, rows, torch.stack(pixels) if pixels else None, bad)

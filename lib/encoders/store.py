@@ -9,96 +9,25 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image
 
 from lib.data.errors import CompanionError
-from lib.data.files import cache_folder, cache_root, cached, digest, is_done, write_json
+from lib.data.files import cache_folder, cache_root, cached, is_done, write_json
 from lib.data.pairs import Pairs
 from lib.data.progress import progress
 from lib.encoders.embeddings import Embeddings, Tower
 from lib.encoders.encoder import Encoder
-from lib.encoders.hooks import TOKENS, Tokens, encode_layer
-from lib.encoders.reading import Batch, interruptions, read_picture, read_pixels
+from lib.encoders.hooks import Tokens
+from lib.encoders.reading import Batch, interruptions, read_medium
+from lib.encoders.shards import TOWERS, EmbedSpec, embed_images, read_batches, save_shard, write_shard
 
 log = logging.getLogger(__name__)
-
-TOWERS: tuple[Tower, ...] = ("image", "text")
-
-
-@dataclass(frozen=True)
-class EmbedSpec:
-    """What to embed (see `embed`); `batch`, `shard` and `workers` say how, and leave the numbers as they are."""
-
-    pairs: Pairs
-    encoder: Encoder
-    towers: tuple[Tower, ...] = TOWERS
-    layer: int | None = None
-    tokens: Tokens = "class"
-    batch: int = 256
-    shard: int = 4096
-    workers: int | None = None
-
-    def __post_init__(self) -> None:
-        for name, least in (("batch", 1), ("shard", 1), ("workers", 0)):
-            value = getattr(self, name)
-            if name == "workers" and value is None:
-                continue
-            if not isinstance(value, int) or value < least:
-                raise CompanionError(f"{name}={value!r}; give a whole number of at least {least}")
-        if not len(self.pairs):
-            raise CompanionError("no pairs to embed; give at least one")
-        if not self.towers or set(self.towers) - set(TOWERS):
-            raise CompanionError(f"towers={self.towers!r}; choose from {', '.join(TOWERS)}")
-        if "image" in self.towers and self.pairs.images is None:
-            raise CompanionError("these pairs have no images; pass towers=('text',)")
-        if "text" in self.towers and self.pairs.captions is None:
-            raise CompanionError("these pairs have no captions; pass towers=('image',)")
-        if "text" in self.towers and getattr(self.encoder, "encode_texts", None) is None:
-            raise CompanionError(f"{self.encoder.name} has no text tower; pass towers=('image',)")
-        if self.tokens not in TOKENS:
-            raise CompanionError(f"unknown tokens {self.tokens!r}; choose one of {', '.join(TOKENS)}")
-        if self.layer is None and self.tokens != "class":
-            raise CompanionError(f"tokens={self.tokens!r} are those of an inner block; give its number as layer=")
-        if self.layer is not None and self.towers != ("image",):
-            raise CompanionError(f"layer={self.layer} is a block of the image tower; pass towers=('image',)")
-
-    @cached_property
-    def key(self) -> dict[str, Any]:
-        """Everything that decides the numbers, as plain JSON."""
-        layer = None if self.layer is None else {"block": self.layer, "tokens": self.tokens}
-        towers = [tower for tower in TOWERS if tower in self.towers]
-        return {"pairs": self.pairs.identity, "encoder": self.encoder.identity, "towers": towers, "layer": layer}
-
-    @property
-    def shards(self) -> int:
-        """The number of shards."""
-        return -(-len(self.pairs) // self.shard)
-
-    @property
-    def scratch(self) -> str:
-        """The cache folder, relative to its root, that holds the shards until they are joined."""
-        return f"shards/{digest(self.key)[:24]}"
-
-    def shard_key(self, number: int) -> dict[str, Any]:
-        """`key` of one shard."""
-        return {**self.key, "shard": number, "size": self.shard}
-
-    def shard_rows(self, number: int) -> range:
-        """The rows of one shard."""
-        return range(number * self.shard, min((number + 1) * self.shard, len(self.pairs)))
-
-    def batches(self, number: int) -> list[range]:
-        """The rows of one shard, cut for the forward pass."""
-        rows = self.shard_rows(number)
-        return [rows[start : start + self.batch] for start in range(0, len(rows), self.batch)]
 
 
 def embed(
@@ -140,81 +69,41 @@ def embed(
     return Embeddings(ids, matrix("image"), matrix("text"), encoder.name, False, identity)
 
 
+def embed_layers(
+    pairs: Pairs, encoder: Encoder, layers: Sequence[int], *, tokens: Tokens = "class", shard: int = 4096
+) -> dict[int, Embeddings]:
+    """`embed` of several blocks of the image tower, each kept as if it were embedded alone, from one pass over the
+    pictures."""
+    specs = [EmbedSpec(pairs, encoder, ("image",), layer, tokens, shard=shard) for layer in layers]
+    lacking = [spec for spec in specs if not is_done(cache_folder("embeddings", spec.key))]
+    if len(lacking) > 1:
+        with interruptions(encoder.name):
+            for number in progress(range(lacking[0].shards), desc=encoder.name, unit="shard"):
+                _shards_in_one_pass(lacking, number)
+    one = {"towers": ("image",), "tokens": tokens, "shard": shard}
+    return {layer: embed(pairs, encoder, layer=layer, **one) for layer in layers}  # type: ignore[arg-type]
+
+
+def _shards_in_one_pass(specs: Sequence[EmbedSpec], number: int) -> None:
+    """Shard `number` of every spec that lacks it."""
+    todo = [spec for spec in specs if not is_done(cache_folder(spec.scratch, spec.shard_key(number)))]
+    if todo:
+        with closing(read_batches(todo[0], [number])) as batches:
+            read = embed_images(todo, number, batches)
+        for spec in todo:
+            cached(spec.scratch, spec.shard_key(number), partial(save_shard, spec, read))
+
+
 def embed_shard(spec: EmbedSpec, number: int) -> Path:
     """The finished folder of shard `number`: ids.npy, a matrix for each tower, bad.json; made only if it is missing."""
     if number not in range(spec.shards):
         raise CompanionError(f"no shard {number!r}: there are {spec.shards}, 0 to {spec.shards - 1}")
-    with interruptions(spec.encoder.name), closing(_read(spec, [number])) as batches:
+    with interruptions(spec.encoder.name), closing(read_batches(spec, [number])) as batches:
         return _shard(spec, number, batches)
 
 
 def _shard(spec: EmbedSpec, number: int, batches: Iterator[Batch]) -> Path:
-    return cached(spec.scratch, spec.shard_key(number), lambda folder: _write_shard(spec, number, batches, folder))
-
-
-def _read(spec: EmbedSpec, numbers: list[int]) -> Generator[Batch]:
-    """The batches of some shards, in order; nothing is read before the first is asked for."""
-    batches = [batch for number in numbers for batch in spec.batches(number)]
-    yield from read_pixels(spec.pairs.images or (), spec.encoder, batches, spec.workers)
-
-
-def _write_shard(spec: EmbedSpec, number: int, batches: Iterator[Batch], folder: Path) -> dict[str, Any]:
-    kept, bad = list(spec.shard_rows(number)), list[dict[str, Any]]()
-    if "image" in spec.towers:
-        images, kept, bad = _embed_images(spec, number, batches)
-        np.save(folder / "image.npy", images.reshape(-1, images.shape[-1]))
-    ids = spec.pairs.ids[kept].astype(str)
-    if "text" in spec.towers:
-        np.save(folder / "text.npy", _embed_texts(spec, kept))
-    if spec.layer is not None and spec.tokens != "class":
-        ids = np.array([f"{pair}@{token}" for pair in ids for token in range(images.shape[1])], dtype=str)
-    np.save(folder / "ids.npy", ids)
-    write_json(folder / "bad.json", bad)
-    return {"rows": len(ids)}
-
-
-def _embed_images(
-    spec: EmbedSpec, number: int, batches: Iterator[Batch]
-) -> tuple[np.ndarray, list[int], list[dict[str, Any]]]:
-    """(matrix, numbers of the rows it has, what could not be read)."""
-    parts, kept, bad = [], [], []
-    title = f"{spec.encoder.name} {number + 1}/{spec.shards}"
-    with progress(total=len(spec.shard_rows(number)), desc=title, unit="image", leave=False) as bar:
-        for asked in spec.batches(number):
-            # Batches before it are of a shard that another process made meanwhile.
-            batch = next(batch for batch in batches if batch.asked == asked)
-            if batch.pixels is not None:
-                if spec.layer is None:
-                    vectors = spec.encoder.encode_pixels(batch.pixels)
-                else:
-                    vectors = encode_layer(spec.encoder, batch.pixels, spec.layer, spec.tokens)
-                parts.append(_checked(spec, vectors, batch.rows))
-            kept += batch.rows
-            bad += [{"id": str(spec.pairs.ids[why["row"]]), **why} for why in batch.bad]
-            bar.update(len(asked))
-    return np.concatenate(parts) if parts else np.zeros((0, 1), np.float32), kept, bad
-
-
-def _embed_texts(spec: EmbedSpec, rows: list[int]) -> np.ndarray:
-    assert spec.pairs.captions is not None and spec.encoder.encode_texts is not None
-    parts = [np.zeros((0, spec.encoder.dim), np.float32)]
-    for start in range(0, len(rows), spec.batch):
-        numbers = rows[start : start + spec.batch]
-        vectors = spec.encoder.encode_texts([spec.pairs.captions[row][0] for row in numbers])
-        parts.append(_checked(spec, vectors, numbers))
-    return np.concatenate(parts)
-
-
-def _checked(spec: EmbedSpec, vectors: np.ndarray, rows: list[int]) -> np.ndarray:
-    """The vectors as float32 if there is a finite one for each row."""
-    if len(vectors) != len(rows) or (spec.layer is None and vectors.shape != (len(rows), spec.encoder.dim)):
-        wanted = (len(rows), spec.encoder.dim)
-        raise CompanionError(f"{spec.encoder.name} gave vectors of shape {vectors.shape} in place of {wanted}")
-    finite = np.isfinite(vectors.reshape(len(rows), -1)).all(axis=1)
-    if not finite.all():
-        first = str(spec.pairs.ids[rows[int((~finite).argmax())]])
-        raise CompanionError(f"{spec.encoder.name}: what it makes of {first!r} holds NaN or infinity; check it")
-    return vectors.astype(np.float32, copy=False)
+    return cached(spec.scratch, spec.shard_key(number), lambda folder: write_shard(spec, number, batches, folder))
 
 
 def _joined(spec: EmbedSpec, on_bad: str) -> Path:
@@ -226,7 +115,7 @@ def _joined(spec: EmbedSpec, on_bad: str) -> Path:
         return folder
 
     folder = finished()
-    if any(isinstance(read_picture(spec.pairs.images or (), entry["row"]), Image.Image) for entry in _bad(folder)):
+    if any(not isinstance(read_medium(spec.pairs.media or (), entry["row"]), dict) for entry in _bad(folder)):
         shutil.rmtree(folder)
         folder = finished()
     return folder
@@ -236,7 +125,7 @@ def _shards(spec: EmbedSpec) -> list[Path]:
     """The finished folders of all shards; the same workers read for all that are missing."""
     missing = [n for n in range(spec.shards) if not is_done(cache_folder(spec.scratch, spec.shard_key(n)))]
     numbers = progress(range(spec.shards), desc=spec.encoder.name, unit="shard")
-    with interruptions(spec.encoder.name), closing(_read(spec, missing)) as batches:
+    with interruptions(spec.encoder.name), closing(read_batches(spec, missing)) as batches:
         return [_shard(spec, n, batches) if n in missing else embed_shard(spec, n) for n in numbers]
 
 

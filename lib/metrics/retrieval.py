@@ -125,15 +125,19 @@ def true_at_1(queries: np.ndarray, candidates: np.ndarray, truth: Truth, *, chun
     result = np.empty(len(queries))
     for rows in blocks(len(queries), chunk):
         right = np.asarray(truth(rows) if callable(truth) else truth[rows])
-        scores = queries[rows] @ candidates.T
-        if right.shape != scores.shape or right.dtype != bool:
-            raise CompanionError(
-                f"truth of shape {right.shape} and type {right.dtype} for scores {scores.shape}; "
-                "give a boolean for each query and candidate"
-            )
-        top = scores >= scores.max(axis=1, keepdims=True) - TIE
-        result[rows] = (top & right).sum(axis=1) / top.sum(axis=1)
+        result[rows] = top_is_true(queries[rows] @ candidates.T, right)
     return result
+
+
+def top_is_true(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """`true_at_1` from scores (n, m), for those that are no cosines of fixed vectors; truth: bool (n, m)."""
+    if truth.shape != scores.shape or truth.dtype != bool:
+        raise CompanionError(
+            f"truth of shape {truth.shape} and type {truth.dtype} for scores {scores.shape}; "
+            "give a boolean for each query and candidate"
+        )
+    top = scores >= scores.max(axis=1, keepdims=True) - TIE
+    return (top & truth).sum(axis=1) / top.sum(axis=1)
 
 
 def checked_owner(images: int, captions: int, owner: np.ndarray | None) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,17 +39,23 @@ def zero_shot(image: np.ndarray, classes: np.ndarray, labels: np.ndarray, *, chu
     """
     image, classes = unit_rows("image embeddings", image), unit_rows("class embeddings", classes)
     same_space("image embeddings", image, "class embeddings", classes)
-    labels = np.asarray(labels)
-    if labels.shape != (len(image),) or labels.dtype.kind not in "iu":
+    scores = (image[rows] @ classes.T for rows in blocks(len(image), chunk))
+    return classify(scores, labels, (len(image), len(classes)))
+
+
+def classify(score_rows: Iterable[np.ndarray], labels: np.ndarray, shape: tuple[int, int]) -> ZeroShot:
+    """The same from scores in blocks of images that cover all n in order; shape: (n, c)."""
+    labels, (n, c) = np.asarray(labels), shape
+    if labels.shape != (n,) or labels.dtype.kind not in "iu":
         raise CompanionError(
-            f"labels of shape {labels.shape} and type {labels.dtype} for {len(image)} images; "
-            "give a class number for each"
+            f"labels of shape {labels.shape} and type {labels.dtype} for {n} images; give a class number for each"
         )
-    if labels.min() < 0 or labels.max() >= len(classes):
-        raise CompanionError(f"labels from {labels.min()} to {labels.max()} for {len(classes)} classes; count from 0")
-    hits = np.empty(len(image), bool)
-    for rows in blocks(len(image), chunk):
-        scores = image[rows] @ classes.T
+    if labels.min() < 0 or labels.max() >= c:
+        raise CompanionError(f"labels from {labels.min()} to {labels.max()} for {c} classes; count from 0")
+    hits, start = np.empty(n, bool), 0
+    for scores in score_rows:
+        rows = slice(start, start + len(scores))
         own = np.take_along_axis(scores, labels[rows][:, None], axis=1)
         hits[rows] = (scores >= own - TIE).sum(axis=1) == 1
-    return ZeroShot(hits, labels, len(classes))
+        start = rows.stop
+    return ZeroShot(hits, labels, c)

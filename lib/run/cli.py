@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -92,12 +93,63 @@ def train(
         typer.echo(line)
 
 
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of pictures, subfolders included.")]
+
+
+@app.command()
+def index(folder: Folder, profile: ProfileName = "scenes", setting: Settings = None) -> None:
+    """Make a folder of pictures ready to be searched by captions."""
+    from lib.run.profiles import load_profile
+    from lib.run.search import index_folder
+
+    for line in index_folder(folder, load_profile(profile, setting or [])):
+        typer.echo(line)
+
+
+@app.command()
+def search(
+    folder: Folder,
+    caption: Annotated[str, typer.Argument(help="What to look for, in words.")],
+    k: Annotated[int, typer.Option("-k", min=1, help="Pictures to show.")] = 10,
+    profile: ProfileName = "scenes",
+    setting: Settings = None,
+) -> None:
+    """Find the pictures of a caption in a folder, each scored as the caption edits it."""
+    from lib.run.profiles import load_profile
+    from lib.run.search import search_folder
+
+    for line in search_folder(folder, caption, load_profile(profile, setting or []), k):
+        typer.echo(line)
+
+
+@app.command()
+def score(
+    protocol: Annotated[str, typer.Argument(help="coco-karpathy, rococo or sugarcrepe.")],
+    photos: Annotated[Path, typer.Argument(help="COCO's folder, with val2014 or val2017 in it.")],
+    profile: ProfileName = "scenes",
+    setting: Settings = None,
+) -> None:
+    """Score the encoder of a profile on a published retrieval protocol."""
+    from lib.run.commands import score as work
+    from lib.run.profiles import load_profile
+
+    typer.echo(work(load_profile(profile, setting or []), protocol, photos))
+
+
 @app.command()
 def claims() -> None:
     """Print the scoreboard: every claim and its verdict in every profile."""
     from lib.report.scoreboard import scoreboard, scoreboard_text
 
     typer.echo(scoreboard_text(scoreboard(results_root())))
+
+
+@app.command()
+def readme() -> None:
+    """Write the generated parts of README.md anew: the scoreboard and the table of notebooks."""
+    from lib.run.readme import write_readme
+
+    typer.echo(f"changed: {', '.join(write_readme()) or 'nothing'}")
 
 
 @app.command()

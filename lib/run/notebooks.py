@@ -10,19 +10,21 @@ from nbformat import NotebookNode
 
 from lib.data.errors import CompanionError
 from lib.data.files import write_atomic
+from lib.report.audio import is_player
 from lib.run.parameters import read_parameters
 from lib.run.places import NOTEBOOKS, find_notebook, notebook_number, results_root
 from lib.run.runner import Outcome, Task, read_notebook, run_notebook
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 MIME_TYPES = {"text/plain", "image/png"}
-"""What a committed output may hold; nothing that a reader's browser would execute."""
+"""What a committed output may hold, beside players of sounds; nothing that a reader's browser would execute."""
 
 
 def refresh(numbers: Sequence[str] = (), notebooks: Path = NOTEBOOKS) -> list[Outcome]:
     """Run notebooks (all, by default) with the values of their parameters cells and write them back, clean.
 
-    The first one that fails, or that this machine lacks something for, is an error; those before it are written.
+    What is up to date is not run again. The first one that fails, or that this machine lacks something for, is an
+    error; those before it are written.
     """
     paths = [find_notebook(number, notebooks) for number in numbers] or sorted(notebooks.glob("[0-9][0-9]_*.ipynb"))
     return [_refresh(path) for path in sorted(paths, key=notebook_number)]
@@ -31,7 +33,7 @@ def refresh(numbers: Sequence[str] = (), notebooks: Path = NOTEBOOKS) -> list[Ou
 def clean(notebook: NotebookNode, name: str) -> NotebookNode:
     """A copy without what papermill added and what changes from run to run: its metadata and cell, and stderr.
 
-    Execution counts become 1 to n. Outputs other than text and PNG are refused.
+    Execution counts become 1 to n. Outputs other than text, PNG and players of sounds are refused.
     """
     fresh = nbformat.v4.new_notebook(metadata={"kernelspec": KERNEL, "language_info": {"name": "python"}})
     count = 0
@@ -53,8 +55,8 @@ def _refresh(path: Path) -> Outcome:
     profile = read_parameters(read_notebook(path), path.stem).get("profile")
     if profile is None:
         raise CompanionError(f"notebook {path.stem} has no parameter 'profile'; add it to the parameters cell")
-    outcome = run_notebook(Task(path, profile.default, {}), force=True, progress=True)
-    if outcome.status != "ran":
+    outcome = run_notebook(Task(path, profile.default, {}), progress=True)
+    if outcome.status not in ("ran", "current"):
         raise CompanionError(outcome.message)
     executed = read_notebook(results_root() / outcome.profile / "notebooks" / path.name)
     write_atomic(path, nbformat.writes(clean(executed, path.stem)) + "\n")
@@ -75,7 +77,8 @@ def _outputs(cell: NotebookNode, count: int, where: str) -> list[NotebookNode]:
             if output.name == "stdout":
                 _add_text(kept, output.text)
             continue
-        refused = sorted(set(output.data) - MIME_TYPES)
+        allowed = MIME_TYPES | {"text/html"} if is_player(output.data.get("text/html", "")) else MIME_TYPES
+        refused = sorted(set(output.data) - allowed)
         if refused:
             raise CompanionError(f"{where}: shows {refused[0]}; show text or a PNG figure instead")
         counted = {"execution_count": count} if output.output_type == "execute_result" else {}

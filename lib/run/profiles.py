@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from lib.data.errors import CompanionError
+from lib.data.errors import CompanionError, NotAvailable
+from lib.data.fetch import data_root
 from lib.data.files import digest
 from lib.data.manifest import nearest
 from lib.data.yaml import load_yaml
@@ -44,7 +45,9 @@ class Profile(_Strict):
     """What a notebook runs on. `name` is also the folder under results/; a changed profile has a name of its own."""
 
     name: str
-    world: Literal["scenes", "clip-arrays"]
+    world: Literal[
+        "scenes", "sounds", "clip-arrays", "photos", "tiny-imagenet", "flickr1k", "own-pictures", "own-arrays", "clip"
+    ]
     device: Literal["auto", "cpu", "cuda"]
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     splits: Splits
@@ -54,6 +57,12 @@ class Profile(_Strict):
     """Notebooks of this profile that show another world, and the profile they run in."""
     needs: list[str]
     """Entries of data_manifest.yaml without which nothing of the profile runs."""
+    folder: str | None = None
+    """A user's own data: an absolute path, or one under COMPANION_DATA."""
+    encoder: str | None = None
+    """The open_clip model that embeds, "NAME" or "ARCHITECTURE TAG", in the worlds that have none of their own."""
+    judge: str | None = None
+    """The one that judges them."""
 
     @field_validator("seeds", "notebooks")
     @classmethod
@@ -89,6 +98,16 @@ def profile_text(name: str, overrides: Sequence[str]) -> str:
     """The profile and its overrides as one text that `load_profile` reads: "scenes sae.steps=100 seeds=[0,1]"."""
     pairs = [split_assignment(override) for override in overrides]
     return " ".join([name, *(f"{key}={json.dumps(value, separators=(',', ':'))}" for key, value in pairs)])
+
+
+def own_folder(profile: Profile) -> Path:
+    """The folder that a profile names: absolute, or under COMPANION_DATA."""
+    if not profile.folder:
+        raise NotAvailable(f"profile {profile.name} names no folder; --set folder=/path/to/yours gives one")
+    folder = (data_root() or Path.cwd()) / Path(profile.folder).expanduser()
+    if not folder.is_dir():
+        raise NotAvailable(f"{folder}: no such folder; --set folder=/path/to/yours names another")
+    return folder
 
 
 def known_profiles(folder: Path = PROFILES) -> list[str]:

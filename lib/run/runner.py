@@ -146,8 +146,8 @@ def _execute_with_retry(
                 language="python",
                 cwd=ROOT,
                 execution_timeout=timeout,
-                # Errors only: a warning about local sockets at the start of every kernel tells a reader nothing.
-                extra_arguments=["--IPKernelApp.log_level=40"],
+                # Nothing of its own: a warning about local sockets, or that it was interrupted, tells a reader nothing.
+                extra_arguments=["--IPKernelApp.log_level=50"],
                 progress_bar={"desc": source.stem, "leave": False, "disable": None} if progress else False,
             )
             return

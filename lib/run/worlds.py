@@ -11,12 +11,24 @@ from lib.data.clip_arrays import coco500
 from lib.data.errors import CompanionError, NotAvailable
 from lib.data.pairs import Pairs
 from lib.data.scenes import SceneTruth, scenes, truth_of
+from lib.data.scenes.vocabulary import KIND_NAMES
+from lib.data.sounds import SoundTruth, sounds
+from lib.data.sounds import truth_of as sound_truth_of
+from lib.data.sounds.grammar import instrument_prompts
+from lib.data.sounds.vocabulary import KIND_NAMES as SOUND_KINDS
+from lib.encoders.clap import ClapEncoder, load_clap
 from lib.encoders.clip import ClipEncoder, load_clip
 from lib.encoders.embeddings import Embeddings
+from lib.encoders.encoder import Encoder
+from lib.encoders.hooks import find_blocks
 from lib.encoders.judges import JudgeEncoder, truth_judge, truth_of_pairs
-from lib.encoders.store import embed
+from lib.encoders.store import embed, embed_layers
+
+SOUND_GROUPS = ("kind", "family", "pitch", "envelope", "tempo", "motion", "waver", "background", "room")
+"""What makes two sounds alike for the truth judge: all but loudness."""
 
 if TYPE_CHECKING:
+    from lib.encoders.llava import Llava
     from lib.run.profiles import Profile
 
 
@@ -33,6 +45,11 @@ class World:
 
     def __init__(self, profile: Profile) -> None:
         self.sizes = profile.splits.model_dump()
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder under study, for pictures and captions that are not of the world."""
+        raise NotAvailable(f"world {self.name} has embeddings but no encoder; use profile scenes")
 
     def embeddings(self, split: str) -> Embeddings:
         """Image and text embeddings of a split, unit norm, by the encoder under study."""
@@ -55,9 +72,18 @@ class World:
         """
         raise NotImplementedError
 
+    @property
+    def llava(self) -> Llava:
+        """A multimodal LLM that sees with the image tower of the encoder under study."""
+        raise NotAvailable(f"world {self.name} has no multimodal LLM; use profile scenes")
+
     def pairs(self, split: str) -> Pairs:
         """Pictures, captions and facts of a split."""
         raise NotAvailable(f"world {self.name} has embeddings but no pictures; use profile scenes")
+
+    def classes(self, split: str) -> tuple[Embeddings, np.ndarray]:
+        """Text embeddings of c class prompts, unit norm, and the class (n,) of each pair, from 0 to c - 1."""
+        raise NotAvailable(f"world {self.name} has no class labels; use profile scenes")
 
 
 class Scenes(World):
@@ -69,6 +95,10 @@ class Scenes(World):
     def encoder(self) -> ClipEncoder:
         """The small open_clip model."""
         return _scenes_clip()
+
+    @property
+    def llava(self) -> Llava:
+        return _scenes_llava()
 
     def pairs(self, split: str) -> Pairs:
         return _scenes(split, self._size(split))
@@ -83,7 +113,12 @@ class Scenes(World):
     def activations(self, split: str, layer: int | None) -> Embeddings:
         if layer is None:
             return self.embeddings(split)
-        return _scene_activations(split, self._size(split), layer)
+        blocks = _scene_activations(split, self._size(split))
+        if layer not in blocks:
+            raise CompanionError(
+                f"no layer {layer!r}: the image tower has {len(blocks)} blocks, 0 to {len(blocks) - 1}"
+            )
+        return blocks[layer]
 
     def judges(self, split: str) -> dict[str, Embeddings]:
         return _scene_judges(split, self._size(split))
@@ -93,6 +128,40 @@ class Scenes(World):
         # The judge reads no text: a caption stands for the picture that it was written for.
         both = Embeddings(network.ids, network.image, network.image, "network", False, network.identity)
         return {"truth": truth_of_pairs(self.pairs(split)), "network": both, "source": self.embeddings(split)}
+
+    def classes(self, split: str) -> tuple[Embeddings, np.ndarray]:
+        return _scene_prompts(), self.truth(split).scenes[:, 0]
+
+    def _size(self, split: str) -> int:
+        return self.sizes["test" if split == "novel" else split]
+
+
+class Sounds(World):
+    """Procedural sounds, the small CLAP trained on them, and the truth. Embeddings of sounds stand where others have
+    those of images."""
+
+    name = "sounds"
+
+    @property
+    def encoder(self) -> ClapEncoder:
+        """The small ClapModel."""
+        return _sounds_clap()
+
+    def pairs(self, split: str) -> Pairs:
+        return _sounds(split, self._size(split))
+
+    def truth(self, split: str) -> SoundTruth:
+        """The codes behind the facts, from which the truth of any caption follows."""
+        return sound_truth_of(split, self._size(split))
+
+    def embeddings(self, split: str) -> Embeddings:
+        return _sound_embeddings(split, self._size(split))
+
+    def judges(self, split: str) -> dict[str, Embeddings]:
+        return {"truth": truth_judge(self.pairs(split), SOUND_GROUPS)}
+
+    def classes(self, split: str) -> tuple[Embeddings, np.ndarray]:
+        return _sound_prompts(), self.truth(split).sounds[:, 0]
 
     def _size(self, split: str) -> int:
         return self.sizes["test" if split == "novel" else split]
@@ -144,13 +213,22 @@ def _scenes_clip() -> ClipEncoder:
 
 
 @cache
+def _scenes_llava() -> Llava:
+    from lib.encoders.llava import load_llava  # its classes take seconds to import, and few notebooks talk to it
+
+    return load_llava("scenes-llava")
+
+
+@cache
 def _scene_embeddings(split: str, n: int) -> Embeddings:
     return embed(_scenes(split, n), _scenes_clip()).unit()
 
 
 @cache
-def _scene_activations(split: str, n: int, layer: int) -> Embeddings:
-    return embed(_scenes(split, n), _scenes_clip(), towers=("image",), layer=layer)
+def _scene_activations(split: str, n: int) -> dict[int, Embeddings]:
+    """Every block at once: one costs as much as all."""
+    encoder = _scenes_clip()
+    return embed_layers(_scenes(split, n), encoder, range(len(find_blocks(encoder).modules)))
 
 
 @cache
@@ -159,7 +237,44 @@ def _scene_judges(split: str, n: int) -> dict[str, Embeddings]:
     return {"network": embed(pairs, JudgeEncoder(), towers=("image",)), "truth": truth_judge(pairs)}
 
 
+@cache
+def _scene_prompts() -> Embeddings:
+    encoder = _scenes_clip()
+    prompts = [f"a picture of a {name}" for name in KIND_NAMES]
+    rows = encoder.encode_texts(prompts)
+    identity = {"prompts": prompts, "by": encoder.identity}
+    return Embeddings(np.array(KIND_NAMES), None, rows, encoder.name, normalised=False, identity=identity).unit()
+
+
+@cache
+def _sounds(split: str, n: int) -> Pairs:
+    return sounds(split, n)
+
+
+@cache
+def _sounds_clap() -> ClapEncoder:
+    return load_clap("sounds-clap")
+
+
+@cache
+def _sound_embeddings(split: str, n: int) -> Embeddings:
+    return embed(_sounds(split, n), _sounds_clap()).unit()
+
+
+@cache
+def _sound_prompts() -> Embeddings:
+    encoder = _sounds_clap()
+    prompts = instrument_prompts()
+    rows = encoder.encode_texts(list(prompts))
+    identity = {"prompts": prompts, "by": encoder.identity}
+    return Embeddings(np.array(SOUND_KINDS), None, rows, encoder.name, normalised=False, identity=identity).unit()
+
+
 def open_world(profile: Profile) -> World:
     """The world that a profile names."""
-    worlds: dict[str, type[World]] = {world.name: world for world in (Scenes, ClipArrays)}
+    from lib.run.own_worlds import Clip, OwnArrays, OwnPictures
+    from lib.run.photo_worlds import Flickr1k, Objects, Photos
+
+    known = (Scenes, Sounds, ClipArrays, Photos, Objects, Flickr1k, OwnPictures, OwnArrays, Clip)
+    worlds: dict[str, type[World]] = {world.name: world for world in known}
     return worlds[profile.world](profile)

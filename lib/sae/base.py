@@ -103,8 +103,20 @@ class SAE(nn.Module):
         product += self.b_enc
         return product
 
+    @torch.no_grad()
+    def scores(self, x: Tensor) -> Tensor:
+        """(rows, width) that a selection looks at: the pre-activations, in bfloat16 if the run is.
+
+        bfloat16 has 8 significant bits, so latents whose pre-activations differ by less than about a hundredth of the
+        row's largest may change places. Only the choice is rounded: `code_at` takes the values in full precision.
+        """
+        if not self.bf16:
+            return self.pre_activations(x)
+        rounded = (tensor.bfloat16() for tensor in (x - self.b_dec, self.encoder, self.b_enc))
+        return nn.functional.linear(*rounded)
+
     def code_at(self, x: Tensor, pre: Tensor, positions: Tensor) -> Code:
-        """The pre-activations at `positions` as a differentiable code."""
+        """The pre-activations at `positions` as a differentiable code; pre: (rows, width), of `scores`."""
         values = encode_at(x - self.b_dec, self.encoder, self.b_enc, pre, positions)
         return Code(positions, values, len(x), self.width)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -68,7 +69,8 @@ def largest(flat: Tensor, count: int) -> Tensor:
     if flat.device.type == "cpu" and len(flat) >= 100 * STRIDE:
         sample = flat[::STRIDE]
         rank = min(len(sample), 3 * count // (2 * STRIDE) + 16)
-        candidates = (flat > sample.topk(rank, sorted=False).values.min()).nonzero()[:, 0]
+        above = flat > sample.topk(rank, sorted=False).values.min()
+        candidates = torch.from_numpy(np.flatnonzero(above.numpy()))  # torch's takes three times as long
         if len(candidates) >= count:
             return candidates[flat[candidates].topk(count, sorted=False).indices].sort().values
     return flat.topk(min(count, len(flat)), sorted=False).indices.sort().values

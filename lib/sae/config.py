@@ -39,6 +39,32 @@ class SAEConfig:
 
 
 @dataclass(frozen=True)
+class PairedConfig(SAEConfig):
+    """One dictionary for the members of a pair.
+
+    modalities: the towers that it is trained on, in order. biases: one for all modalities, or one for each.
+    penalty: weight of what the recipe adds to the error (GSAE, MGSAE: lambda of the group norm; IsoEnergy: of the
+    alignment). mask: probability that a latent is hidden in a training step (MGSAE); mask_rows: `pair` draws anew for
+    each pair, `batch` once for a batch.
+    """
+
+    modalities: tuple[str, ...] = ("image", "text")
+    biases: int = 2
+    penalty: float = 0.0
+    mask: float = 0.0
+    mask_rows: str = "pair"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        names = self.modalities
+        require(len(set(names)) == len(names) >= 2, f"modalities are {list(names)}; name two or more, each once")
+        require(self.biases in (1, len(names)), f"biases is {self.biases}; give 1 or {len(names)}, one a modality")
+        require(self.penalty >= 0, f"penalty is {self.penalty}; give 0 or more")
+        require(0 <= self.mask < 1, f"mask is {self.mask}; give a probability below 1")
+        require(self.mask_rows in ("pair", "batch"), f"mask_rows is {self.mask_rows!r}; known: pair, batch")
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """A training run; the defaults suit 20,000 rows of 128 numbers and 128 to 1024 latents.
 
@@ -82,7 +108,12 @@ def train_config(plain: Mapping[str, Any]) -> TrainConfig:
     sae = plain.get("sae")
     if not isinstance(sae, Mapping):
         raise CompanionError("the training has no `sae` section; give one with recipe and width")
-    return construct(TrainConfig, {**plain, "sae": construct(SAEConfig, sae)})
+    return construct(TrainConfig, {**plain, "sae": sae_config(sae)})
+
+
+def sae_config(plain: Mapping[str, Any]) -> SAEConfig:
+    """A dictionary's configuration from plain JSON; that of a pair's has `modalities`."""
+    return construct(PairedConfig if "modalities" in plain else SAEConfig, plain)
 
 
 def construct(kind: type[T], plain: Mapping[str, Any]) -> T:
@@ -97,13 +128,13 @@ def construct(kind: type[T], plain: Mapping[str, Any]) -> T:
 
 
 def check_types(config: Any) -> None:
-    """Refuse a dataclass whose values are not of the annotated type; an int passes as a float, a bool as neither."""
+    """Refuse a dataclass with a value not of the annotated type; an int passes as a float, a bool as nothing else."""
     for name, kind in get_type_hints(type(config)).items():
         value = getattr(config, name)
         of = tuple if get_origin(kind) is tuple else kind
         right = isinstance(value, of) or (isinstance(value, int) and float in getattr(kind, "__args__", (kind,)))
         require(
-            right and not isinstance(value, bool),
+            right and (of is bool or not isinstance(value, bool)),
             f"{name} is {value!r}, a {type(value).__name__}; give {getattr(kind, '__name__', kind)}",
         )
 

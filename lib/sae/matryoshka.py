@@ -8,6 +8,8 @@ heavier; the mean is taken here.
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import torch
 from torch import Tensor
 
@@ -43,4 +45,5 @@ class Matryoshka(BatchTopK):
         bounds = torch.cat([rows.flatten(), starts.new_tensor([code.rows * code.width])])
         indptr = torch.searchsorted(code.positions, bounds, out_int32=True)
         groups = decode_at(indptr, code.latents, code.values, self.W_dec)
-        return groups.view(code.rows, len(ends), self.d).cumsum(dim=1) + self.b_dec
+        parts = groups.view(code.rows, len(ends), self.d).unbind(dim=1)
+        return torch.stack(list(accumulate(parts, torch.add)), dim=1) + self.b_dec  # `cumsum` takes four times as long

@@ -21,7 +21,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 with warnings.catch_warnings():  # torch says once a process that CSR tensors are in beta; it says it here, unheard
@@ -68,7 +68,8 @@ def encode_at(centred: Tensor, weight: Tensor, bias: Tensor, pre: Tensor, positi
     """Pre-activations (nnz,) at `positions`, with gradients to the encoder.
 
     centred: (rows, d) input minus pre-bias. weight: (width, d). bias: (width,). pre: (rows, width), the product
-    `centred @ weight.T + bias` already made for selection; it is read, not differentiated.
+    `centred @ weight.T + bias` already made for selection; it is read, not differentiated. If it was made in another
+    precision, the values are made again in that of the weights, at the positions only.
     """
     return _EncodeAt.apply(centred, weight, bias, pre, positions)
 
@@ -84,8 +85,12 @@ def decode_at(indptr: Tensor, latents: Tensor, values: Tensor, weight: Tensor) -
 class _EncodeAt(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, centred: Tensor, weight: Tensor, bias: Tensor, pre: Tensor, positions: Tensor) -> Tensor:
-        values = pre.flatten()[positions]
-        code = Code(positions, values, *pre.shape)
+        code = Code(positions, centred.new_zeros(len(positions)), *pre.shape)
+        if pre.dtype == weight.dtype:
+            values = pre.flatten()[positions]
+        else:
+            pattern = _csr(code.indptr, code.latents, code.values, code.width)
+            values = torch.sparse.sampled_addmm(pattern, centred, weight.t(), beta=0.0).values() + bias[code.latents]
         ctx.save_for_backward(centred, weight, code.indptr, code.latents)
         return values
 
@@ -125,9 +130,12 @@ def _csr(indptr: Tensor, latents: Tensor, values: Tensor, width: int) -> Tensor:
 
 
 def _transposed(indptr: Tensor, latents: Tensor, values: Tensor, width: int) -> Tensor:
-    """The (width, rows) transpose, itself as CSR: faster to multiply with than CSC, sorting included."""
+    """The (width, rows) transpose, itself as CSR: sorting the entries by latent costs less than torch's conversion."""
+    rows = torch.arange(len(indptr) - 1, dtype=torch.int32, device=latents.device).repeat_interleave(indptr.diff())
+    order = latents.argsort(stable=True)
+    starts = nn.functional.pad(torch.bincount(latents, minlength=width).cumsum(0), (1, 0)).int()
     shape = (width, len(indptr) - 1)
-    return torch.sparse_csc_tensor(indptr, latents, values, shape, check_invariants=False).to_sparse_csr()
+    return torch.sparse_csr_tensor(starts, rows[order], values[order], shape, check_invariants=False)
 
 
 def _product(sparse: Tensor, dense: Tensor) -> Tensor:

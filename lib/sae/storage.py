@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+from torch import Tensor
 
 from lib.data.errors import CompanionError
 from lib.data.files import write_atomic, write_json
 from lib.sae.base import SAE
-from lib.sae.config import SAEConfig, construct
+from lib.sae.config import sae_config
 from lib.sae.recipes import build
 
 SCHEMA = 1
@@ -35,12 +37,19 @@ def load_sae(folder: Path) -> SAE:
         weights = load(path.read_bytes())
     except (OSError, SafetensorError) as error:
         raise CompanionError(f"cannot read {path} ({error}); train or fetch the dictionary again") from None
+    return filled(sae, weights, str(path))
+
+
+def filled(sae: SAE, weights: Mapping[str, Tensor], source: str) -> SAE:
+    """An empty dictionary with weights put into it, in evaluation mode; an error names where they came from."""
     wanted = {name: tuple(tensor.shape) for name, tensor in sae.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     if wanted != found:
-        raise CompanionError(f"{path} holds {found} where {CONFIG} asks for {wanted}; take both from one dictionary")
+        raise CompanionError(
+            f"{source} holds {found} where its config asks for {wanted}; take both from one dictionary"
+        )
     if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
-        raise CompanionError(f"{path} holds NaN or infinity; train or fetch the dictionary again")
+        raise CompanionError(f"{source} holds NaN or infinity; train or fetch the dictionary again")
     sae.load_state_dict(weights)
     return sae.eval()
 
@@ -54,6 +63,6 @@ def _empty(path: Path) -> SAE:
     if schema != SCHEMA:
         raise CompanionError(f"{path} has schema {schema}, this version reads {SCHEMA}; save the dictionary again")
     try:
-        return build(construct(SAEConfig, plain["sae"]), plain["d"])
+        return build(sae_config(plain["sae"]), plain["d"])
     except (KeyError, TypeError, AttributeError) as error:
         raise CompanionError(f"{path} is incomplete ({error!r}); give a folder that `save_sae` wrote") from None

@@ -25,7 +25,7 @@ class TopK(SAE):
     def select(self, pre: Tensor) -> Tensor:
         """Positions of the k largest of each row, increasing; ties are broken by torch."""
         rows, width = pre.shape
-        latents = pre.topk(min(self.config.k, width), dim=1, sorted=False).indices.sort(dim=1).values
+        latents = largest_of_rows(pre, min(self.config.k, width)).sort(dim=1).values
         return (torch.arange(rows, device=pre.device)[:, None] * width + latents).flatten()
 
     def active(self, pre: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ class TopK(SAE):
     def loss(self, x: Tensor, dead: Tensor) -> Step:
         """Squared error of the selection, and AuxK."""
         with torch.no_grad():
-            pre = self.pre_activations(x)
+            pre = self.scores(x)
             positions = self.select(pre)
         code = self.code_at(x, pre, positions)
         code = replace(code, values=torch.relu(code.values))
@@ -50,3 +50,22 @@ class TopK(SAE):
         """The reconstruction (batch, d) and its squared error."""
         reconstruction = self.decode(code)
         return reconstruction, squared_error(x, reconstruction)
+
+
+PART = 8
+"""Pre-activations that stand together for the first look; 8 to 16 measured best."""
+
+
+def largest_of_rows(pre: Tensor, k: int) -> Tensor:
+    """(rows, k) latents of the k largest of each row, in no order.
+
+    On a CPU a selection costs half of the encoder product. The k largest lie in the k parts with the largest maxima,
+    so a wide row is looked at twice: at the maxima of its parts, and at the chosen parts.
+    """
+    rows, width = pre.shape
+    if pre.device.type != "cpu" or width % PART or width < 4 * PART * k:
+        return pre.topk(k, dim=1, sorted=False).indices
+    parts = width // PART  # latents with the same remainder, so that their maximum is one pass over contiguous memory
+    chosen = pre.view(rows, PART, parts).amax(dim=1).topk(k, dim=1, sorted=False).indices
+    candidates = (chosen[:, :, None] + torch.arange(0, width, parts)).view(rows, k * PART)
+    return candidates.gather(1, pre.gather(1, candidates).topk(k, dim=1, sorted=False).indices)

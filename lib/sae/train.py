@@ -1,4 +1,4 @@
-"""Training of one dictionary on one tower's embeddings, exact to the bit when killed and resumed."""
+"""Training of one dictionary on the embeddings of a tower or of several, exact to the bit when killed and resumed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -23,7 +24,7 @@ from lib.sae.recipes import build
 from lib.sae.scaling import root_mean_square_norm
 from lib.sae.storage import load_sae, save_sae
 
-VERSION = 1
+VERSION = 2
 """Goes up when the same configuration no longer trains to the same weights."""
 
 DEAD_EVERY = 10
@@ -31,6 +32,9 @@ DEAD_EVERY = 10
 
 MEDIAN_ROWS = 4096
 """Rows, drawn at random, of which the pre-bias is the geometric median (the released code: the first batch)."""
+
+Towers = Tower | tuple[Tower, ...]
+"""What a dictionary reads: one tower, or the members of a pair together."""
 
 COLUMNS = ["step", "loss", "fvu", "l0", "dead"]
 
@@ -56,17 +60,28 @@ def schedule(step: int, config: TrainConfig) -> float:
     return peak * up * down
 
 
-def run_key(config: TrainConfig, embeddings: Embeddings, tower: Tower) -> dict[str, Any]:
+def run_key(config: TrainConfig, embeddings: Embeddings, tower: Towers) -> dict[str, Any]:
     """Everything that decides the weights, as plain JSON."""
     return {"config": config.plain(), "embeddings": embeddings.identity, "tower": tower, "version": VERSION}
 
 
-def start(config: TrainConfig, embeddings: Embeddings, tower: Tower) -> tuple[SAE, float, torch.Generator]:
+def training_rows(embeddings: Embeddings, tower: Towers) -> np.ndarray:
+    """The (n, d) matrix of a tower, or the members of each pair side by side, (n, towers, d)."""
+    if not isinstance(tower, tuple):
+        return embeddings.tower(tower)
+    members = [embeddings.tower(one) for one in tower]
+    if len({member.shape[1] for member in members}) > 1:
+        shapes = ", ".join(f"{name} {member.shape[1]}" for name, member in zip(tower, members, strict=True))
+        raise CompanionError(f"{embeddings.encoder}: a shared dictionary needs one dimension, not {shapes}")
+    return np.stack(members, axis=1)
+
+
+def start(config: TrainConfig, embeddings: Embeddings, tower: Towers) -> tuple[SAE, float, torch.Generator]:
     """The dictionary before its first step, for data divided by a scale; that scale; the generator of the run."""
-    matrix = embeddings.tower(tower)
-    scale = root_mean_square_norm(matrix)
+    matrix = training_rows(embeddings, tower)
+    scale = root_mean_square_norm(matrix.reshape(-1, matrix.shape[-1]))
     generator = torch.Generator().manual_seed(config.seed)
-    sae = build(config.sae, matrix.shape[1])
+    sae = build(config.sae, matrix.shape[-1])
     rows = torch.randperm(len(matrix), generator=generator)[:MEDIAN_ROWS]
     sae.initialise(as_tensor(matrix)[rows] / scale, generator)
     return sae, scale, generator
@@ -75,7 +90,7 @@ def start(config: TrainConfig, embeddings: Embeddings, tower: Tower) -> tuple[SA
 def train(
     config: TrainConfig,
     embeddings: Embeddings,
-    tower: Tower = "image",
+    tower: Towers = "image",
     *,
     folder: Path | None = None,
     checkpoint_every: int = 500,
@@ -103,7 +118,7 @@ def train(
     return run.result()
 
 
-def train_cached(config: TrainConfig, embeddings: Embeddings, tower: Tower = "image", device: str = "cpu") -> Trained:
+def train_cached(config: TrainConfig, embeddings: Embeddings, tower: Towers = "image", device: str = "cpu") -> Trained:
     """`train`, once: the result lies in the cache under everything that decides it, a killed run's state included."""
 
     def work(folder: Path) -> None:
@@ -119,7 +134,7 @@ def train_cached(config: TrainConfig, embeddings: Embeddings, tower: Tower = "im
 class _Run:
     """The state of a training run; everything that the next step depends on is in `tensors` and `step`."""
 
-    def __init__(self, config: TrainConfig, embeddings: Embeddings, tower: Tower, device: str) -> None:
+    def __init__(self, config: TrainConfig, embeddings: Embeddings, tower: Towers, device: str) -> None:
         if len(embeddings) == 0:
             raise CompanionError(f"{embeddings.encoder}: no rows to train on; give at least one")
         if device.startswith("cuda") and not torch.cuda.is_available():
@@ -129,7 +144,8 @@ class _Run:
         self.sae, self.scale, self.generator = start(config, embeddings, tower)
         self.sae.to(device).train()
         self.sae.bf16 = config.precision == "bf16"
-        self.data = as_tensor(embeddings.tower(tower)).to(device)
+        self.data = as_tensor(training_rows(embeddings, tower)).to(device)
+        self.members = len(tower) if isinstance(tower, tuple) else 1
         self.batch = min(config.batch, len(self.data))
         self.optimiser = torch.optim.Adam(self.sae.parameters(), betas=(0.9, 0.999), fused=True)
         self.order = torch.arange(len(self.data), device=device)
@@ -149,7 +165,7 @@ class _Run:
         self.optimiser.param_groups[0]["lr"] = schedule(self.step, self.config)
         self.optimiser.step()
         self.sae.after_step(out, self.step, self.config.steps)
-        self.silent = torch.where(out.fired > 0, 0, self.silent + len(x))
+        self.silent = torch.where(out.fired > 0, 0, self.silent + len(x) * self.members)
         self.step += 1
         if self.step % DEAD_EVERY == 0:
             self.dead = (self.silent >= self.config.dead_after).nonzero()[:, 0]
@@ -166,7 +182,7 @@ class _Run:
         """Add a row to the history; reads the state only."""
         left = (x - out.reconstruction).double().square().sum()
         spread = (x - x.mean(dim=0)).double().square().sum()
-        l0 = out.fired.sum() / len(x)
+        l0 = out.fired.sum() / (len(x) * self.members)
         dead = (self.silent >= self.config.dead_after).sum()
         row = [self.step, float(out.loss.detach()), float(left / spread) if spread > 0 else 0.0, float(l0), int(dead)]
         if not math.isfinite(row[1]):

@@ -76,7 +76,7 @@ class TwoTowers(TopK):
 
     # What a recipe may define otherwise.
 
-    def scores(self, x: Tensor, encoder: int) -> Tensor:
+    def tower_scores(self, x: Tensor, encoder: int) -> Tensor:
         """(rows, width) by which latents are selected, dense."""
         return x @ self.encoder[encoder].t() + self.b_enc[encoder]
 
@@ -92,7 +92,7 @@ class TwoTowers(TopK):
             raise CompanionError(f"{tower} rows of shape {tuple(x.shape)}; this dictionary takes (n, {self.d // 2})")
         encoder = min(TOWERS.index(tower), self.encoders - 1)
         with torch.no_grad():
-            scores = self.scores(x, encoder)
+            scores = self.tower_scores(x, encoder)
             positions = self.select(scores)
         return Code(positions, self.values(x, encoder, scores, positions), len(x), self.width)
 
@@ -159,7 +159,7 @@ class Angular(TwoTowers):
         """(width, d) encoder rows of unit norm."""
         return nn.functional.normalize(self.encoder[encoder], dim=1)
 
-    def scores(self, x: Tensor, encoder: int) -> Tensor:
+    def tower_scores(self, x: Tensor, encoder: int) -> Tensor:
         return nn.functional.normalize(x, dim=1) @ self.directions(encoder).t()
 
     def values(self, x: Tensor, encoder: int, scores: Tensor, positions: Tensor) -> Tensor:

@@ -53,7 +53,7 @@ class DistanceL1(VLSAE):
 
     def values(self, x: Tensor, encoder: int, scores: Tensor, positions: Tensor) -> Tensor:
         """Of all positions, by the dense product."""
-        return self.activation(self.scores(x, encoder)).flatten()
+        return self.activation(self.tower_scores(x, encoder)).flatten()
 
     def decode_tower(self, code: Code, tower: Tower) -> Tensor:
         """As the base, by a dense product."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import open_clip
 import pytest
 import timm
 import torch
@@ -17,7 +18,16 @@ from transformers import (
 )
 
 from lib.data.errors import CompanionError
-from lib.editing.steering import clamp, difference_in_means, reconstruct, shift, steered
+from lib.editing.steering import (
+    Edit,
+    clamp,
+    clamp_each,
+    difference_in_means,
+    matched_shift,
+    reconstruct,
+    shift,
+    steered,
+)
 from lib.encoders.hooks import record
 from lib.sae.base import SAE
 from lib.sae.config import SAEConfig
@@ -73,6 +83,36 @@ def test_a_shift_moves_every_token_alike() -> None:
     torch.testing.assert_close(shift(direction, -2.0)(rows()), rows() - 2 * direction)
 
 
+def each(latents: list[int], values: list[float]) -> Edit:
+    return clamp_each(dictionary(), torch.tensor(latents), torch.tensor(values))
+
+
+@pytest.mark.parametrize("keep_error", [False, True])
+def test_clamping_another_latent_in_each_image_is_clamping_image_by_image(keep_error: bool) -> None:
+    sae, tokens = dictionary("batch_topk"), rows(12)
+    latents, values = torch.tensor([3, 0, 23]), torch.tensor([5.0, 0.0, -2.0])
+    wanted = [
+        clamp(sae, {int(latent): float(value)}, keep_error=keep_error)(part)
+        for latent, value, part in zip(latents, values, tokens.split(4), strict=True)
+    ]
+    torch.testing.assert_close(clamp_each(sae, latents, values, keep_error=keep_error)(tokens), torch.cat(wanted))
+
+
+def test_a_direction_for_each_image() -> None:
+    moved = shift(rows(2, seed=3), 2.0)(rows(6))
+    torch.testing.assert_close(moved[4], rows(6)[4] + 2 * rows(2, seed=3)[1])
+
+
+def test_a_matched_shift_changes_an_image_by_as_much_as_its_reference() -> None:
+    direction = torch.nn.functional.normalize(rows(2, seed=3), dim=1)
+    reference = clamp(dictionary(), {5: 3.0}, keep_error=True)
+    tokens = rows(8)
+    ours, theirs = (edit(tokens) - tokens for edit in (matched_shift(direction, reference), reference))
+    for image in (slice(0, 4), slice(4, 8)):
+        torch.testing.assert_close(ours[image].norm(), theirs[image].norm())
+    torch.testing.assert_close(torch.nn.functional.normalize(ours[5], dim=0), direction[1])
+
+
 def test_difference_in_means() -> None:
     torch.testing.assert_close(difference_in_means(rows(5) + 1, rows(5)), torch.ones(WIDTH))
 
@@ -89,10 +129,22 @@ def timm_tower() -> nn.Module:
     return timm.models.VisionTransformer(img_size=32, patch_size=8, embed_dim=WIDTH, depth=3, num_heads=2).eval()
 
 
+def open_clip_tower() -> nn.Module:
+    return open_clip.transformer.VisionTransformer(32, 8, WIDTH, 3, 2, 2.0, output_dim=8).eval()
+
+
+def sequence_first_tower() -> nn.Module:
+    tower = open_clip_tower()
+    tower.transformer.batch_first = False
+    for block in tower.transformer.resblocks:
+        block.attn.batch_first = False
+    return tower
+
+
 PIXELS = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("tower", [clip_tower, siglip_tower, timm_tower])
+@pytest.mark.parametrize("tower", [clip_tower, siglip_tower, timm_tower, open_clip_tower])
 @pytest.mark.parametrize("pooled", [False, True])
 def test_the_block_after_sees_the_edited_tokens(tower: object, pooled: bool) -> None:
     model, edit = tower(), clamp(dictionary(), {5: 9.0})  # type: ignore[operator]
@@ -122,6 +174,19 @@ def test_the_block_after_sees_the_edited_tokens(tower: object, pooled: bool) -> 
         after = model(PIXELS)
     first = before if isinstance(before, Tensor) else before[0]
     torch.testing.assert_close(after if isinstance(after, Tensor) else after[0], first, rtol=0, atol=0)
+
+
+def test_images_have_their_own_edits_whatever_the_layout_of_the_tower() -> None:
+    edit = clamp_each(dictionary(), torch.tensor([5, 9]), torch.tensor([9.0, -4.0]))
+    first, second = open_clip_tower(), sequence_first_tower()
+    second.load_state_dict(first.state_dict())
+    found = []
+    for tower in (first, second):
+        with torch.no_grad(), steered(tower, 1, edit):
+            found.append(tower(PIXELS))
+    torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-5)
+    with torch.no_grad(), steered(first, 1, clamp(dictionary(), {9: -4.0})):
+        torch.testing.assert_close(first(PIXELS[1:]), found[0][1:], rtol=1e-4, atol=1e-5)
 
 
 def test_a_bfloat16_tower_keeps_its_precision() -> None:
@@ -173,8 +238,13 @@ def test_the_hook_is_removed_after_an_error() -> None:
         (lambda: clamp(dictionary(), {24: 1.0}), "no latent 24: this dictionary has 24, 0 to 23"),
         (lambda: clamp(dictionary(), {-1: 1.0}), "no latent -1"),
         (lambda: clamp(dictionary(), {2: math.nan}), "latent 2 is to be nan; give a finite activation"),
-        (lambda: shift(rows(), 1.0), r"direction of shape \(7, 16\); give one finite vector"),
-        (lambda: shift(rows(1)[0] * math.inf, 1.0), "give one finite vector"),
+        (lambda: shift(rows()[None], 1.0), r"direction of shape \(1, 7, 16\); give finite numbers"),
+        (lambda: shift(rows(1)[0] * math.inf, 1.0), "give finite numbers"),
+        (lambda: shift(rows(2), 1.0)(rows(7)), "7 tokens for 2 images; give an edit for every image of the batch"),
+        (lambda: each([1, 2], [1.0]), r"shapes \(2,\) and \(1,\); give a latent and a finite value for each image"),
+        (lambda: each([1], [math.nan]), "give a latent and a finite value for each image"),
+        (lambda: each([3, 24], [1.0, 1.0]), "latents reach from 3 to 24 of 24"),
+        (lambda: each([3, 4], [1.0, 1.0])(rows(7)), "7 tokens for 2 images"),
         (lambda: difference_in_means(rows(), rows(0)), r"shapes \(7, 16\) and \(0, 16\); give two filled"),
         (lambda: steered(clip_tower(), 3, reconstruct(dictionary())).__enter__(), "no layer 3: .* 0 to 2"),
         (lambda: steered(nn.Linear(2, 2), 0, reconstruct(dictionary())).__enter__(), "no transformer blocks"),

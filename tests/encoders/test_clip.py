@@ -193,7 +193,7 @@ def test_an_architecture_and_a_tag_name_a_hub_repository(
     clip_folder: Path, hub_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    monkeypatch.setattr(clip_module, "_fetch", lambda *what: asked.append(what) or clip_folder)
+    monkeypatch.setattr(clip_module, "hub_folder", lambda *what: asked.append(what[:2]) or clip_folder)
     assert load_clip("ViT-B-32", pretrained="openai", revision=REVISION).name == "ViT-B-32/openai"
     assert asked == [(open_clip.get_pretrained_cfg("ViT-B-32", "openai")["hf_hub"].strip("/"), REVISION)]
 

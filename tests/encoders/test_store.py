@@ -24,7 +24,8 @@ from lib.data.pairs import Pairs
 from lib.encoders.clip import ClipEncoder
 from lib.encoders.encoder import stack_pixels
 from lib.encoders.hooks import encode_layer
-from lib.encoders.store import EmbedSpec, embed, embed_shard
+from lib.encoders.shards import EmbedSpec
+from lib.encoders.store import embed, embed_layers, embed_shard
 
 from .examples import Toy, make_pairs
 
@@ -191,6 +192,50 @@ def test_layers_and_tokens(clip: ClipEncoder) -> None:
     assert patches.ids[:17].tolist() == [*(f"pair-0@{token}" for token in range(16)), "pair-1@0"]
     expected = encode_layer(clip, pixels, 1, "patches").reshape(5 * 16, 32)
     np.testing.assert_allclose(patches.image, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("tokens", ["class", "patches"])
+def test_several_layers_from_one_pass_are_those_of_a_pass_each(
+    clip: ClipEncoder, tokens: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs, passes = make_pairs(), []
+    encode = type(clip).encode_pixels
+    monkeypatch.setattr(
+        type(clip), "encode_pixels", lambda self, pixels: passes.append(len(pixels)) or encode(self, pixels)
+    )
+    together = embed_layers(pairs, clip, [1, 0], tokens=tokens, shard=4)
+    assert passes == [4, 4, 2]
+    assert {layer: one.identity for layer, one in embed_layers(pairs, clip, [0, 1], tokens=tokens).items()} == {
+        layer: one.identity for layer, one in together.items()
+    }
+    assert passes == [4, 4, 2] and not list((cache_root() / "shards").glob("*/*"))
+    monkeypatch.setenv("COMPANION_CACHE", str(tmp_path / "another"))
+    for layer in (0, 1):
+        alone = embed(pairs, clip, towers=("image",), layer=layer, tokens=tokens)
+        np.testing.assert_allclose(together[layer].image, alone.image, atol=1e-5)
+        assert together[layer].ids.tolist() == alone.ids.tolist() and together[layer].identity == alone.identity
+
+
+def test_after_a_kill_only_what_is_missing_of_several_layers_is_read(
+    clip: ClipEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs, passes = make_pairs(), []
+    embed_shard(EmbedSpec(pairs, clip, ("image",), layer=0, shard=4), 0)
+    encode = type(clip).encode_pixels
+    monkeypatch.setattr(
+        type(clip), "encode_pixels", lambda self, pixels: passes.append(len(pixels)) or encode(self, pixels)
+    )
+    embed(pairs, clip, towers=("image",), layer=1, shard=4)
+    assert passes == [4, 4, 2]
+    embed_layers(pairs, clip, [0, 1], shard=4)
+    assert passes == [4, 4, 2, 4, 2]
+
+
+def test_several_layers_of_corrupt_pictures_are_refused(clip: ClipEncoder, files: Pairs) -> None:
+    with pytest.raises(CompanionError, match="2 of 10 images cannot be read"):
+        embed_layers(files, clip, [0, 1])
+    with pytest.raises(CompanionError, match="no layer 2: this image tower has 2 blocks"):
+        embed_layers(make_pairs(), clip, [0, 2])
 
 
 def test_corrupt_pictures_are_refused_with_the_first_and_their_number(files: Pairs) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from lib.report.audio import is_player
 from lib.report.console import NEAR_EDGE
 
 MAX_LINES = 15
@@ -111,7 +112,8 @@ def _output(output: NotebookNode) -> Iterator[str]:
             yield f"wrote to stderr: {output.text.strip()[:60]}"
         text = output.text
     else:
-        extra = sorted(set(output.data) - MIMES)
+        allowed = MIMES | {"text/html"} if is_player(output.data.get("text/html", "")) else MIMES
+        extra = sorted(set(output.data) - allowed)
         if extra:
             yield f"has output of type {', '.join(extra)}; only text and PNG are allowed"
         text = output.data.get("text/plain", "")

@@ -39,9 +39,9 @@ def test_the_first_seeds() -> None:
 @pytest.mark.parametrize(
     ("name", "overrides", "message"),
     [
-        ("scene", [], "there is no profile 'scene'; known: clip-arrays, scenes"),
-        ("", [], "there is no profile ''; known: clip-arrays, scenes"),
-        ("../profiles/scenes", [], "there is no profile '../profiles/scenes'; known: clip-arrays, scenes"),
+        ("scene", [], "there is no profile 'scene'; known: clip-arrays, clip-small, "),
+        ("", [], "there is no profile ''; known: clip-arrays, clip-small, "),
+        ("../profiles/scenes", [], "there is no profile '../profiles/scenes'; known: clip-arrays, clip-small, "),
         ("scenes", ["sae.stesp=3"], "profile scenes has no key 'sae.stesp' to set; did you mean sae.steps"),
         ("scenes", ["sae.k.x=3"], "profile scenes has no key 'sae.k.x' to set; did you mean sae.k"),
         ("scenes", ["name=mine"], "profile scenes has no key 'name' to set; "),
@@ -56,7 +56,7 @@ def test_the_first_seeds() -> None:
         ("scenes", ["sae=3"], "profile scenes, key sae: "),
         ("scenes", ["sae={}"], "profile scenes, key sae.k: Field required"),
         ("scenes", ['sae={"kk":3}'], "profile scenes has an unknown key 'sae.kk'; did you mean sae.k"),
-        ("scenes", ["world=scene"], "profile scenes, key world: Input should be 'scenes' or 'clip-arrays'"),
+        ("scenes", ["world=scene"], "profile scenes, key world: Input should be 'scenes', 'sounds' or 'clip-arrays'"),
     ],
 )  # fmt: skip
 def test_bad_settings_are_one_line(name: str, overrides: list[str], message: str) -> None:

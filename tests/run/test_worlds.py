@@ -41,7 +41,22 @@ def test_what_a_world_lacks_is_one_line(data_root: Path, cache: Path) -> None:
     world = open_world(load_profile("clip-arrays"))
     with pytest.raises(NotAvailable, match="world clip-arrays has embeddings but no pictures; use profile scenes"):
         world.pairs("test")
+    with pytest.raises(NotAvailable, match="world clip-arrays has no class labels; use profile scenes"):
+        world.classes("test")
     with pytest.raises(CompanionError, match="world clip-arrays has no split 'novel'; known: train, dev, test"):
         world.embeddings("novel")
     with pytest.raises(CompanionError, match="splits of 600 pairs; world clip-arrays has 500"):
         open_world(load_profile("clip-arrays", ["splits.train=500"])).embeddings("train")
+
+
+def test_sounds_are_embedded_named_and_judged_row_by_row(cache: Path) -> None:
+    world = open_world(load_profile("sounds", SMALL))
+    pairs, mine = world.pairs("test"), world.embeddings("test")
+    assert len(pairs) == len(mine) == 7 and (pairs.ids == mine.ids).all() and pairs.images is None
+    for tower in ("image", "text"):
+        np.testing.assert_allclose(np.linalg.norm(mine.tower(tower), axis=1), 1, atol=1e-5)
+    assert (world.judges("test")["truth"].ids == pairs.ids).all()
+    prompts, labels = world.classes("test")
+    assert len(prompts) == 16 and labels.shape == (7,) and (labels == world.truth("test").sounds[:, 0]).all()
+    with pytest.raises(NotAvailable, match="world sounds has embeddings but no model to look into"):
+        world.activations("test", 0)

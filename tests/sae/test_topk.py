@@ -3,6 +3,7 @@ import torch
 
 from lib.sae.base import squared_error
 from lib.sae.sparse import Code
+from lib.sae.topk import largest_of_rows
 from tests.sae.reference import (
     assert_same_gradients,
     check_gradients,
@@ -38,6 +39,37 @@ def test_ties_select_exactly_k():
     positions = sae.select(torch.ones(3, 12))
     assert torch.equal(torch.bincount(positions // 12), torch.full((3,), 4))
     assert torch.equal(positions, positions.unique())
+
+
+@pytest.mark.parametrize(
+    "width, k", [(512, 3), (512, 16), (512, 17), (508, 3)], ids=["narrow", "at the edge", "many", "odd"]
+)
+def test_selection_in_two_looks_equals_sorting(width, k):
+    sae = random_sae("topk", width=width, k=k)
+    pre = torch.randn(40, width, generator=torch.Generator().manual_seed(width + k))
+    assert torch.equal(sae.select(pre), slow_positions(pre, k))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_two_looks_select_exactly_k_of_the_largest_under_ties(dtype):
+    pre = torch.randint(0, 5, (30, 512), generator=torch.Generator().manual_seed(0)).to(dtype)
+    latents = largest_of_rows(pre, 8)
+    assert all(len(row.unique()) == 8 for row in latents)
+    assert torch.equal(pre.gather(1, latents).sort(dim=1).values, pre.sort(dim=1).values[:, -8:])
+
+
+def test_bf16_rounds_the_choice_and_not_the_values():
+    sae, x = random_sae("topk", d=64, width=512, k=4), random_rows(200, 64)
+    sae, x = sae.float(), x.float()
+    exact = dense_pre(sae, x).detach()
+    sae.bf16 = True
+    scores = sae.scores(x)
+    assert scores.dtype == torch.bfloat16
+    positions = sae.select(scores)
+    torch.testing.assert_close(sae.code_at(x, scores, positions).values, exact.flatten()[positions])
+    least = exact.flatten()[positions].view(len(x), 4).min(dim=1).values
+    fourth = exact.topk(4, dim=1).values[:, -1]
+    assert (fourth - least <= 0.01 * exact.abs().max(dim=1).values).all()
 
 
 @pytest.mark.parametrize("shift", [0.0, -1.2, -50.0], ids=["usual", "fewer than k positive", "empty rows"])

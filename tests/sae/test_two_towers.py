@@ -15,7 +15,7 @@ from lib.data.errors import CompanionError
 from lib.sae.config import SAEConfig, TrainConfig
 from lib.sae.kmeans import centred, kmeans
 from lib.sae.two_towers import TOWERS, TwoTowers, side_by_side
-from lib.sae.recipes import PAIRED, build
+from lib.sae.recipes import TWO_TOWER_RECIPES, build
 from lib.sae.storage import load_sae, save_sae
 from lib.sae.train import train
 from lib.sae.untrained import untrained
@@ -57,7 +57,7 @@ def slow_code(sae: TwoTowers, x: torch.Tensor, tower: int) -> torch.Tensor:
     return code
 
 
-@pytest.mark.parametrize("recipe", PAIRED)
+@pytest.mark.parametrize("recipe", TWO_TOWER_RECIPES)
 def test_codes_and_loss_equal_the_definition(recipe: str) -> None:
     sae, x = random_paired(recipe), random_rows(7, 10)
     codes = [slow_code(sae, part, tower) for tower, part in enumerate(x.chunk(2, dim=1))]
@@ -74,13 +74,13 @@ def test_codes_and_loss_equal_the_definition(recipe: str) -> None:
     torch.testing.assert_close(sae(x), out.reconstruction)
 
 
-@pytest.mark.parametrize("recipe", PAIRED)
+@pytest.mark.parametrize("recipe", TWO_TOWER_RECIPES)
 def test_gradients(recipe: str) -> None:
     x = random_rows(4, 8)
     assert check_gradients(random_paired(recipe, d=4, width=6), lambda sae: sae.loss(x, NONE).loss)
 
 
-@pytest.mark.parametrize("recipe", [name for name in PAIRED if name != "distance_l1"])
+@pytest.mark.parametrize("recipe", [name for name in TWO_TOWER_RECIPES if name != "distance_l1"])
 def test_ties_select_exactly_k(recipe: str) -> None:
     sae = random_paired(recipe, k=4)
     with torch.no_grad():
@@ -122,7 +122,7 @@ def test_gradients_are_finite_on_a_latent_and_without_a_norm() -> None:
     assert all(bool(p.grad.isfinite().all()) for p in sae.parameters())
 
 
-@pytest.mark.parametrize("recipe", PAIRED)
+@pytest.mark.parametrize("recipe", TWO_TOWER_RECIPES)
 def test_storage_codes_and_reconstruction(recipe: str, tmp_path: Path) -> None:
     data = toy(40, 5)
     sae = random_paired(recipe).float()

@@ -37,9 +37,14 @@ def layout_of(split: str, seed: int, index: int) -> Layout:
     return draw_layout(_random(split, seed, index, "layout"), novel=novel)
 
 
+def pixel_random(split: str, seed: int, index: int) -> np.random.Generator:
+    """What decides the noise in the pixels of scene `index`."""
+    return _random(split, seed, index, "pixels")
+
+
 def picture_of(split: str, seed: int, index: int) -> np.ndarray:
     """The pixels of scene `index`, uint8 (64, 64, 3)."""
-    return render(layout_of(split, seed, index), _random(split, seed, index, "pixels"))
+    return render(layout_of(split, seed, index), pixel_random(split, seed, index))
 
 
 @dataclass(frozen=True)
@@ -68,9 +73,9 @@ class ScenePictures(Sequence[Image.Image]):
 class SceneTruth:
     """What is in n scenes, as codes.
 
-    scenes: int16 (n, 12) factors, see `grammar.FACTORS`. things: int16 (n, 4, 7). asserted: int16 (n, 2, 12): what
-    the short and the long caption say. With `grammar.true_of` it tells of any caption whether it is true of any
-    scene.
+    scenes: int16 (n, 12) factors, see `grammar.FACTORS`. things: int16 (n, 4, 7). asserted: int16 (n, captions, 12):
+    what the captions of each say, by default a short and a long one. With `grammar.true_of` it tells of any caption
+    whether it is true of any scene.
     """
 
     scenes: np.ndarray
@@ -93,7 +98,7 @@ def scenes(split: str, n: int, seed: int = 0) -> Pairs:
         images=ScenePictures(split, seed, 0, n),
         captions=captions,
         identity={"world": "scenes", "version": VERSION, "split": split, "n": n, "seed": seed},
-        facts=_facts(truth),
+        facts=facts_of(truth),
     )
 
 
@@ -131,7 +136,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
 }
 
 
-def _facts(truth: SceneTruth) -> Facts:
+def facts_of(truth: SceneTruth) -> Facts:
     """Truth and mention of every fact: an object's facts hold if any object of the scene has them."""
     true, said, names = [], [], []
     for group, values in _GROUPS.items():

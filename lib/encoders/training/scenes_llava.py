@@ -51,7 +51,7 @@ from transformers import (  # noqa: E402
 )
 
 FOLDER = MODELS / "scenes-llava"
-STEPS, BATCH, MUON, ADAMW = 1800, 48, 4e-3, 1.5e-3
+STEPS, BATCH, MUON, ADAMW = 1000, 48, 4e-3, 1.5e-3
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>", "<image>")
 ROLES = ("USER:", "ASSISTANT:")
 TEMPLATE = (

@@ -31,8 +31,8 @@ DEAD_EPOCHS = 3
 @dataclass(frozen=True)
 class Recipe:
     """Which dictionary to fit: `name` in `lib.sae.recipes`, width over the embedding's, active latents, L1 weight,
-    sizes of the nested prefixes (Matryoshka; the paper's if empty), and the block whose class token it reads (None: it
-    reads the embedding)."""
+    sizes of the nested prefixes (Matryoshka; the paper's if empty), the block whose class token it reads (None: it
+    reads the embedding), and its steps (0: the profile's)."""
 
     name: str
     expansion: int
@@ -41,6 +41,7 @@ class Recipe:
     prefixes: tuple[int, ...] = ()
     layer: int | None = None
     trained: bool = True
+    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def train_config(session: Session, recipe: Recipe, seed: int, train: Embeddings)
     settings, image = session.profile.sae, train.tower("image")
     return TrainConfig(
         sae=SAEConfig(recipe.name, recipe.expansion * image.shape[1], recipe.k, recipe.l1, recipe.prefixes),
-        steps=settings.steps,
+        steps=recipe.steps or settings.steps,
         batch=settings.batch,
         dead_after=DEAD_EPOCHS * len(image),
         seed=seed,

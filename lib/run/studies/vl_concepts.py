@@ -51,7 +51,7 @@ CANDIDATES = 1000
 class Arm:
     """One way to make a dictionary of pairs.
 
-    recipe: in `lib.sae.recipes.PAIRED`, or "kmeans". centre: subtract each tower's mean first. shuffle: train with the
+    recipe: in `lib.sae.recipes.TWO_TOWER_RECIPES`, or "kmeans". centre: subtract each tower's mean first. shuffle: train with the
     captions in another order than the pictures. rows: share of the training rows.
     """
 

@@ -60,7 +60,7 @@ def test_bins_are_filled_evenly() -> None:
 
 
 def test_the_pool_holds_raw_neurons_and_latents_with_full_lists(cache: Path) -> None:
-    session = open_session("10_monosemanticity", load_profile("scenes", SMALL))
+    session = open_session("13_checks", load_profile("scenes", SMALL))
     fitted = fit_all(session, [Recipe("matryoshka", 1, 8)])
     pool = grid_choice.pool(session, fitted, "network")
     assert set(pool.arm) == {"raw", "matryoshka"}

@@ -44,8 +44,9 @@ def test_the_effect_is_last_block_minus_first_and_leaves_out_the_embedding() -> 
     assert claim.controls["embedding minus last block"] == pytest.approx(0.05)
 
 
-def test_every_block_is_read_on_a_small_world(cache: Path) -> None:
-    session = open_session("10_monosemanticity", load_profile("scenes", SMALL))
+def test_every_block_is_read_on_a_small_world(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "STEPS", 10)
+    session = open_session("13_checks", load_profile("scenes", SMALL))
     found = layers.layer_table(session, "network")
     assert sorted(found.place.unique()) == [0, 1, 2, 3, 4] and set(found.arm) == set(layers.ARMS)
     assert layers.means(found, "matryoshka").shape == (2, 5)

@@ -1,0 +1,190 @@
+"""The masker: a caption says which latents of an image stay.
+
+Source: TEVI (Mahajan et al., arXiv 2606.07451), as far as its method is public: a TopK dictionary on CLIP's final image
+embedding; caption embedding -> MLP -> sigmoid, one value in (0, 1) a latent; the masked code is decoded; the image
+tower stays frozen and the text tower is tuned. Ours: the sizes of the MLP, its start near "keep everything", the
+standardised input, and in place of the text tower a residual head on its embeddings (`text_head`), which starts as the
+identity.
+
+The other edits are controls with the same text side: see `EDITS`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lib.editing.edited_scores import EditedImages, pair_products, pair_scores
+from lib.editing.leaky import leaky_scores
+from lib.encoders.embeddings import Embeddings
+from lib.sae.base import SAE, as_tensor
+from lib.sae.config import check_types, require
+
+EDITS = {
+    "latents": "TEVI: a share of each latent, from the caption",
+    "constant": "one learned mask for all captions: what does not need the caption",
+    "query": "as latents, without the norm of the edited embedding: a dual encoder in latent space",
+    "dimensions": "a share of each embedding dimension, no dictionary (SmartCLIP, CVPR 2025, with a soft mask)",
+    "none": "no edit: the text head alone, which is plain fine-tuning",
+    "leaky": "as latents, but trained with each image edited by its own caption only; wrong, for demonstration",
+}
+
+KEEP = 2.0
+"""First logit of every mask entry: sigmoid(2) = 0.88, so that training starts near the unedited model."""
+
+LARGEST_SCALE = 100.0
+"""Of the logits, as in CLIP."""
+
+
+@dataclass(frozen=True)
+class MaskerConfig:
+    """A masker and its training.
+
+    edit: see `EDITS`. text_head: tune the text side, too (stage B; else stage A). rho: share of the dictionary's
+    residual that stays (0: none). sparsity: weight of the mean mask in the loss. steps, batch: pairs in each step;
+    lr: peak of the learning rate. scale: first factor of the logits. seed: of the weights and the order of pairs.
+    """
+
+    edit: str = "latents"
+    text_head: bool = False
+    rho: float = 0.0
+    sparsity: float = 0.0
+    steps: int = 400
+    batch: int = 128
+    lr: float = 2e-3
+    scale: float = 20.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        require(self.edit in EDITS, f"unknown edit {self.edit!r}; known: {', '.join(EDITS)}")
+        require(self.edit != "none" or self.text_head, "edit 'none' without a text head trains nothing; set text_head")
+        require(0 <= self.rho <= 1, f"rho is {self.rho}; give the share of the residual that stays, from 0 to 1")
+        require(self.sparsity >= 0 and self.seed >= 0, "sparsity and seed are not negative; give 0 or more")
+        require(self.steps >= 1, f"steps is {self.steps}; give at least 1")
+        require(self.batch >= 2, f"batch is {self.batch}; a pair needs others to be told from, give at least 2")
+        require(self.lr > 0, f"lr is {self.lr}; give a positive rate")
+        require(0 < self.scale <= LARGEST_SCALE, f"scale is {self.scale}; give a factor from 0 to {LARGEST_SCALE:.0f}")
+
+    def plain(self) -> dict[str, Any]:
+        """The configuration as plain JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ImageSide:
+    """What scores need of n images: unit embeddings (n, d), and their codes for the edits of latents."""
+
+    embeddings: Tensor
+    edited: EditedImages
+
+    @classmethod
+    def of(cls, sae: SAE, embeddings: Embeddings, rho: float = 0.0, *, dtype: torch.dtype = torch.float32) -> ImageSide:
+        """From a dictionary of image embeddings; rho: the share of its residual that stays. float64 for results."""
+        embeddings = embeddings.unit()
+        codes, image = sae.codes(embeddings), embeddings.tower("image")
+        residual = image - sae.reconstruct(codes) if rho > 0 else None
+        device = sae.W_dec.device
+        edited = EditedImages.of(
+            codes, sae.W_dec.detach(), sae.b_dec.detach(), residual, rho, dtype=dtype, device=device
+        )
+        return cls(as_tensor(image).to(device, dtype), edited)
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+    def __getitem__(self, rows: slice | np.ndarray | Tensor) -> ImageSide:
+        return ImageSide(self.embeddings[rows], self.edited[rows])
+
+
+class Masker(nn.Module):
+    """Caption embeddings (m, d) to masks over `width` latents and, with a text head, to tuned embeddings."""
+
+    def __init__(self, config: MaskerConfig, d: int, width: int) -> None:
+        super().__init__()
+        self.config = config
+        entries = d if config.edit == "dimensions" else width
+        self.register_buffer("centre", torch.zeros(d))
+        self.register_buffer("spread", torch.ones(()))
+        self.log_scale = nn.Parameter(torch.tensor(math.log(config.scale)))
+        self.head = _mlp(d, d) if config.text_head else None
+        self.mask = None if config.edit in ("none", "constant") else _mlp(d, entries)
+        self.logits = None if config.edit == "none" else nn.Parameter(torch.full((entries,), KEEP))
+
+    @torch.no_grad()
+    def initialise(self, texts: Tensor, generator: torch.Generator) -> None:
+        """Random first layers, zero second ones; the input is standardised by training captions `texts` (n, d)."""
+        self.centre.copy_(texts.mean(dim=0))
+        self.spread.copy_((texts - self.centre).square().mean().sqrt().clamp(min=1e-6))
+        for mlp in (self.head, self.mask):
+            if mlp is not None:
+                nn.init.normal_(mlp[0].weight, std=mlp[0].in_features ** -0.5, generator=generator)
+                nn.init.zeros_(mlp[0].bias)
+                nn.init.zeros_(mlp[2].weight)
+
+    @property
+    def scale(self) -> Tensor:
+        """The learnt factor of the logits."""
+        return self.log_scale.exp().clamp(max=LARGEST_SCALE)
+
+    def queries(self, texts: Tensor) -> Tensor:
+        """The caption embeddings that are compared with the images: tuned ones with a text head, else as given."""
+        if self.head is None:
+            return texts
+        return texts + self.spread * self.head((texts - self.centre) / self.spread)
+
+    def masks(self, queries: Tensor) -> Tensor:
+        """(m, width) in (0, 1) for `queries` (m, d); (m, d) where the edit is of dimensions, (m, 0) where none is."""
+        if self.logits is None:
+            return queries.new_zeros(len(queries), 0)
+        if self.mask is None:
+            return torch.sigmoid(self.logits).expand(len(queries), -1)
+        return torch.sigmoid(self.logits + self.mask((queries - self.centre) / self.spread))
+
+    def compare(self, images: ImageSide, queries: Tensor, masks: Tensor) -> Tensor:
+        """The scores (n, m) of n images: every pair edited by the mask of its own caption, right or wrong."""
+        if self.config.edit == "none":
+            return images.embeddings @ F.normalize(queries, dim=1).T
+        if self.config.edit == "dimensions":
+            return dimension_scores(images.embeddings, queries, masks)
+        return (pair_products if self.config.edit == "query" else pair_scores)(images.edited, queries, masks)
+
+    def training_scores(self, images: ImageSide, queries: Tensor, masks: Tensor) -> Tensor:
+        """What training sees: `compare`, but for the leaky demonstration."""
+        if self.config.edit == "leaky":
+            return leaky_scores(images.edited, queries, masks)
+        return self.compare(images, queries, masks)
+
+    @torch.no_grad()
+    def read(self, texts: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Queries (m, d) and masks (m, width) of captions (m, d), without gradient."""
+        queries = self.queries(as_tensor(texts).to(self.log_scale.device))
+        return queries, self.masks(queries)
+
+    @torch.no_grad()
+    def scores(self, images: ImageSide, texts: np.ndarray) -> np.ndarray:
+        """The scores (n, m) by which captions (m, d) are retrieved, float64, in the images' precision; never leaky."""
+        queries, masks = (part.to(images.embeddings.dtype) for part in self.read(texts))
+        return self.compare(images, queries, masks).cpu().numpy().astype(np.float64)
+
+
+def dimension_scores(images: Tensor, texts: Tensor, masks: Tensor) -> Tensor:
+    """cos(m_j * x_i, t_j), (n, m), of images (n, d), texts (m, d) and masks (m, d) over embedding dimensions."""
+    dots = images @ (masks * F.normalize(texts, dim=1)).T
+    return dots * (images.square() @ masks.square().T).clamp(min=torch.finfo(images.dtype).tiny).rsqrt()
+
+
+def contrastive_loss(scores: Tensor, scale: Tensor) -> Tensor:
+    """Symmetric InfoNCE of scores (n, n) whose diagonal is right, times `scale`."""
+    logits, right = scale * scores, torch.arange(len(scores), device=scores.device)
+    return (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2
+
+
+def _mlp(d: int, out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(d, 2 * d), nn.GELU(), nn.Linear(2 * d, out, bias=False))

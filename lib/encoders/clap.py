@@ -1,0 +1,196 @@
+"""Sound and text towers of any `transformers.ClapModel` behind one interface: the shipped `sounds-clap`, LAION's CLAP.
+
+LAION's models (Wu et al., ICASSP 2023) are loaded as `hf-hub:laion/clap-htsat-unfused`. Only safetensors are read. Two
+traps that users of these models report are refused or mended here: a checkpoint whose text tower says the same about
+every text, and sounds that are cut at random.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lib.data.audio import Sound
+from lib.data.errors import CompanionError
+from lib.data.files import sha256_file
+from lib.encoders.encoder import check_device, full_precision
+from lib.encoders.hub import hub_folder
+from lib.encoders.log_mel import cut, log_mel
+from lib.encoders.shim import ensure_torchvision
+
+ensure_torchvision()
+import transformers  # noqa: E402 (torchvision must be mended first)
+from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel, PreTrainedTokenizerBase  # noqa: E402
+
+MODELS = Path(__file__).parent / "models"
+FILES = ("*.json", "model.safetensors", "merges.txt")
+"""What is taken from a repository of the hub: configs, token tables and safetensors."""
+
+PROBES = ("a flute", "a loud alarm", "an organ over hiss", "a low gong going up")
+"""Texts that a text tower must tell apart; in words of the sounds world, which are everyday words."""
+
+COLLAPSED = 0.9
+"""Mean cosine of the probes from which a text tower counts as collapsed. `laion/larger_clap_music` has 0.9993 on texts
+in general and its siblings 0.18 to 0.29 (embeddings-benchmark/mteb issue 5069)."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClapEncoder:
+    """A ClapModel in eval mode and float32.
+
+    name: as it was asked for, without folders. dim: width of the joint space. identity: sha256 of its files, windows;
+    no paths. windows: equal windows of the length the model takes, whose mean is the embedding of a sound.
+    """
+
+    name: str
+    dim: int
+    identity: dict[str, Any] = field(repr=False)
+    model: ClapModel = field(repr=False)
+    extractor: ClapFeatureExtractor = field(repr=False)
+    tokenizer: PreTrainedTokenizerBase = field(repr=False)
+    windows: int = 1
+    device: str = "cpu"
+
+    @property
+    def preprocess(self) -> Callable[[Sound], torch.Tensor]:
+        """A method from a sound to its windows: int16 (windows, samples) at the model's rate."""
+        return self._windows_of
+
+    def encode_pixels(self, pixels: torch.Tensor) -> np.ndarray:
+        """float32 (n, dim), not normalised, of the stacked windows of n sounds: the mean over each one's unit vectors.
+
+        The name is the store's: "pixels" are whatever `preprocess` makes.
+        """
+        with torch.inference_mode(), full_precision():
+            mels = log_mel(pixels.flatten(0, 1).to(self.device), self.extractor)
+            vectors = self.model.get_audio_features(input_features=mels).pooler_output  # type: ignore[union-attr]
+            return vectors.float().unflatten(0, pixels.shape[:2]).mean(dim=1).cpu().numpy()
+
+    def encode_sounds(self, sounds: list[Sound]) -> np.ndarray:
+        """float32 (n, dim), not normalised, of n sounds in one batch."""
+        if not sounds:
+            raise CompanionError(f"{self.name}: no sounds to encode; give at least one")
+        for sound in sounds:
+            if not isinstance(sound, Sound):
+                raise CompanionError(f"{self.name}: a sound is a {type(sound).__name__}; give those of lib.data.audio")
+        return self.encode_pixels(torch.stack([self.preprocess(sound) for sound in sounds]))
+
+    def encode_texts(self, texts: list[str]) -> np.ndarray:
+        """float32 (n, dim), of unit norm, of n texts in one batch; longer ones than the context are cut."""
+        if not texts:
+            raise CompanionError(f"{self.name}: no texts to encode; give at least one")
+        for text in texts:
+            if not isinstance(text, str):
+                raise CompanionError(f"{self.name}: a text is a {type(text).__name__}; give strings")
+        longest = min(self.tokenizer.model_max_length, self.model.config.text_config.max_position_embeddings - 2)
+        names = {"return_tensors": "pt", "return_token_type_ids": False, "max_length": longest}
+        tokens = self.tokenizer(list(texts), padding=True, truncation=True, **names).to(self.device)
+        with torch.inference_mode():
+            return self.model.get_text_features(**tokens).pooler_output.float().cpu().numpy()
+
+    def _windows_of(self, sound: Sound) -> torch.Tensor:
+        return torch.from_numpy(cut(sound, self.extractor, self.windows))
+
+
+def load_clap(name: str | Path, *, revision: str | None = None, windows: int = 1, device: str = "cpu") -> ClapEncoder:
+    """Load a CLAP for inference in float32, whatever precision its file has.
+
+    name: a shipped model (`sounds-clap`), a local folder, or `hf-hub:org/repo`. revision: a commit or tag of the hub
+    repository; pin it. windows: how many to cut from each sound; paper 3's clips of 30 s and LAION's window of 10 s
+    make 3. Raises CompanionError for an unknown name, unusable files or a collapsed text tower, NotAvailable where the
+    hub cannot be reached or the device is not there.
+    """
+    check_device(device)
+    if windows < 1:
+        raise CompanionError(f"windows={windows}; cut at least one from each sound")
+    folder = _folder(str(name), revision)
+    _check(folder)
+    try:
+        extractor = ClapFeatureExtractor.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        model = _model(folder)
+    except CompanionError:
+        raise
+    except Exception as error:  # torch, tokenizers and transformers each raise their own kinds
+        raise CompanionError(f"{folder}: its files do not make a CLAP ({str(error)[:300]})") from None
+    is_hub = str(name).startswith("hf-hub:")
+    files = sorted(path for path in folder.iterdir() if path.suffix in (".json", ".safetensors"))
+    encoder = ClapEncoder(
+        name=str(name).removeprefix("hf-hub:") if is_hub else folder.name,
+        dim=model.config.projection_dim,
+        identity={"encoder": "clap", "sha256": {path.name: sha256_file(path) for path in files}, "windows": windows},
+        model=model.to(device).eval(),  # type: ignore[arg-type]
+        extractor=extractor,
+        tokenizer=tokenizer,
+        windows=windows,
+        device=device,
+    )
+    return _refuse_collapsed(encoder)
+
+
+def _refuse_collapsed(encoder: ClapEncoder) -> ClapEncoder:
+    vectors = encoder.encode_texts(list(PROBES)).astype(np.float64)
+    cosine = float(np.mean([a @ b for a, b in combinations(vectors, 2)]))
+    if not cosine < COLLAPSED:
+        raise CompanionError(
+            f"{encoder.name}: its text tower has collapsed (unlike texts have a mean cosine of {cosine:.4f}); "
+            "take another checkpoint, such as laion/clap-htsat-unfused"
+        )
+    return encoder
+
+
+def _model(folder: Path) -> ClapModel:
+    bars = transformers.logging.is_progress_bar_enabled()
+    transformers.logging.disable_progress_bar()  # a bar for every load would stand in every notebook
+    try:
+        loaded: Any = ClapModel.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, output_loading_info=True
+        )
+    finally:
+        if bars:
+            transformers.logging.enable_progress_bar()
+    model, report = loaded
+    lost = sorted({*report["missing_keys"], *report["unexpected_keys"]})
+    if lost:
+        raise CompanionError(f"{folder}: config and weights do not fit, first at {lost[0]!r}; get the files again")
+    for key, tensor in model.named_parameters():
+        if not torch.isfinite(tensor).all():
+            raise CompanionError(f"{folder}: weights {key!r} hold NaN or infinity; get the files again")
+    return model
+
+
+def _folder(name: str, revision: str | None) -> Path:
+    if name.startswith("hf-hub:"):
+        return hub_folder(name.removeprefix("hf-hub:"), revision, FILES)
+    for folder in (Path(name).expanduser(), MODELS / name):
+        if folder.is_dir():
+            return folder.resolve()
+    shipped = ", ".join(path.name for path in sorted(MODELS.iterdir()) if _config(path).get("model_type") == "clap")
+    raise CompanionError(f"no CLAP {name!r}: neither a folder nor hf-hub:org/repo nor a shipped model ({shipped})")
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """A folder's config, empty where it has none that can be read."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def _check(folder: Path) -> None:
+    config = _config(folder)
+    kind = config.get("model_type")
+    if kind != "clap":
+        raise CompanionError(f"{folder}: its config is of {kind!r}; give a folder with that of a CLAP")
+    if config.get("audio_config", {}).get("enable_fusion"):
+        raise CompanionError(f"{folder}: a fused CLAP looks at random parts of a sound; take an unfused one")
+    if not (folder / "model.safetensors").is_file():
+        raise CompanionError(f"{folder} holds no weights in safetensors, the only format that is read; convert them")

@@ -1,0 +1,82 @@
+"""The stored embeddings of the photos model: ids and vectors, so that what needs no picture runs without any.
+
+Made by `python -m lib.encoders.training.photo_vectors`. float16 in the files, float32 here.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from lib.data.errors import CompanionError, NotAvailable
+from lib.data.files import sha256_file
+from lib.encoders.clip import MODELS
+
+FOLDER = MODELS / "photos-clip"
+SPLITS = ("train", "dev", "test")
+
+
+class PhotoVectors(NamedTuple):
+    """A split of Flickr8k. ids (n,) file names; image (n, d); text (n, 5, d), one for each caption; judge (n, 384): the
+    mean of MiniLM's unit vectors of the five captions."""
+
+    ids: np.ndarray
+    image: np.ndarray
+    text: np.ndarray
+    judge: np.ndarray
+    identity: dict[str, Any]
+
+
+class ObjectVectors(NamedTuple):
+    """Tiny-ImageNet. ids (n,); image (n, d); label (n,); by class: text (c, d) of "a photo of a CLASS", judge (c, 384)
+    by MiniLM, and paths: realm, group and kind as WordNet ids."""
+
+    ids: np.ndarray
+    image: np.ndarray
+    label: np.ndarray
+    text: np.ndarray
+    judge: np.ndarray
+    paths: tuple[tuple[str, ...], ...]
+    identity: dict[str, Any]
+
+
+@cache
+def photo_vectors(split: str) -> PhotoVectors:
+    """The vectors of "train", "dev" or "test"."""
+    if split not in SPLITS:
+        raise CompanionError(f"the photos have no split {split!r}; known: {', '.join(SPLITS)}")
+    pictures, captions = FOLDER / f"{split}.safetensors", FOLDER / f"{split}-text.safetensors"
+    tensors, notes = _read(pictures)
+    text, _ = _read(captions)
+    identity = {"shipped": "photos-clip", "split": split, "sha256": [sha256_file(pictures), sha256_file(captions)]}
+    return PhotoVectors(np.array(notes["ids"].split()), tensors["image"], text["text"], tensors["judge"], identity)
+
+
+@cache
+def object_vectors() -> ObjectVectors:
+    """The vectors of Tiny-ImageNet's validation photos."""
+    path = FOLDER / "objects.safetensors"
+    tensors, notes = _read(path)
+    paths = tuple(tuple(line.split()) for line in notes["paths"].split("\n"))
+    identity = {"shipped": "photos-clip", "objects": sha256_file(path)}
+    label = tensors["label"].astype(np.int64)
+    parts = (tensors[name] for name in ("text", "judge"))
+    return ObjectVectors(np.array(notes["ids"].split()), tensors["image"], label, *parts, paths, identity)
+
+
+def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    if not path.is_file():
+        raise NotAvailable(
+            f"the photos model's vectors {path.name} are not here; run python -m lib.encoders.training.photos_heads, "
+            "then python -m lib.encoders.training.photo_vectors"
+        )
+    try:
+        with safe_open(path, "np") as stored:
+            tensors = {name: stored.get_tensor(name).astype(np.float32) for name in stored.keys()}  # noqa: SIM118
+            return tensors, stored.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise CompanionError(f"{path.name}: cannot be read ({error}); restore it from the repository") from None

@@ -1,0 +1,64 @@
+"""Two dictionaries made comparable after training: the Hungarian assignment of their latents.
+
+The baseline of Lee et al., ICML 2026 (arXiv 2606.29888): one dictionary a modality, each trained alone, then latents
+are matched by the correlation of their codes over pairs, alive ones only. No gradient ever saw a pair.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from scipy.optimize import linear_sum_assignment
+
+from lib.data.errors import CompanionError
+from lib.sae.base import SAE
+from lib.sae.codes import SparseCodes
+
+
+@dataclass(frozen=True)
+class Matching:
+    """order (width,): latent `order[i]` of the second dictionary stands for latent i of the first.
+
+    correlation (width,): of the two over the pairs they were matched on; 0 where one of them is dead.
+    """
+
+    order: np.ndarray
+    correlation: np.ndarray
+
+    @torch.no_grad()
+    def apply(self, second: SAE) -> SAE:
+        """The second dictionary with its latents in the order of the first."""
+        if second.width != len(self.order):
+            raise CompanionError(f"a dictionary of {second.width} latents for a matching of {len(self.order)}")
+        one = copy.deepcopy(second)
+        for name in ("encoder", "W_dec", "b_enc"):
+            getattr(one, name).copy_(getattr(second, name)[torch.from_numpy(self.order)])
+        return one
+
+
+def match_latents(first: SparseCodes, second: SparseCodes) -> Matching:
+    """The one-to-one assignment with the largest summed correlation over pairs; row i of both codes is pair i."""
+    if first.width != second.width or len(first) != len(second) or len(first) == 0:
+        shapes = f"({len(first)}, {first.width}) and ({len(second)}, {second.width})"
+        raise CompanionError(f"codes of shapes {shapes}; give the same pairs and dictionaries of one width")
+    correlation = _correlation(first, second)
+    rows, columns = linear_sum_assignment(correlation, maximize=True)
+    return Matching(columns, correlation[rows, columns])
+
+
+def _correlation(first: SparseCodes, second: SparseCodes) -> np.ndarray:
+    """(width, width) Pearson correlations in float64, 0 for a latent that does not vary."""
+    n = len(first)
+    a, b = first.csr().astype(np.float64), second.csr().astype(np.float64)
+    mean_a, mean_b = a.sum(axis=0) / n, b.sum(axis=0) / n
+    covariance = (a.T @ b).toarray() / n - np.outer(mean_a, mean_b)
+    spread = np.outer(_deviation(a, mean_a), _deviation(b, mean_b))
+    return np.divide(covariance, spread, out=np.zeros_like(covariance), where=spread > 1e-12)
+
+
+def _deviation(codes: sp.csr_array, mean: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.maximum(codes.multiply(codes).sum(axis=0) / codes.shape[0] - mean**2, 0))

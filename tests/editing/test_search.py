@@ -1,0 +1,91 @@
+"""The two stages of search against decoding every pair."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from lib.data.errors import CompanionError
+from lib.editing.masker import ImageSide
+from lib.editing.search import Index
+from tests.editing.test_masker import masker
+from tests.editing.toy import D, toy
+
+N, QUERIES = 60, 8
+
+
+@pytest.fixture(scope="module")
+def index() -> Index:
+    t = toy(N)
+    return Index(t.pairs, t.sae, masker())
+
+
+def slow_scores(index: Index) -> np.ndarray:
+    """Every picture decoded for every caption."""
+    t = toy(N)
+    return masker().scores(ImageSide.of(t.sae, t.pairs, dtype=torch.float64), t.pairs.tower("text")[:QUERIES])
+
+
+def test_a_long_shortlist_is_exact(index: Index) -> None:
+    scores = slow_scores(index)
+    for query, text in enumerate(toy(N).pairs.tower("text")[:QUERIES]):
+        hits = index.search(text, 5, shortlist=N)
+        best = np.argsort(-scores[:, query], kind="stable")[:5]
+        assert [hit.name for hit in hits] == [index.pictures.ids[row] for row in best]
+        np.testing.assert_allclose([hit.score for hit in hits], scores[best, query], atol=1e-5)
+        assert index.search(3 * text, 5, shortlist=N)[0].name == hits[0].name
+
+
+def test_the_first_stage_is_the_score_without_its_norm(index: Index) -> None:
+    t = toy(N)
+    text = t.pairs.tower("text")[0]
+    query, mask = (part[0].numpy() for part in masker().read(text[None]))
+    kept = (t.sae.codes(t.pairs).dense() * mask) @ t.sae.W_dec.detach().numpy()
+    best = np.sort(np.argsort(-(kept @ query))[:10])
+    np.testing.assert_array_equal(index.first_stage(text, 10), best)
+    plain = np.sort(np.argsort(-(t.pairs.tower("image") @ text))[:10])
+    np.testing.assert_array_equal(index.first_stage(text, 10, "embeddings"), plain)
+
+
+def test_recall_against_the_exact_best(index: Index) -> None:
+    texts, scores = toy(N).pairs.tower("text")[:QUERIES], slow_scores(index)
+    for stage in ("latents", "embeddings"):
+        expected = []
+        for query, text in enumerate(texts):
+            best = set(np.argsort(-scores[:, query], kind="stable")[:5])
+            expected.append(len(best & set(index.first_stage(text, 12, stage))) / 5)  # type: ignore[arg-type]
+        np.testing.assert_allclose(index.shortlist_recall(texts, 5, 12, stage), expected)  # type: ignore[arg-type]
+    assert index.shortlist_recall(texts, 5, N).tolist() == [1.0] * QUERIES
+
+
+def test_fewer_pictures_than_asked_for(index: Index) -> None:
+    t = toy(3)
+    assert len(Index(t.pairs, t.sae, masker()).search(t.pairs.tower("text")[0], 10)) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (np.ones(D + 1), r"shape \(17,\); give one finite vector of 16 numbers"),
+        (np.ones((1, D)), r"shape \(1, 16\)"),
+        (np.full(D, np.nan), "finite vector"),
+        (np.zeros(D), "finite vector"),
+    ],
+)
+def test_wrong_captions(index: Index, text: np.ndarray, says: str) -> None:
+    with pytest.raises(CompanionError, match=says):
+        index.search(text)
+
+
+def test_wrong_settings(index: Index) -> None:
+    t, text = toy(N), toy(N).pairs.tower("text")
+    with pytest.raises(CompanionError, match="the best 9 of a shortlist of 8"):
+        index.search(text[0], 9, shortlist=8)
+    with pytest.raises(CompanionError, match="first stage 'faiss'; known: latents, embeddings"):
+        index.first_stage(text[0], 5, "faiss")  # type: ignore[arg-type]
+    with pytest.raises(CompanionError, match="the best 61 of 60 pictures"):
+        index.shortlist_recall(text, 61, 100)
+    for changes in ({"edit": "dimensions"}, {"rho": 0.5}):
+        with pytest.raises(CompanionError, match="an index needs edit 'latents' and rho 0"):
+            Index(t.pairs, t.sae, masker(**changes))  # type: ignore[arg-type]

@@ -1,0 +1,143 @@
+"""Training: it learns what captions name, never learns from shuffled pictures, and resumes to equal weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import lib.editing.train_masker as module
+from lib.data.errors import CompanionError
+from lib.editing.masker import ImageSide, MaskerConfig
+from lib.editing.train_masker import run_key, schedule, train_masker, train_masker_cached
+from lib.metrics.retrieval import rank_scores
+from lib.sae.checkpoint import FILE
+from tests.editing.toy import toy
+
+CONFIG = MaskerConfig(steps=60, batch=64, lr=1e-2)
+N = 120
+
+
+def recalls(scores: np.ndarray) -> float:
+    """R@1, the mean of both directions."""
+    found = rank_scores([scores], np.diag(scores).copy(), np.arange(len(scores)))
+    return (found.image_to_text.recall(1) + found.text_to_image.recall(1)) / 2
+
+
+def test_training_finds_the_named_latents_and_retrieves_better():
+    train, test = toy(600, told=3), toy(N, seed=1, told=3)
+    trained = train_masker(replace(CONFIG, steps=150), train.sae, train.pairs)
+    texts = test.pairs.tower("text")
+    masks = trained.masker.read(texts)[1].numpy()
+    assert masks[test.told].mean() > masks[test.shown & ~test.told].mean() + 0.2
+    images = ImageSide.of(test.sae, test.pairs, dtype=torch.float64)
+    plain = (images.embeddings @ torch.from_numpy(texts).double().T).numpy()
+    assert recalls(trained.masker.scores(images, texts)) > recalls(plain) + 0.03
+    assert trained.history.loss.iloc[-20:].mean() < trained.history.loss.iloc[:5].mean()
+    assert trained.history.step.tolist() == list(range(1, 151))
+
+
+@pytest.mark.parametrize("edit", ["latents", "leaky"])
+def test_shuffled_pictures_leave_only_chance(edit):
+    """All-pairs scores of shuffled pictures are at chance, however the masker was trained; leaky ones are not."""
+    train, test = toy(600), toy(N, seed=1)
+    masker = train_masker(replace(CONFIG, edit=edit, steps=150), train.sae, train.pairs).masker
+    images, texts = ImageSide.of(test.sae, test.pairs, dtype=torch.float64), test.pairs.tower("text")
+    order = np.roll(np.arange(N), 7)
+    assert recalls(masker.scores(images[order], texts)) < 3 / N
+    if edit == "leaky":
+        queries, masks = (part.double() for part in masker.read(texts))
+        assert recalls(masker.training_scores(images[order], queries, masks).detach().numpy()) > 4 / N
+
+
+def test_a_constant_picture_gives_constant_rankings():
+    """One picture for all: a caption cannot prefer any, and every picture ranks captions alike."""
+    train, test = toy(300), toy(N, seed=1)
+    masker = train_masker(CONFIG, train.sae, train.pairs).masker
+    images = ImageSide.of(test.sae, test.pairs, dtype=torch.float64)[np.zeros(N, int)]
+    scores = masker.scores(images, test.pairs.tower("text"))
+    assert np.ptp(scores, axis=0).max() < 1e-12 and np.ptp(scores, axis=1).min() > 0.01
+    found = rank_scores([scores], np.diag(scores).copy(), np.arange(N))
+    assert (found.text_to_image.ranks == (N + 1) / 2).all()
+    assert found.image_to_text.recall(1) <= 1 / N
+
+
+def test_a_sparsity_term_lowers_the_mask():
+    train = toy(300)
+    plain, sparse = (train_masker(replace(CONFIG, sparsity=s), train.sae, train.pairs).history for s in (0.0, 2.0))
+    assert sparse.density.iloc[-1] < plain.density.iloc[-1] - 0.05
+
+
+def test_a_text_head_moves_the_queries_and_edit_none_has_no_masks():
+    train = toy(300)
+    texts = train.pairs.tower("text")
+    tuned = train_masker(replace(CONFIG, edit="none", text_head=True), train.sae, train.pairs)
+    queries, masks = tuned.masker.read(texts)
+    assert masks.shape == (300, 0) and float((queries - torch.from_numpy(texts)).abs().max()) > 0.01
+    assert (tuned.history.density == 1).all()
+    assert torch.equal(train_masker(CONFIG, train.sae, train.pairs).masker.read(texts)[0], torch.from_numpy(texts))
+
+
+@pytest.mark.parametrize("edit", ["latents", "dimensions", "constant"])
+def test_a_killed_run_resumes_to_equal_weights(edit, tmp_path, monkeypatch):
+    t, config = toy(200), replace(CONFIG, edit=edit, text_head=True)
+    whole = train_masker(config, t.sae, t.pairs)
+    advance = module._Run.advance
+
+    def dies(run):
+        if run.step == 33:
+            raise KeyboardInterrupt
+        advance(run)
+
+    monkeypatch.setattr(module._Run, "advance", dies)
+    with pytest.raises(KeyboardInterrupt):
+        train_masker(config, t.sae, t.pairs, folder=tmp_path, checkpoint_every=10)
+    monkeypatch.setattr(module._Run, "advance", advance)
+    resumed = train_masker(config, t.sae, t.pairs, folder=tmp_path, checkpoint_every=10)
+    assert resumed.history.equals(whole.history)
+    for name, tensor in whole.masker.state_dict().items():
+        assert torch.equal(tensor, resumed.masker.state_dict()[name]), name
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path):
+    t = toy(100)
+    train_masker(CONFIG, t.sae, t.pairs, folder=tmp_path)
+    with pytest.raises(CompanionError, match="is of another run; give this run its own folder"):
+        train_masker(replace(CONFIG, seed=1), t.sae, t.pairs, folder=tmp_path)
+
+
+def test_the_cache_gives_the_same_masker(cache, monkeypatch):
+    t = toy(100)
+    first = train_masker_cached(CONFIG, t.sae, t.pairs)
+    monkeypatch.setattr(module, "train_masker", None)
+    again = train_masker_cached(CONFIG, t.sae, t.pairs)
+    assert again.history.equals(first.history) and not list(cache.rglob(FILE))
+    for name, tensor in first.masker.state_dict().items():
+        assert torch.equal(tensor, again.masker.state_dict()[name]), name
+
+
+def test_the_key_holds_configuration_dictionary_and_pairs():
+    t = toy(50)
+    key = run_key(CONFIG, t.sae, t.pairs)
+    assert run_key(replace(CONFIG, rho=1.0), t.sae, t.pairs) != key
+    assert run_key(CONFIG, t.sae, toy(51).pairs) != key
+    with torch.no_grad():
+        t.sae.W_dec[0, 0] += 1e-3
+    assert run_key(CONFIG, t.sae, t.pairs) != key
+
+
+def test_the_rate_rises_and_falls():
+    rates = [schedule(step, 40) for step in range(40)]
+    assert max(rates) == rates[3] == 1 and rates[0] == 0.25 and 0 < rates[-1] < 0.05
+    assert rates[4:] == sorted(rates[4:], reverse=True) and schedule(0, 1) == 1
+
+
+def test_bad_input_is_named():
+    t = toy(50)
+    with pytest.raises(CompanionError, match="1 pairs to train a masker on; give at least 2"):
+        train_masker(CONFIG, t.sae, t.pairs.rows(np.array([0]), "one"))
+    t.sae.W_dec.data[:] = 1e30
+    with pytest.raises(CompanionError, match=r"the loss is nan at step 0; lower lr or check the pairs"):
+        train_masker(CONFIG, t.sae, t.pairs)

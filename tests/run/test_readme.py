@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lib.data.errors import CompanionError
+from lib.run import readme
+
+
+def without_times(text: str) -> str:
+    """Running times are of the machine that wrote the page."""
+    return re.sub(r"\| [^|\n]*\|\n", "|\n", text)
+
+
+def test_the_committed_readme_is_up_to_date():
+    text = readme.README.read_text()
+    for name, part in readme.generated().items():
+        found = re.search(f"<!-- generated: {name} -->\n(.*?)<!-- end -->", text, flags=re.DOTALL)
+        assert found is not None, name
+        hide = without_times if name == "notebooks" else str
+        assert hide(found[1]) == hide(part), f"{name}: run `python -m lib readme`"
+
+
+def test_a_part_is_exchanged_and_nothing_else():
+    text = "a\n<!-- generated: x -->\nold\n<!-- end -->\nb\n<!-- generated: y -->\nkept\n<!-- end -->\n"
+    wanted = text.replace("old", r"new \1 | line")
+    assert readme.replaced(text, "x", "new \\1 | line\n") == wanted
+    assert readme.replaced(wanted, "x", "new \\1 | line\n") == wanted
+
+
+def test_a_missing_mark_is_named():
+    with pytest.raises(CompanionError, match="the README has no mark '<!-- generated: x -->'; put it and"):
+        readme.replaced("text", "x", "part")
+
+
+def test_a_second_writing_changes_nothing(tmp_path: Path):
+    path = tmp_path / "README.md"
+    path.write_text("".join(f"<!-- generated: {name} -->\n<!-- end -->\n" for name in readme.generated()))
+    assert readme.write_readme(path) == ["scoreboard", "notebooks"]
+    assert readme.write_readme(path) == []
+
+
+def test_a_notebook_that_was_never_run_has_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COMPANION_RESULTS", str(tmp_path))
+    assert readme.duration("10_monosemanticity.ipynb") == readme.UNKNOWN
