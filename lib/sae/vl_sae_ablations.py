@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from lib.encoders.embeddings import Tower
-from lib.sae.two_towers import Angular
 from lib.sae.sparse import Code
+from lib.sae.two_towers import Angular
 from lib.sae.vl_sae import VLSAE
 
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from lib.data.errors import CompanionError
 from lib.sae.config import SAEConfig, TrainConfig
 from lib.sae.kmeans import centred, kmeans
-from lib.sae.two_towers import TOWERS, TwoTowers, side_by_side
 from lib.sae.recipes import TWO_TOWER_RECIPES, build
 from lib.sae.storage import load_sae, save_sae
 from lib.sae.train import train
+from lib.sae.two_towers import TOWERS, TwoTowers, side_by_side
 from lib.sae.untrained import untrained
 from lib.sae.vl_sae import EPSILON, VLSAE
 from tests.sae.reference import check_gradients, random_rows, toy

@@ -21,8 +21,8 @@ from lib.run.start import Session
 from lib.sae.codes import SparseCodes
 from lib.sae.config import SAEConfig, TrainConfig
 from lib.sae.kmeans import centred, kmeans
-from lib.sae.two_towers import TOWERS, TwoTowers, side_by_side
 from lib.sae.train import train_cached
+from lib.sae.two_towers import TOWERS, TwoTowers, side_by_side
 from lib.sae.untrained import untrained
 
 WIDTH, K = 512, 32

@@ -28,8 +28,8 @@ from lib.run.start import Session
 from lib.run.studies.monosemanticity_claims import per_seed
 from lib.sae.auxiliary import Similarity, train_auxiliary
 from lib.sae.config import SAEConfig, TrainConfig
-from lib.sae.two_towers import TwoTowers, side_by_side
 from lib.sae.train import train_cached
+from lib.sae.two_towers import TwoTowers, side_by_side
 
 NOTEBOOK = "22_hallucination"
 LAYER = 2

@@ -17,8 +17,8 @@ from lib.data.errors import CompanionError, NotAvailable
 from lib.encoders.embeddings import Embeddings, Tower
 from lib.metrics.rows import unit_rows
 from lib.metrics.zero_shot import zero_shot
-from lib.sae.two_towers import TwoTowers
 from lib.sae.published_vl_sae import B32_SHA256, load_published
+from lib.sae.two_towers import TwoTowers
 
 CHECKPOINT = "vlsae_ViT-B-32.pth"
 
@@ -55,7 +55,9 @@ def check(folder: Path, sha256: str = B32_SHA256) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def measure(sae: TwoTowers, image: np.ndarray, labels: np.ndarray, classes: np.ndarray, alpha: float) -> dict[str, float]:
+def measure(
+    sae: TwoTowers, image: np.ndarray, labels: np.ndarray, classes: np.ndarray, alpha: float
+) -> dict[str, float]:
     """Zero-shot accuracy in percent by embeddings alone and by Eq. 10 on latents and on decoder outputs."""
     found = {"base": zero_shot(image, classes, labels).accuracy}
     towers: tuple[tuple[Tower, np.ndarray], ...] = (("image", image), ("text", classes))
