@@ -70,7 +70,7 @@ def _tensors(path: Path, sha256: str) -> dict[str, Tensor]:
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle, zipfile and torch each raise their own kinds
-        reason = str(error).splitlines()[0][:200]
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise CompanionError(f"{path} is no checkpoint of plain tensors ({reason}); get the file again") from None
     if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
         raise CompanionError(f"{path} is no state dict of tensors; give an ae_STEP.pt of sae-for-vlm")
