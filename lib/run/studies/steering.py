@@ -32,7 +32,7 @@ from lib.sae.codes import SparseCodes
 from lib.sae.config import SAEConfig, TrainConfig
 from lib.sae.train import train_cached
 
-PICTURES, EXPANSION, STEPS = 1500, 2, 400
+PICTURES, EXPANSION, STEPS = 1500, 4, 400
 """Training scenes whose patches the dictionary learns from, its width over the block's, and its steps."""
 
 SUPPORT, LIFT = 50, 0.5
