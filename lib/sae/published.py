@@ -38,6 +38,9 @@ def load_published(path: str | Path, sha256: str) -> SAE:
     """
     path = Path(path)
     tensors = _tensors(path, sha256)
+    for name in ("W_enc", "W_dec", "encoder.weight", "decoder.weight", "k"):
+        if name in tensors and (tensors[name].ndim != 2 if name != "k" else tensors[name].numel() != 1):
+            raise CompanionError(f"{path}: encoder and decoder must be matrices and k one number; get the file again")
     if set(tensors) == MATRYOSHKA:
         weights = {"encoder": tensors["W_enc"].T, "b_enc": tensors["b_enc"], "W_dec": tensors["W_dec"]}
         ends = tensors["group_sizes"].cumsum(0).flatten().tolist()
@@ -51,8 +54,6 @@ def load_published(path: str | Path, sha256: str) -> SAE:
             f"{path} holds {', '.join(sorted(tensors))[:200]}; known are the checkpoints of BatchTopK and Matryoshka"
         )
     weights |= {"b_dec": tensors["b_dec"], "threshold": tensors["threshold"].clamp_min(0)}
-    if weights["encoder"].ndim != 2 or weights["W_dec"].ndim != 2 or tensors["k"].numel() != 1:
-        raise CompanionError(f"{path}: encoder and decoder must be matrices and k one number; get the file again")
     width, d = weights["W_dec"].shape
     config = SAEConfig(recipe, width, int(tensors["k"]), prefixes=prefixes)
     return filled(build(config, d), {name: tensor.float().contiguous() for name, tensor in weights.items()}, str(path))
@@ -70,7 +71,7 @@ def _tensors(path: Path, sha256: str) -> dict[str, Tensor]:
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle, zipfile and torch each raise their own kinds
-        reason = str(error).splitlines()[0][:200]
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise CompanionError(f"{path} is no checkpoint of plain tensors ({reason}); get the file again") from None
     if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
         raise CompanionError(f"{path} is no state dict of tensors; give an ae_STEP.pt of sae-for-vlm")

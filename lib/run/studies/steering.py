@@ -27,12 +27,12 @@ from lib.encoders.store import embed
 from lib.encoders.training.lessons import SHOWN, shown_codes
 from lib.metrics.top_examples import top_examples
 from lib.run.start import Session
-from lib.sae.base import SAE
+from lib.sae.base import SAE, as_tensor
 from lib.sae.codes import SparseCodes
 from lib.sae.config import SAEConfig, TrainConfig
 from lib.sae.train import train_cached
 
-PICTURES, EXPANSION, STEPS = 1500, 2, 400
+PICTURES, EXPANSION, STEPS = 1500, 4, 400
 """Training scenes whose patches the dictionary learns from, its width over the block's, and its steps."""
 
 SUPPORT, LIFT = 50, 0.5
@@ -123,7 +123,7 @@ def draw_latents(session: Session, seed: int) -> Latents:
     best = lift[drawn].argmax(axis=1)
     other = np.array([random.choice(live[live != latent]) for latent in drawn])
     scale = _scales(codes)
-    matrix = torch.from_numpy(np.asarray(patches.tower("image")))
+    matrix = as_tensor(patches.tower("image"))
     means = [difference_in_means(matrix[truth[:, one]], matrix[~truth[:, one]]) for one in best]
     return Latents(
         seed=seed,
