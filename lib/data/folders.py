@@ -81,7 +81,7 @@ def read_captions(path: Path) -> dict[str, list[str]]:
 
 def _csv_rows(path: Path) -> list[tuple[str, ...]]:
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     try:
         if not {"image", "caption"} <= set(reader.fieldnames or ()):
             raise CompanionError(f"{path.name}: the first line names no columns image and caption; add it")

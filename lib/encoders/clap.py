@@ -70,7 +70,7 @@ class ClapEncoder:
         """
         with torch.inference_mode(), full_precision():
             mels = log_mel(pixels.flatten(0, 1).to(self.device), self.extractor)
-            vectors = self.model.get_audio_features(input_features=mels).pooler_output  # type: ignore[union-attr]
+            vectors = self.model.get_audio_features(input_features=mels).pooler_output
             return vectors.float().unflatten(0, pixels.shape[:2]).mean(dim=1).cpu().numpy()
 
     def encode_sounds(self, sounds: list[Sound]) -> np.ndarray:
@@ -89,7 +89,7 @@ class ClapEncoder:
         for text in texts:
             if not isinstance(text, str):
                 raise CompanionError(f"{self.name}: a text is a {type(text).__name__}; give strings")
-        longest = min(self.tokenizer.model_max_length, self.model.config.text_config.max_position_embeddings - 2)
+        longest = min(self.tokenizer.model_max_length, self.model.text_model.config.max_position_embeddings - 2)
         names = {"return_tensors": "pt", "return_token_type_ids": False, "max_length": longest}
         tokens = self.tokenizer(list(texts), padding=True, truncation=True, **names).to(self.device)
         with torch.inference_mode():

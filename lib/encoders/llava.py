@@ -58,6 +58,11 @@ class Llava:
         """The image tower, for `lib.encoders.hooks` and `lib.editing.steering`."""
         return self.model.model.vision_tower
 
+    @property
+    def patch(self) -> int:
+        """Side of a patch in pixels."""
+        return int(self.processor.patch_size)
+
     @torch.inference_mode()
     def generate(self, images: list[Image.Image], prompts: list[str], max_new_tokens: int) -> list[str]:
         """One greedy answer of at most so many tokens for each picture and its prompt."""

@@ -85,7 +85,7 @@ class ImageTower:
     def __init__(self, device: str = "cpu") -> None:
         self.device = check_device(device)
         self.trunk = image_trunk().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.trunk.reset_classifier(0)  # type: ignore[operator]
+        self.trunk.reset_classifier(0)
         self.identity: dict[str, Any] = {"encoder": self.name, "trunk": TRUNK, "sha256": SHA256["image"]}
 
     def preprocess(self, image: Image.Image) -> torch.Tensor:
@@ -116,11 +116,13 @@ class TextTower:
         self.tokenize = transformers.AutoTokenizer.from_pretrained(package_path(*TEXT_FOLDER), local_files_only=True)
         self.identity: dict[str, Any] = {"encoder": self.name, "sha256": SHA256["text"], "context": CONTEXT}
 
-    def preprocess(self, image: Image.Image) -> torch.Tensor:
+    def preprocess(self, image: object) -> torch.Tensor:
         """It has no image tower."""
         raise CompanionError(f"{self.name} reads texts only; pass towers=('text',)")
 
-    encode_pixels = encode_images = preprocess  # type: ignore[assignment]
+    def encode_pixels(self, pixels: torch.Tensor) -> np.ndarray:
+        """It has no image tower."""
+        raise CompanionError(f"{self.name} reads texts only; pass towers=('text',)")
 
     def encode_texts(self, texts: list[str]) -> np.ndarray:
         """float32 (n, 384), not normalised. Texts of about one length share a batch: little of it is padding."""

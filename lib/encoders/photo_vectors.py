@@ -64,8 +64,8 @@ def object_vectors() -> ObjectVectors:
     paths = tuple(tuple(line.split()) for line in notes["paths"].split("\n"))
     identity = {"shipped": "photos-clip", "objects": sha256_file(path)}
     label = tensors["label"].astype(np.int64)
-    parts = (tensors[name] for name in ("text", "judge"))
-    return ObjectVectors(np.array(notes["ids"].split()), tensors["image"], label, *parts, paths, identity)
+    ids, image, text, judge = np.array(notes["ids"].split()), tensors["image"], tensors["text"], tensors["judge"]
+    return ObjectVectors(ids, image, label, text, judge, paths, identity)
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:

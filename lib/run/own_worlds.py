@@ -10,6 +10,7 @@ import numpy as np
 from lib.data.captions import each_caption
 from lib.data.errors import CompanionError, NotAvailable
 from lib.data.folders import picture_folder
+from lib.data.images import LazyImages
 from lib.data.own_vectors import OwnVectors, own_vectors
 from lib.data.pairs import Pairs
 from lib.data.webdataset import caption_shards
@@ -52,8 +53,10 @@ class OwnPictures(World):
     def pairs(self, split: str) -> Pairs:
         rows = self._rows(split)
         whole = self.everything
-        images = whole.images[:]  # type: ignore[index]
-        images.names = tuple(images.names[row] for row in rows)  # type: ignore[attr-defined]
+        assert isinstance(whole.images, LazyImages)
+        images = whole.images[:]
+        assert isinstance(images, LazyImages)
+        images.names = tuple(images.names[row] for row in rows)
         captions = whole.captions and tuple(whole.captions[row] for row in rows)
         return Pairs(
             whole.ids[rows], images, captions or None, {**whole.identity, "split": [split, *self.sizes.values()]}
@@ -133,7 +136,7 @@ class Clip(Photos):
         self.model = profile.encoder
 
     @cached_property
-    def encoder(self) -> ClipEncoder:  # type: ignore[override]
+    def encoder(self) -> ClipEncoder:
         """The model that the profile names; fetched from the hub if it is not here."""
         return open_model(self.model)
 

@@ -65,12 +65,13 @@ def swaps(split: str, n: int, told: int, seed: int = 0) -> Swaps:
             rows.append((i, factor, asserted, wrong, picture, *texts))
     if not rows:
         raise CompanionError(f"no caption of {told} facts among {n} has one of {', '.join(SWAPPED)}; give more scenes")
-    numbers, swapped, own, wrong, pictures, *texts = zip(*rows, strict=True)
+    numbers, swapped, own, wrong, pictures, right, false, other = zip(*rows, strict=True)
     identity = {"world": "scenes", "version": VERSION, "split": split, "n": n, "seed": seed, "swap": told}
     ids = np.array([f"{split}-{seed}-{i:06d}" for i in numbers])
-    parts = [_captions(ids, part, {**identity, "part": name}) for part, name in zip(texts, PARTS, strict=True)]
+    named = zip((right, false, other), PARTS, strict=True)
+    first, second, third = (_captions(ids, part, {**identity, "part": name}) for part, name in named)
     drawn = Pairs(ids, pictures, None, {**identity, "part": "pictures"})
-    return Swaps(*parts, drawn, np.array(numbers), np.array(swapped), np.stack(own), np.stack(wrong))
+    return Swaps(first, second, third, drawn, np.array(numbers), np.array(swapped), np.stack(own), np.stack(wrong))
 
 
 def _captions(ids: np.ndarray, texts: tuple[str, ...], identity: dict[str, Any]) -> Pairs:
@@ -103,8 +104,10 @@ def _names(factor: int, value: int) -> int:
 
 def _changed(layout: Layout, factor: str, value: int) -> Layout:
     """The layout with another value of one fact of the main object, or of the background."""
-    if factor in ("background", "pattern"):
-        return replace(layout, **{factor: value})
+    if factor == "background":
+        return replace(layout, background=value)
+    if factor == "pattern":
+        return replace(layout, pattern=value)
     return replace(layout, things=(replace(layout.things[0], **{factor: value}), *layout.things[1:]))
 
 

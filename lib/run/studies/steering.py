@@ -92,7 +92,7 @@ def concepts() -> list[tuple[int, int]]:
 
 def shown(session: Session) -> np.ndarray:
     """bool (patches, concepts): what each of `tokens` shows."""
-    patch = int(session.world.llava.processor.patch_size)
+    patch = session.world.llava.patch
     codes = np.concatenate([shown_codes(layout_of("train", 0, row), patch) for row in range(PICTURES)])
     table = np.zeros((len(codes), len(concepts())), dtype=bool)
     table[np.arange(len(codes))[:, None], codes] = True
