@@ -76,7 +76,9 @@ class Latents:
 
 def block_of(llava: Llava) -> int:
     """The number of the block whose output the LLaVA reads: the paper's 22 of 0 to 23, here 2 of 0 to 3."""
-    return len(find_blocks(llava.vision_tower).modules) + int(llava.model.config.vision_feature_layer)
+    from_the_end = llava.model.config.vision_feature_layer
+    assert isinstance(from_the_end, int)
+    return len(find_blocks(llava.vision_tower).modules) + from_the_end
 
 
 def tokens(session: Session) -> Embeddings:
