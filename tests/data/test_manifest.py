@@ -16,6 +16,8 @@ from lib.data.errors import CompanionError
 from lib.data.fetch import verify
 from lib.data.files import ROOT
 from lib.data.manifest import https_url, load_manifest, nearest
+from lib.run.places import NOTEBOOKS, PROFILES, find_notebook
+from lib.run.profiles import load_profile
 
 HASH = "0123456789abcdef" * 4
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -288,3 +290,15 @@ def test_real_files_are_those_of_the_manifest(data_root: Path, cache: Path) -> N
     found = {path: state for name in load_manifest().datasets for path, state in verify(name) if state != "missing"}
     assert "clip-arrays/coco500-vitb16/features_clip.npy" in found
     assert set(found.values()) == {"ok"}
+
+
+def test_datasets_and_notebooks_name_each_other():
+    datasets = load_manifest().datasets
+    stems = {path.stem for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")}
+    for name, dataset in datasets.items():
+        assert set(dataset.used_by.notebooks) <= stems, name
+    for path in PROFILES.glob("*.yaml"):
+        profile = load_profile(path.stem)
+        shown = {find_notebook(number).stem for number in profile.notebooks if number not in profile.own_profile}
+        for name in profile.needs:
+            assert shown <= set(datasets[name].used_by.notebooks), f"{name} is needed by profile {path.stem}"
