@@ -53,12 +53,13 @@ def controlled(rho: float, n: int, seed: int, *, part: int = 0, gap: float = 1.0
     own = _unit(world.standard_normal((2, PRIVATE, DIMS)))
     offset = gap * _unit(world.standard_normal(DIMS))
     amounts = _amounts(rng, n, SHARED, SHARED_ACTIVE)
-    members = []
+    members: list[np.ndarray] = []
     for directions, private, sign in ((first, own[0], 1), (second, own[1], -1)):
         rows = amounts @ directions + _amounts(rng, n, PRIVATE, 1) @ private + sign * offset
         members.append(_unit(rows + NOISE * rng.standard_normal(rows.shape)).astype(np.float32))
     identity = {"controlled": 1, "rho": rho, "n": n, "seed": seed, "part": part, "gap": gap}
-    return Controlled(*members, amounts, _unit(second - offset).astype(np.float32), identity)
+    image, text = members
+    return Controlled(image, text, amounts, _unit(second - offset).astype(np.float32), identity)
 
 
 def _directions(rng: np.random.Generator, rho: float) -> tuple[np.ndarray, np.ndarray]:

@@ -104,7 +104,7 @@ class Paired(TopK):
         one.encoder, one.W_dec, one.b_enc = self.encoder, self.W_dec, self.b_enc
         one.b_dec = nn.Parameter(self.biases[names.index(modality) % len(self.biases)].detach())
         if isinstance(one, BatchTopK):
-            one.threshold = self.threshold
+            one.threshold = self.get_buffer("threshold")
         return one.eval()
 
     def codes(self, embeddings: Embeddings, tower: Tower = "image", batch: int = 1024) -> SparseCodes:

@@ -136,5 +136,5 @@ def gap_dictionaries(amounts: np.ndarray, gap: float) -> tuple[Decomposition, De
 def _cosine(rho: ArrayLike) -> np.ndarray:
     values = np.asarray(rho, np.float64)
     if not ((values > 0) & (values <= 1)).all():
-        raise CompanionError(f"a cosine of {rho}; give one above 0 and at most 1")
+        raise CompanionError(f"a cosine of {values}; give one above 0 and at most 1")
     return values

@@ -43,8 +43,8 @@ def arms_table(session: Session) -> pd.DataFrame:
 
 
 def rho_table(session: Session) -> pd.DataFrame:
-    """The two baselines and GSAE along RHOS."""
-    return _runs({name: ARMS[name] for name in ("SAE-1b", "SAE-2b", "GSAE")}, RHOS, seeds(session), session.device)
+    """The two baselines and GSAE along RHOS, with the session's seeds."""
+    return _runs({name: ARMS[name] for name in ("SAE-1b", "SAE-2b", "GSAE")}, RHOS, session.seeds, session.device)
 
 
 def weight_table(session: Session) -> pd.DataFrame:

@@ -21,19 +21,19 @@ PRICE = 1.2
 """Largest FVU of GSAE over that of SAE-2b that is called a small price."""
 
 TOLERANCES = {
-    "p3.C1": 0.1,
-    "p3.C2": 40.0,
-    "p3.C3": 60.0,
-    "p3.C4": 0.15,
-    "p3.C5": 0.1,
-    "p3.C6": 0.05,
-    "p3.C7": 0.2,
-    "p3.C8": 0.1,
-    "p3.C9": 0.05,
-    "p3.C10": 0.15,
+    "p3.C1": 0.09,
+    "p3.C2": 120.0,
+    "p3.C3": 130.0,
+    "p3.C4": 0.13,
+    "p3.C5": 0.035,
+    "p3.C6": 0.07,
+    "p3.C7": 0.4,
+    "p3.C8": 0.17,
+    "p3.C9": 0.03,
+    "p3.C10": 0.12,
 }
-"""How far an effect may move on another machine, where training takes another path; about twice the range over
-seeds."""
+"""How far an effect may move on another machine, where training takes another path: about twice the range over seeds of
+the committed runs, the wider of the two profiles."""
 
 
 def gain(table: pd.DataFrame, column: str, arm: str, over: str) -> np.ndarray:
