@@ -17,7 +17,7 @@ WIDTH, D, ACTIVE = 24, 28, 4
 
 @dataclass
 class Toy:
-    """A TopK dictionary that decodes every picture exactly, pairs of embeddings, and which atoms each picture has and its caption names."""
+    """A TopK dictionary that decodes pictures exactly, pairs, and the atoms of each picture and of its caption."""
 
     sae: SAE
     pairs: Embeddings
