@@ -97,13 +97,13 @@ def construct(kind: type[T], plain: Mapping[str, Any]) -> T:
 
 
 def check_types(config: Any) -> None:
-    """Refuse a dataclass whose values are not of the annotated type; an int passes as a float, a bool as neither."""
+    """Refuse a dataclass whose values are not of the annotated type; an int passes as a float, a bool only as a bool."""
     for name, kind in get_type_hints(type(config)).items():
         value = getattr(config, name)
         of = tuple if get_origin(kind) is tuple else kind
         right = isinstance(value, of) or (isinstance(value, int) and float in getattr(kind, "__args__", (kind,)))
         require(
-            right and not isinstance(value, bool),
+            right and (kind is bool or not isinstance(value, bool)),
             f"{name} is {value!r}, a {type(value).__name__}; give {getattr(kind, '__name__', kind)}",
         )
 
