@@ -97,7 +97,7 @@ def construct(kind: type[T], plain: Mapping[str, Any]) -> T:
 
 
 def check_types(config: Any) -> None:
-    """Refuse a dataclass whose values are not of the annotated type; an int passes as a float, a bool only as a bool."""
+    """Refuse a dataclass with a value not of its annotated type; an int passes as a float, a bool as bool only."""
     for name, kind in get_type_hints(type(config)).items():
         value = getattr(config, name)
         of = tuple if get_origin(kind) is tuple else kind
