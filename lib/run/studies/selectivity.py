@@ -11,6 +11,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
+from lib.data.errors import CompanionError
 from lib.data.pairs import Facts
 from lib.data.progress import progress
 from lib.data.scenes.dial import contradict
@@ -63,6 +64,8 @@ def selectivity_table(session: Session, editors: Sequence[Editor], test: Caption
         editor = of_seed(editors, "masker", seed)
         named = name_latents(editor.sae.codes(train.embeddings), facts(train))
         clear = named.lift > CLEAR
+        if not clear.any():
+            raise CompanionError(f"no latent of seed {seed} stands for a fact (lift above {CLEAR}); train it longer")
         latents = named.latent[clear]
         columns = np.array([said.names.index(fact) for fact, keep in zip(named.fact, clear, strict=True) if keep])
         active = editor.sae.codes(test.embeddings).dense()[:, latents] > 0
