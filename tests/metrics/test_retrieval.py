@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.data.errors import CompanionError
-from lib.metrics.retrieval import rank_scores, retrieval, true_at_1, top_is_true
+from lib.metrics.retrieval import rank_scores, retrieval, top_is_true, true_at_1
 
 
 def by_loop(scores: np.ndarray, owner: np.ndarray, before: float) -> tuple[list[float], list[float]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from lib.data.errors import CompanionError, NotAvailable
 from lib.editing.masker import MaskerConfig
@@ -65,6 +66,13 @@ def test_a_probe_is_ridge_regression() -> None:
     rows = np.vstack([np.column_stack([x, np.ones(50)]), np.column_stack([penalty * np.eye(4), np.zeros(4)])])
     expected = np.linalg.lstsq(rows, np.vstack([np.eye(2)[labels], np.zeros((4, 2))]), rcond=None)[0]
     np.testing.assert_allclose(selectivity.Probe.fit(x, labels, 2).weights, expected, atol=1e-10)
+
+
+def test_aurocs_against_scikit_learn() -> None:
+    rng = np.random.default_rng(2)
+    labels, scores = rng.random((40, 3)) < 0.4, rng.integers(6, size=(40, 3)) / 6
+    expected = [roc_auc_score(labels[:, k], scores[:, k]) for k in range(3)]
+    np.testing.assert_allclose(selectivity.aurocs(labels, scores), expected, atol=1e-12)
 
 
 def test_an_owner_may_have_several_captions() -> None:
