@@ -142,8 +142,8 @@ def gain_table(measured: Sequence[Measured], arms: Sequence[str], base: str) -> 
         if arm not in arms:
             continue
         for direction in ("i2t", "t2i"):
-            hits = [_hits(r, direction) for r in (ranks, by[pool, base, seed])]
-            interval: Interval = paired_difference(*hits, np.random.default_rng(seed), resamples=RESAMPLES)
+            ours, theirs = (_hits(r, direction) for r in (ranks, by[pool, base, seed]))
+            interval: Interval = paired_difference(ours, theirs, np.random.default_rng(seed), resamples=RESAMPLES)
             about = {"captions": pool, "arm": arm, "base": base, "seed": seed, "direction": direction}
             rows.append(about | dict(zip(("gain", "low", "high"), interval, strict=True)))
     return pd.DataFrame(rows)
