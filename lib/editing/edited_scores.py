@@ -84,6 +84,10 @@ class EditedImages:
             kept = rho * _finite("residual", residual, (len(codes), D.shape[1]), device)
         factor = _factor(atoms, slots, values, kept)
         floor = (ZERO * torch.finfo(dtype).eps) ** 2 * factor.square().sum(dim=(1, 2))
+        if not torch.isfinite(floor.to(dtype)).all():
+            raise CompanionError(
+                f"codes times the dictionary leave the range of {str(dtype)[6:]}; scale the dictionary"
+            )
         kept = kept if kept is None else kept.to(dtype)
         return cls(atoms.to(dtype), slots, values.to(dtype), factor.to(dtype), floor.to(dtype), kept)
 

@@ -103,8 +103,30 @@ class ImageSide:
         return ImageSide(self.embeddings[rows], self.edited[rows])
 
 
+class TwoLayers(nn.Module):
+    """(n, d) to (n, out) through 2 d hidden units; zero until trained."""
+
+    def __init__(self, d: int, out: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(d, 2 * d)
+        self.second = nn.Linear(2 * d, out, bias=False)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """A random first layer, a zero second one."""
+        nn.init.normal_(self.first.weight, std=self.first.in_features**-0.5, generator=generator)
+        nn.init.zeros_(self.first.bias)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        return self.second(F.gelu(self.first(x)))
+
+
 class Masker(nn.Module):
     """Caption embeddings (m, d) to masks over `width` latents and, with a text head, to tuned embeddings."""
+
+    centre: Tensor
+    spread: Tensor
 
     def __init__(self, config: MaskerConfig, d: int, width: int) -> None:
         super().__init__()
@@ -113,8 +135,8 @@ class Masker(nn.Module):
         self.register_buffer("centre", torch.zeros(d))
         self.register_buffer("spread", torch.ones(()))
         self.log_scale = nn.Parameter(torch.tensor(math.log(config.scale)))
-        self.head = _mlp(d, d) if config.text_head else None
-        self.mask = None if config.edit in ("none", "constant") else _mlp(d, entries)
+        self.head = TwoLayers(d, d) if config.text_head else None
+        self.mask = None if config.edit in ("none", "constant") else TwoLayers(d, entries)
         self.logits = None if config.edit == "none" else nn.Parameter(torch.full((entries,), KEEP))
 
     @torch.no_grad()
@@ -122,11 +144,9 @@ class Masker(nn.Module):
         """Random first layers, zero second ones; the input is standardised by training captions `texts` (n, d)."""
         self.centre.copy_(texts.mean(dim=0))
         self.spread.copy_((texts - self.centre).square().mean().sqrt().clamp(min=1e-6))
-        for mlp in (self.head, self.mask):
-            if mlp is not None:
-                nn.init.normal_(mlp[0].weight, std=mlp[0].in_features ** -0.5, generator=generator)
-                nn.init.zeros_(mlp[0].bias)
-                nn.init.zeros_(mlp[2].weight)
+        for part in (self.head, self.mask):
+            if part is not None:
+                part.initialise(generator)
 
     @property
     def scale(self) -> Tensor:
@@ -184,7 +204,3 @@ def contrastive_loss(scores: Tensor, scale: Tensor) -> Tensor:
     """Symmetric InfoNCE of scores (n, n) whose diagonal is right, times `scale`."""
     logits, right = scale * scores, torch.arange(len(scores), device=scores.device)
     return (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2
-
-
-def _mlp(d: int, out: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(d, 2 * d), nn.GELU(), nn.Linear(2 * d, out, bias=False))

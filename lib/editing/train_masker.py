@@ -26,8 +26,8 @@ from lib.encoders.embeddings import Embeddings
 from lib.sae.base import SAE, as_tensor
 from lib.sae.checkpoint import FILE, load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
 
-VERSION = 1
-"""Goes up when the same configuration no longer trains to the same weights."""
+VERSION = 2
+"""Goes up when the same configuration no longer trains to the same weights, or they are stored under other names."""
 
 WARMUP = 0.1
 """Share of the steps over which the rate rises; from there it falls to zero."""

@@ -128,13 +128,13 @@ def construct(kind: type[T], plain: Mapping[str, Any]) -> T:
 
 
 def check_types(config: Any) -> None:
-    """Refuse a dataclass with a value not of the annotated type; an int passes as a float, a bool as nothing else."""
+    """Refuse a dataclass with a value not of its annotated type; an int passes as a float, a bool as bool only."""
     for name, kind in get_type_hints(type(config)).items():
         value = getattr(config, name)
         of = tuple if get_origin(kind) is tuple else kind
         right = isinstance(value, of) or (isinstance(value, int) and float in getattr(kind, "__args__", (kind,)))
         require(
-            right and (of is bool or not isinstance(value, bool)),
+            right and (kind is bool or not isinstance(value, bool)),
             f"{name} is {value!r}, a {type(value).__name__}; give {getattr(kind, '__name__', kind)}",
         )
 

@@ -27,7 +27,7 @@ def recalls(scores: np.ndarray) -> float:
 
 
 def test_training_finds_the_named_latents_and_retrieves_better():
-    train, test = toy(600, told=3), toy(N, seed=1, told=3)
+    train, test = toy(600), toy(N, seed=1)
     trained = train_masker(replace(CONFIG, steps=150), train.sae, train.pairs)
     texts = test.pairs.tower("text")
     masks = trained.masker.read(texts)[1].numpy()
@@ -41,15 +41,19 @@ def test_training_finds_the_named_latents_and_retrieves_better():
 
 @pytest.mark.parametrize("edit", ["latents", "leaky"])
 def test_shuffled_pictures_leave_only_chance(edit):
-    """All-pairs scores of shuffled pictures are at chance, however the masker was trained; leaky ones are not."""
+    """All-pairs scores of shuffled pictures are at chance, however the masker was trained; leaky ones are not.
+
+    Means over twelve shuffles: one alone has 240 queries, and chance is one hit in 120.
+    """
     train, test = toy(600), toy(N, seed=1)
     masker = train_masker(replace(CONFIG, edit=edit, steps=150), train.sae, train.pairs).masker
     images, texts = ImageSide.of(test.sae, test.pairs, dtype=torch.float64), test.pairs.tower("text")
-    order = np.roll(np.arange(N), 7)
-    assert recalls(masker.scores(images[order], texts)) < 3 / N
+    orders = [np.roll(np.arange(N), shift) for shift in range(1, 13)]
+    assert np.mean([recalls(masker.scores(images[order], texts)) for order in orders]) < 2 / N
     if edit == "leaky":
         queries, masks = (part.double() for part in masker.read(texts))
-        assert recalls(masker.training_scores(images[order], queries, masks).detach().numpy()) > 4 / N
+        leaky = [masker.training_scores(images[order], queries, masks).detach().numpy() for order in orders]
+        assert np.mean([recalls(scores) for scores in leaky]) > 4 / N
 
 
 def test_a_constant_picture_gives_constant_rankings():
@@ -138,6 +142,8 @@ def test_bad_input_is_named():
     t = toy(50)
     with pytest.raises(CompanionError, match="1 pairs to train a masker on; give at least 2"):
         train_masker(CONFIG, t.sae, t.pairs.rows(np.array([0]), "one"))
+    with pytest.raises(CompanionError, match=r"the loss is nan at step 1; lower lr or check the pairs"):
+        train_masker(MaskerConfig("none", text_head=True, steps=3, lr=3e37), t.sae, t.pairs)
     t.sae.W_dec.data[:] = 1e30
-    with pytest.raises(CompanionError, match=r"the loss is nan at step 0; lower lr or check the pairs"):
+    with pytest.raises(CompanionError, match="codes times the dictionary leave the range of float32; scale"):
         train_masker(CONFIG, t.sae, t.pairs)

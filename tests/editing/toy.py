@@ -12,12 +12,12 @@ from lib.sae.base import SAE
 from lib.sae.config import SAEConfig
 from lib.sae.recipes import build
 
-WIDTH, D, ACTIVE = 24, 16, 4
+WIDTH, D, ACTIVE = 24, 28, 4
 
 
 @dataclass
 class Toy:
-    """A perfect TopK dictionary, pairs of embeddings, and which atoms each picture has and its caption names."""
+    """A TopK dictionary that decodes pictures exactly, pairs, and the atoms of each picture and of its caption."""
 
     sae: SAE
     pairs: Embeddings
@@ -35,7 +35,7 @@ def toy(n: int = 300, seed: int = 0, told: int = 2) -> Toy:
     np.put_along_axis(shown, order[:, :ACTIVE], True, axis=1)
     np.put_along_axis(named, order[:, :told], True, axis=1)
     image = (shown * rng.uniform(0.5, 1.5, size=shown.shape)) @ atoms
-    text = named @ atoms + 0.05 * rng.normal(size=(n, D))
+    text = named @ atoms + 0.15 * rng.normal(size=(n, D))
     ids = np.array([f"{seed}-{i}" for i in range(n)])
     identity = {"toy": seed, "n": n, "told": told}
     pairs = Embeddings(ids, image.astype(np.float32), text.astype(np.float32), "toy", False, identity).unit()

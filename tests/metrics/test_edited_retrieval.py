@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lib.data.errors import CompanionError
 from lib.editing import edited_scores
-from lib.editing.edited_scores import EditedImages, pair_scores
+from lib.editing.edited_scores import EditedImages, pair_products, pair_scores
 from lib.metrics.edited_retrieval import FLOAT32_TIE, Masks, edited_retrieval
 from lib.metrics.retrieval import RankCounts, rank_scores, retrieval
 from lib.sae.codes import SparseCodes
@@ -130,6 +130,17 @@ def test_an_edit_that_leaves_nothing_scores_zero(dtype: torch.dtype) -> None:
     assert torch.isfinite(gradient).all()
     empty = EditedImages.of(codes_of(np.zeros((2, 20))), w.dictionary, dtype=dtype)
     assert (empty.block(ALL, w.texts, w.masks) == 0).all()
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.5])
+def test_products_are_the_scores_numerators(rho: float) -> None:
+    w = world(8)
+    found = pair_products(w.images(rho), torch.from_numpy(w.texts), torch.from_numpy(w.masks)).numpy()
+    codes, offset = w.codes.dense(), w.bias + rho * w.residual
+    for i, code in enumerate(codes):
+        for j, (text, mask) in enumerate(zip(w.texts, w.masks, strict=True)):
+            edited = (mask * code) @ w.dictionary + offset[i]
+            assert found[i, j] == pytest.approx(edited @ text / np.linalg.norm(text))
 
 
 def test_full_masks_give_the_plain_reconstruction() -> None:
@@ -291,6 +302,8 @@ def test_errors_of_images_are_one_line() -> None:
         EditedImages.of(codes, D, b, r[:-1], 1.0)
     with pytest.raises(CompanionError, match=r"^dictionary holds NaN or infinity"):
         EditedImages.of(codes, D * np.inf)
+    with pytest.raises(CompanionError, match=r"^codes times the dictionary leave the range of float32; scale"):
+        EditedImages.of(codes, D * 1e30)
     with pytest.raises(CompanionError, match=r"^codes of no images; give at least 1$"):
         EditedImages.of(SparseCodes(np.zeros(0, str), np.zeros(1, int), np.zeros(0, int), np.zeros(0), 20), D)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.data.errors import CompanionError
-from lib.metrics.retrieval import rank_scores, retrieval, true_at_1
+from lib.metrics.retrieval import rank_scores, retrieval, top_is_true, true_at_1
 
 
 def by_loop(scores: np.ndarray, owner: np.ndarray, before: float) -> tuple[list[float], list[float]]:
@@ -63,6 +63,14 @@ def test_truth_counts_captions_of_other_images_too() -> None:
     # Equal but for rounding is a tie as well.
     nearly = np.array([[1.0, 0.0], [1.0, 1e-5]])
     np.testing.assert_allclose(true_at_1(nearly[:1], nearly, np.array([[True, False]])), [0.5])
+
+
+def test_the_top_by_truth_against_loops() -> None:
+    rng = np.random.default_rng(2)
+    scores, truth = rng.integers(3, size=(20, 5)) / 2, rng.random((20, 5)) < 0.3
+    for row, true, found in zip(scores, truth, top_is_true(scores, truth), strict=True):
+        best = [candidate for candidate in range(5) if row[candidate] == row.max()]
+        assert found == pytest.approx(np.mean([true[candidate] for candidate in best]))
 
 
 def test_errors_are_one_line() -> None:

@@ -20,7 +20,15 @@ from lib.report.figures import chance_line
 from lib.run.start import Session
 from lib.run.studies.caption_dial import kept_all
 from lib.run.studies.dictionaries import Recipe
-from lib.run.studies.text_editing import DICTIONARY, Editor, fit_editors, image_side, long_captions, of_seed
+from lib.run.studies.text_editing import (
+    DICTIONARY,
+    Editor,
+    fit_editors,
+    image_side,
+    long_captions,
+    of_seed,
+    scenes_world,
+)
 
 N = 1000
 """Test pictures to search among."""
@@ -134,8 +142,8 @@ def gain_table(measured: Sequence[Measured], arms: Sequence[str], base: str) -> 
         if arm not in arms:
             continue
         for direction in ("i2t", "t2i"):
-            hits = [_hits(r, direction) for r in (ranks, by[pool, base, seed])]
-            interval: Interval = paired_difference(*hits, np.random.default_rng(seed), resamples=RESAMPLES)
+            ours, theirs = (_hits(r, direction) for r in (ranks, by[pool, base, seed]))
+            interval: Interval = paired_difference(ours, theirs, np.random.default_rng(seed), resamples=RESAMPLES)
             about = {"captions": pool, "arm": arm, "base": base, "seed": seed, "direction": direction}
             rows.append(about | dict(zip(("gain", "low", "high"), interval, strict=True)))
     return pd.DataFrame(rows)
@@ -182,10 +190,10 @@ def cut_table(session: Session, editors: Sequence[Editor], arms: Sequence[str], 
 
 def cut_captions(session: Session, n: int, words: int) -> Embeddings:
     """The first n test pictures with the first words of their long captions."""
-    pairs = scenes("test", n)
+    world, pairs = scenes_world(session), scenes("test", n)
     assert pairs.captions is not None
     captions = tuple((" ".join(texts[1].split()[:words]),) for texts in pairs.captions)
     cut = replace(pairs, captions=captions, identity={**pairs.identity, "long, words": words}, facts=None)
-    text = embed(cut, session.world.encoder, towers=("text",)).unit().tower("text")
-    image = np.asarray(session.world.embeddings("test").tower("image")[:n])
+    text = embed(cut, world.encoder, towers=("text",)).unit().tower("text")
+    image = np.asarray(world.embeddings("test").tower("image")[:n])
     return Embeddings(pairs.ids, image, np.asarray(text), "scenes-clip", True, {"pairs": cut.identity, "unit": True})

@@ -8,15 +8,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.metrics import roc_auc_score
+from scipy.stats import rankdata
 from torch import Tensor
 
+from lib.data.errors import CompanionError
 from lib.data.pairs import Facts
 from lib.data.progress import progress
 from lib.data.scenes.dial import contradict
 from lib.data.scenes.grammar import FACTORS, SILENT, VALUES
 from lib.data.scenes.world import facts_of
 from lib.editing.edited_scores import edited_embeddings
+from lib.editing.masker import ImageSide
 from lib.editing.masks import caption_code_masks, other_captions
 from lib.metrics.gap import modality_gap
 from lib.run.start import Session
@@ -63,6 +65,8 @@ def selectivity_table(session: Session, editors: Sequence[Editor], test: Caption
         editor = of_seed(editors, "masker", seed)
         named = name_latents(editor.sae.codes(train.embeddings), facts(train))
         clear = named.lift > CLEAR
+        if not clear.any():
+            raise CompanionError(f"no latent of seed {seed} stands for a fact (lift above {CLEAR}); train it longer")
         latents = named.latent[clear]
         columns = np.array([said.names.index(fact) for fact, keep in zip(named.fact, clear, strict=True) if keep])
         active = editor.sae.codes(test.embeddings).dense()[:, latents] > 0
@@ -83,14 +87,23 @@ def _selectivity(masks: np.ndarray, active: np.ndarray, said: Facts, columns: np
     factor = np.stack([said.mentioned[:, 0, group].any(axis=1) for group in factors], axis=1)
     shown = active & said.truth[:, columns]
     enough = (own.sum(axis=0) >= 5) & ((~own).sum(axis=0) >= 5)
-    each = [roc_auc_score(own[:, k], masks[:, k]) for k in np.flatnonzero(enough)]
     return {
-        "auroc": float(roc_auc_score(own[shown], masks[shown])),
-        "by_latent": float(np.mean(each)),
+        "auroc": float(aurocs(own[shown][:, None], masks[shown][:, None])[0]),
+        "by_latent": float(aurocs(own[:, enough], masks[:, enough]).mean()),
         "own": float(masks[own].mean()),
         "same_factor": float(masks[factor & ~own].mean()),
         "untold": float(masks[~factor].mean()),
     }
+
+
+def aurocs(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve of each column, (m,), from labels bool (n, m) and scores (n, m); ties count half.
+
+    By ranks (Mann-Whitney); a loop over scikit-learn's `roc_auc_score` gives the same and takes twenty times as long.
+    """
+    positive, ranks = labels.sum(axis=0), rankdata(scores, axis=0)
+    pairs = positive * (len(labels) - positive)
+    return ((ranks * labels).sum(axis=0) - positive * (positive + 1) / 2) / pairs
 
 
 @dataclass(frozen=True)
@@ -112,11 +125,11 @@ class Probe:
         return (np.column_stack([x, np.ones(len(x))]) @ self.weights).argmax(axis=1)
 
 
-def probe_inputs(editor: Editor, captions: Captioned, masks: Tensor | None) -> np.ndarray:
+def probe_inputs(images: ImageSide, masks: Tensor | None) -> np.ndarray:
     """Unit embeddings (n, d) of the pictures: unedited for masks None, else each edited by its row of masks."""
     if masks is None:
-        return captions.image.astype(np.float64)
-    edited = edited_embeddings(image_side(editor, captions.embeddings).edited, masks.double()).numpy()
+        return images.embeddings.numpy()
+    edited = edited_embeddings(images.edited, masks.double()).numpy()
     return edited / np.linalg.norm(edited, axis=1, keepdims=True)
 
 
@@ -145,9 +158,10 @@ def probe_table(session: Session, editors: Sequence[Editor], test: Captioned) ->
     for seed in progress(session.seeds, desc="probes"):
         editor = of_seed(editors, "masker", seed)
         masks = own_masks(editors, seed, train), own_masks(editors, seed, test)
-        plain = probe_inputs(editor, train, None)
+        shown, unseen = (image_side(editor, captions.embeddings) for captions in (train, test))
+        plain = probe_inputs(shown, None)
         for arm in masks[0]:
-            x, y = probe_inputs(editor, train, masks[0][arm]), probe_inputs(editor, test, masks[1][arm])
+            x, y = probe_inputs(shown, masks[0][arm]), probe_inputs(unseen, masks[1][arm])
             for name in PROBED:
                 about = {"arm": arm, "seed": seed, "factor": name}
                 rows += [about | row for row in _probe_rows(name, (x, train), (y, test), plain)]
@@ -185,6 +199,8 @@ def contradiction_table(session: Session, editors: Sequence[Editor], told: int, 
     trained on true captions, reads the caption's value. pictures: their number.
     """
     train, test = training_pairs(session), captioned(session, "test", n, told)
+    first = {seed: of_seed(editors, "masker", seed) for seed in session.seeds}
+    learnt = {seed: image_side(editor, train.embeddings) for seed, editor in first.items()}
     rows = []
     for name in progress(WRONG, desc="contradictions"):
         f = FACTORS.index(name)
@@ -195,11 +211,12 @@ def contradiction_table(session: Session, editors: Sequence[Editor], told: int, 
         wrong = dialled.asserted[:, f]
         labels, said = _labels(train, f)
         for seed in session.seeds:
-            editor = of_seed(editors, "masker", seed)
+            pictures = image_side(first[seed], true.embeddings)
             masks = [own_masks(editors, seed, captions) for captions in (train, false, true)]
             about = {"seed": seed, "factor": name, "pictures": len(kept)}
             for arm in ("unedited", "masker", "masker + text"):
-                x, y, base = (probe_inputs(editor, c, m[arm]) for c, m in zip((train, false, true), masks, strict=True))
+                x = probe_inputs(learnt[seed], masks[0][arm])
+                y, base = (probe_inputs(pictures, mask[arm]) for mask in masks[1:])
                 probe = Probe.fit(x, labels, len(VALUES[f]))
                 read, chance = probe.read(y), probe.read(base)
                 row = {"wrong": (read == wrong).mean(), "right": (read == right).mean()}
@@ -221,17 +238,17 @@ def gap_table(session: Session, editors: Sequence[Editor], test: Captioned, n: i
     some = Captioned(test.dialled, test.embeddings.rows(np.arange(n), f"first {n}"))
     for seed in progress(session.seeds, desc="gap"):
         editor = of_seed(editors, "masker", seed)
-        images = image_side(editor, some.embeddings)
+        images = image_side(editor, test.embeddings)
         few = own_masks(editors, seed, some)
         for arm, masks in own_masks(editors, seed, test).items():
             tuned = of_seed(editors, arm, seed).masker if arm == "masker + text" else None
             texts, queries = (c.text if tuned is None else tuned.read(c.text)[0].numpy() for c in (test, some))
-            gap = modality_gap(probe_inputs(editor, test, masks), texts)
+            gap = modality_gap(probe_inputs(images, masks), texts)
             mask = few[arm]
             if mask is None:
                 scores = some.image.astype(np.float64) @ some.text.astype(np.float64).T
             else:
-                scores = images.edited.block(slice(None), queries, mask).numpy()
+                scores = images.edited.block(slice(n), queries, mask).numpy()
             wrong = (scores.sum() - np.trace(scores)) / (scores.size - len(scores))
             about = {"arm": arm, "seed": seed, "matched": gap.matched, "rmg": gap.rmg, "l2m": gap.l2m}
             rows.append(about | {"wrong_pairs": float(wrong)})

@@ -71,6 +71,13 @@ class Editor:
     masker: Masker
 
 
+def scenes_world(session: Session) -> Scenes:
+    """The session's world, if its captions have a dial."""
+    if not isinstance(session.world, Scenes):
+        raise NotAvailable(f"world {session.world.name} has no caption dial; use profile scenes")
+    return session.world
+
+
 def captioned(session: Session, split: str, n: int, told: int) -> Captioned:
     """The first n scenes of a split with captions that tell `told` facts."""
     return with_embeddings(session, split, dial_once(split, n, told))
@@ -84,9 +91,7 @@ def dial_once(split: str, n: int, told: int) -> Dialled:
 
 def with_embeddings(session: Session, split: str, dialled: Dialled, rows: np.ndarray | None = None) -> Captioned:
     """Embed the captions; the pictures' rows come from the world's split: the first ones, or those in `rows`."""
-    world = session.world
-    if not isinstance(world, Scenes):
-        raise NotAvailable(f"world {world.name} has no caption dial; use profile scenes")
+    world = scenes_world(session)
     text = embed(dialled.pairs, world.encoder, towers=("text",)).unit().tower("text")
     whole = world.embeddings(split).tower("image")
     image = np.asarray(whole[: len(text)] if rows is None else whole[rows])
@@ -128,8 +133,7 @@ def image_side(editor: Editor, embeddings: Embeddings) -> ImageSide:
 
 def long_captions(session: Session, split: str, n: int) -> Embeddings:
     """Pictures with the second, long caption of the world's pairs."""
-    world = session.world
-    pairs = scenes(split, n)
+    world, pairs = scenes_world(session), scenes(split, n)
     assert pairs.captions is not None
     identity = {**pairs.identity, "caption": "long"}
     long = replace(pairs, captions=tuple((texts[1],) for texts in pairs.captions), identity=identity, facts=None)

@@ -24,8 +24,11 @@ HUMP = 1.0
 BETTER = 1.0
 """Points of R@1 by which an ablation must lose (claim 8)."""
 
-TOLERANCES = {"p4.1": 0.05, "p4.2": 0.2, "p4.3": 0.05, "p4.4": 0.05, "p4.5": 4.0, "p4.6": 5.0, "p4.8": 4.0}
-"""How far an effect may move on another machine: training is chaotic, so about as far as another seed's."""
+TOLERANCES = {"p4.1": 0.055, "p4.2": 0.02, "p4.3": 0.007, "p4.4": 0.007, "p4.5": 1.4, "p4.6": 0.1, "p4.8": 0.8}
+"""How far an effect may move on another machine, by the rule of `monosemanticity_claims`: twice the range over seeds.
+
+The peak of p4.6 is the last point of the dial in every seed, so its range is 0; 0.1 is one query of a thousand.
+"""
 
 MAIN, TUNED = "masker", "masker + text"
 CONTROL_ARMS = ("all latents kept", "constant mask", "other caption's mask")
