@@ -51,8 +51,8 @@ CANDIDATES = 1000
 class Arm:
     """One way to make a dictionary of pairs.
 
-    recipe: in `lib.sae.recipes.TWO_TOWER_RECIPES`, or "kmeans". centre: subtract each tower's mean first. shuffle: train with the
-    captions in another order than the pictures. rows: share of the training rows.
+    recipe: in `lib.sae.recipes.TWO_TOWER_RECIPES`, or "kmeans". centre: subtract each tower's mean first.
+    shuffle: train with the captions in another order than the pictures. rows: share of the training rows.
     """
 
     name: str
