@@ -154,7 +154,8 @@ def greedy(logits: Tensor) -> Tensor:
 def rules(plain: Tensor, noisy: Tensor | None, concept: dict[str, Tensor]) -> dict[str, Tensor]:
     """Name to the distribution (n, vocabulary) of the next token under every way of decoding.
 
-    plain, noisy: logits with the picture and with a noisy one, None to leave that rule out. concept: mixing to logits with shifted words.
+    plain, noisy: logits with the picture and with a noisy one, None to leave that rule out. concept: mixing to
+    logits with shifted words.
     """
     cut = plausible(plain, BETA_CD)
     noise = {} if noisy is None else {"contrast with noise": (contrasted(plain, noisy), plausible(plain, VCD_BETA))}
