@@ -65,7 +65,7 @@ class ConceptEdit:
 
 def decoder_blocks(llava: Llava) -> torch.nn.ModuleList:
     """The blocks of the language model."""
-    return llava.model.model.language_model.layers  # type: ignore[return-value]
+    return llava.model.model.language_model.layers
 
 
 def after_image(tokens: Tensor, mask: Tensor, image_token: int) -> tuple[Tensor, Tensor]:

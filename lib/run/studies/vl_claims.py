@@ -108,15 +108,15 @@ def claim_c3(table: pd.DataFrame, n: int) -> Claim:
 
     intra = [at("intra", arm) for arm in ("VL-SAE", "SAE-S", "SAE-D")]
     inter = [at("inter", arm) for arm in ("VL-SAE", "SAE-S", "SAE-D")]
-    ordered = ((intra[0] > intra[1]) & (intra[1] > intra[2])).all(axis=1)
-    lowest = ((inter[0] < inter[1]) & (inter[0] < inter[2])).all(axis=1)
+    ordered: np.ndarray = ((intra[0] > intra[1]) & (intra[1] > intra[2])).all(axis=1)
+    lowest: np.ndarray = ((inter[0] < inter[1]) & (inter[0] < inter[2])).all(axis=1)
     gain = at("gap", "VL-SAE") - at("gap", "SAE-S")
-    parts = (verdict(list(ordered)), verdict(list(lowest)))
+    parts = (verdict(ordered.tolist()), verdict(lowest.tolist()))
     return _claim(
         "C3",
         table,
         gain.mean(axis=1),
-        list(ordered & lowest),
+        (ordered & lowest).tolist(),
         statement="at every K, intra is highest for VL-SAE, then SAE-S, then SAE-D, and VL-SAE has the lowest inter",
         expected="greater",
         metric=f"intra - inter, VL-SAE minus SAE-S, mean over K {KS[0]} to {KS[-1]}",

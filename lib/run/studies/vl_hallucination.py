@@ -76,7 +76,8 @@ def collected() -> Embeddings:
 
 def edits(session: Session, similarity: Similarity = "cosine") -> dict[str, ConceptEdit]:
     """`mixing, seed` to the edit with both mixing rules and every seed: auxiliary autoencoder, then VL-SAE."""
-    rows, made = collected(), {}
+    rows = collected()
+    made: dict[str, ConceptEdit] = {}
     for seed in session.seeds:
         auxiliary = train_auxiliary(rows, similarity=similarity, seed=seed)
         config = TrainConfig(
