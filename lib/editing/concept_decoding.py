@@ -17,8 +17,8 @@ The paper trains on the output of block 29 and its code edits the output of bloc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from lib.data.errors import CompanionError
-from lib.encoders.llava import Llava
+from lib.encoders.llava import Llava, places
 from lib.sae.auxiliary import AuxiliaryAE
 from lib.sae.two_towers import TwoTowers
 
@@ -65,7 +65,7 @@ class ConceptEdit:
 
 def decoder_blocks(llava: Llava) -> torch.nn.ModuleList:
     """The blocks of the language model."""
-    return llava.model.model.language_model.layers  # type: ignore[return-value]
+    return llava.model.model.language_model.layers
 
 
 def after_image(tokens: Tensor, mask: Tensor, image_token: int) -> tuple[Tensor, Tensor]:
@@ -83,33 +83,16 @@ def mean_where(hidden: Tensor, where: Tensor) -> Tensor:
     return (hidden * weight).sum(dim=1) / weight.sum(dim=1)
 
 
-@contextmanager
-def shifted(llava: Llava, edit: ConceptEdit, picture: Tensor, words: Tensor) -> Iterator[None]:
-    """Every forward pass inside the `with` goes on with the words shifted at the edit's layer."""
-    with _hooked(llava, edit.layer) as set_hook:
-
-        def change(hidden: Tensor) -> Tensor:
-            rows = hidden.float()
-            delta = edit.shift(mean_where(rows, picture), mean_where(rows, words))
-            return (rows + delta[:, None] * words[..., None]).to(hidden.dtype)
-
-        set_hook(change)
-        yield
-
-
 def representations(llava: Llava, images: list[Any], texts: list[str], layer: int) -> tuple[Tensor, Tensor]:
     """Means of picture tokens and of the tokens after them at the output of a block, (n, d) each, float32."""
     means: list[tuple[Tensor, Tensor]] = []
-    for inputs in llava._batches(images, texts):
-        picture, words = after_image(inputs["input_ids"], inputs["attention_mask"], image_token(llava))
-        with _hooked(llava, layer) as set_hook, torch.inference_mode():
-
-            def read(hidden: Tensor, picture: Tensor = picture, words: Tensor = words) -> Tensor:
-                means.append((mean_where(hidden.float(), picture).cpu(), mean_where(hidden.float(), words).cpu()))
-                return hidden
-
-            set_hook(read)
-            llava.model(**inputs, position_ids=places(inputs["attention_mask"]), logits_to_keep=1, use_cache=False)
+    for inputs in llava.batches(images, texts):
+        mask = inputs["attention_mask"]
+        masks = after_image(inputs["input_ids"], mask, image_token(llava))
+        with _output(llava, layer) as seen, torch.inference_mode():
+            llava.model(**inputs, position_ids=places(mask), logits_to_keep=1, use_cache=False)
+        picture, words = (mean_where(seen[0].float(), where).cpu() for where in masks)
+        means.append((picture, words))
     image, text = (torch.cat(parts) for parts in zip(*means, strict=True))
     return image.clone(), text.clone()
 
@@ -119,26 +102,20 @@ def image_token(llava: Llava) -> int:
     return int(llava.model.config.image_token_id)
 
 
-def places(mask: Tensor) -> Tensor:
-    """Positions that count from the first token that is no padding."""
-    return (mask.cumsum(dim=1) - 1).clamp(min=0)
-
-
 @contextmanager
-def _hooked(llava: Llava, layer: int) -> Iterator[Callable[[Callable[[Tensor], Tensor]], None]]:
+def _output(llava: Llava, layer: int) -> Iterator[list[Any]]:
+    """A list that a forward pass inside the `with` fills: a block's output, and what it takes beside hidden states."""
     blocks = decoder_blocks(llava)
     if layer not in range(len(blocks)):
         raise CompanionError(f"no layer {layer!r}: this language model has {len(blocks)} blocks")
-    changes: list[Callable[[Tensor], Tensor]] = []
+    seen: list[Any] = []
 
-    def hook(_module: Any, _inputs: Any, output: Any) -> Any:
-        if isinstance(output, tuple):
-            return (changes[0](output[0]), *output[1:])
-        return changes[0](output)
+    def remember(_block: Any, _hidden: Any, around: dict[str, Any], output: Any) -> None:
+        seen[:] = [output, around]
 
-    handle = blocks[layer].register_forward_hook(hook)
+    handle = blocks[layer].register_forward_hook(remember, with_kwargs=True)
     try:
-        yield changes.append
+        yield seen
     finally:
         handle.remove()
 
@@ -174,17 +151,19 @@ def greedy(logits: Tensor) -> Tensor:
     return torch.zeros_like(logits).scatter_(-1, logits.argmax(dim=-1, keepdim=True), 1.0)
 
 
-def rules(plain: Tensor, noisy: Tensor, concept: dict[str, Tensor]) -> dict[str, Tensor]:
+def rules(plain: Tensor, noisy: Tensor | None, concept: dict[str, Tensor]) -> dict[str, Tensor]:
     """Name to the distribution (n, vocabulary) of the next token under every way of decoding.
 
-    plain, noisy: logits with the picture and with a noisy one. concept: mixing to logits with shifted words.
+    plain, noisy: logits with the picture and with a noisy one, None to leave that rule out. concept: mixing to
+    logits with shifted words.
     """
     cut = plausible(plain, BETA_CD)
+    noise = {} if noisy is None else {"contrast with noise": (contrasted(plain, noisy), plausible(plain, VCD_BETA))}
     return {
         "regular": distribution(plain),
         "greedy": greedy(plain),
         "cut only": distribution(plain, cut),
-        "contrast with noise": distribution(contrasted(plain, noisy), plausible(plain, VCD_BETA)),
+        **{name: distribution(*both) for name, both in noise.items()},
         **{f"concepts, {name}": distribution(interpolated(plain, x, ALPHA_CD), cut) for name, x in concept.items()},
         **{f"concepts, {name}, no cut": distribution(interpolated(plain, x, ALPHA_CD)) for name, x in concept.items()},
     }
@@ -197,8 +176,14 @@ def noised(pixels: Tensor, generator: torch.Generator, share: float = 0.9) -> Te
 
 
 @torch.inference_mode()
-def next_logits(llava: Llava, inputs: Any, edits: dict[str, ConceptEdit], generator: torch.Generator) -> tuple:
-    """Float64 logits of the next token for model inputs: plain, with a noisy picture, and with each edit."""
+def next_logits(
+    llava: Llava, inputs: Any, edits: dict[str, ConceptEdit], noise: torch.Generator | None = None
+) -> tuple[Tensor, Tensor | None, dict[str, Tensor]]:
+    """Float64 logits of the next token for model inputs: plain, with a noisy picture, and with each edit.
+
+    noise: draws the noisy picture; without it that pass is left out. An edit changes nothing up to its layer, so only
+    the blocks after it run again.
+    """
 
     def last(pixels: Tensor) -> Tensor:
         mask = inputs["attention_mask"]
@@ -214,8 +199,20 @@ def next_logits(llava: Llava, inputs: Any, edits: dict[str, ConceptEdit], genera
 
     pixels = inputs["pixel_values"]
     picture, words = after_image(inputs["input_ids"], inputs["attention_mask"], image_token(llava))
-    concept = {}
-    for name, edit in edits.items():
-        with shifted(llava, edit, picture, words):
-            concept[name] = last(pixels)
-    return last(pixels), last(noised(pixels, generator)), concept
+    with ExitStack() as stack:
+        outputs = {layer: stack.enter_context(_output(llava, layer)) for layer in {e.layer for e in edits.values()}}
+        plain = last(pixels)
+    concept = {name: _finished(llava, edit, picture, words, *outputs[edit.layer]) for name, edit in edits.items()}
+    return plain, None if noise is None else last(noised(pixels, noise)), concept
+
+
+def _finished(
+    llava: Llava, edit: ConceptEdit, picture: Tensor, words: Tensor, hidden: Tensor, around: dict[str, Any]
+) -> Tensor:
+    """Logits of the next token from the output of the edit's block, shifted; around: what blocks take beside it."""
+    rows = hidden.float()
+    delta = edit.shift(mean_where(rows, picture), mean_where(rows, words))
+    hidden = (rows + delta[:, None] * words[..., None]).to(hidden.dtype)
+    for block in decoder_blocks(llava)[edit.layer + 1 :]:
+        hidden = block(hidden, **around)
+    return llava.model.lm_head(llava.model.model.language_model.norm(hidden[:, -1])).double()  # type: ignore[operator]

@@ -69,7 +69,7 @@ class Llava:
         if max_new_tokens < 1:
             raise CompanionError(f"max_new_tokens is {max_new_tokens}; ask for at least one token")
         answers = []
-        for inputs in self._batches(images, prompts):
+        for inputs in self.batches(images, prompts):
             tokens = self.model.generate(  # type: ignore[misc]
                 **inputs, do_sample=False, num_beams=1, max_new_tokens=max_new_tokens
             )
@@ -81,9 +81,9 @@ class Llava:
     def yes_probability(self, images: list[Image.Image], questions: list[str]) -> np.ndarray:
         """float64 (n,): P(yes) / (P(yes) + P(no)) for the first token of each answer, in any case of the letters."""
         logits = []
-        for inputs in self._batches(images, questions):
-            last = self.model(**inputs, position_ids=_places(inputs["attention_mask"]), logits_to_keep=1).logits[:, 0]
-            sums = [last[:, self._first_tokens(word)].double().logsumexp(dim=1) for word in ("yes", "no")]
+        for inputs in self.batches(images, questions):
+            last = self.model(**inputs, position_ids=places(inputs["attention_mask"]), logits_to_keep=1).logits[:, 0]
+            sums = [last[:, self.first_tokens(word)].double().logsumexp(dim=1) for word in ("yes", "no")]
             logits.append(sums[0] - sums[1])
         return torch.cat(logits).sigmoid().cpu().numpy()
 
@@ -96,7 +96,7 @@ class Llava:
             )
         self._check_words(answers)
         sums = []
-        for start, inputs in zip(range(0, len(answers), BATCH), self._batches(images, prompts), strict=True):
+        for start, inputs in zip(range(0, len(answers), BATCH), self.batches(images, prompts), strict=True):
             said = self.tokenizer(
                 answers[start : start + BATCH],
                 add_special_tokens=False,
@@ -108,7 +108,7 @@ class Llava:
             logits = self.model(
                 input_ids=torch.cat([inputs["input_ids"], said["input_ids"]], dim=1),
                 attention_mask=mask,
-                position_ids=_places(mask),
+                position_ids=places(mask),
                 pixel_values=inputs["pixel_values"],
                 logits_to_keep=said["input_ids"].shape[1] + 1,
             ).logits[:, :-1]
@@ -116,7 +116,7 @@ class Llava:
             sums.append((each * said["attention_mask"]).sum(dim=1))
         return torch.cat(sums).cpu().numpy()
 
-    def _batches(self, images: list[Image.Image], prompts: list[str]) -> Iterator[Any]:
+    def batches(self, images: list[Image.Image], prompts: list[str]) -> Iterator[Any]:
         """Model inputs of BATCH pictures each, padded on the left, so that every answer begins at the end."""
         if not images or len(images) != len(prompts):
             raise CompanionError(f"{self.name}: {len(images)} images, {len(prompts)} prompts; give one prompt for each")
@@ -145,13 +145,13 @@ class Llava:
             if self.tokenizer.unk_token_id in self.tokenizer(word, add_special_tokens=False)["input_ids"]:
                 raise CompanionError(f"{self.name} does not know the word {word!r}; ask in the words of its vocabulary")
 
-    def _first_tokens(self, word: str) -> list[int]:
+    def first_tokens(self, word: str) -> list[int]:
         """The tokens with which the word can begin, as `yes` and as `Yes`."""
         tokens = {self.tokenizer(w, add_special_tokens=False)["input_ids"][0] for w in (word, word.capitalize())}
         return sorted(tokens - {self.tokenizer.unk_token_id})
 
 
-def _places(mask: torch.Tensor) -> torch.Tensor:
+def places(mask: torch.Tensor) -> torch.Tensor:
     """Positions of tokens that count from the first one that is no padding."""
     return (mask.cumsum(dim=1) - 1).clamp(min=0)
 

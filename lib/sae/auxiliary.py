@@ -44,6 +44,8 @@ def info_nce(image: Tensor, text: Tensor, similarity: Similarity = "cosine") -> 
 class AuxiliaryAE(nn.Module):
     """Four linear layers with bias, d to d, without a non-linearity. A scale makes rows of mean squared entry 1."""
 
+    scale: Tensor
+
     def __init__(self, d: int) -> None:
         super().__init__()
         self.encoders = nn.ModuleDict({tower: nn.Linear(d, d) for tower in TOWERS})

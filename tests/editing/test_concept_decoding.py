@@ -10,7 +10,7 @@ from lib.data.errors import CompanionError
 from lib.data.scenes.world import picture_of
 from lib.editing import concept_decoding as decoding
 from lib.editing.concept_decoding import ConceptEdit
-from lib.encoders.llava import Llava
+from lib.encoders.llava import Llava, places
 from lib.encoders.training.scenes_llava import make_model, make_processor
 from lib.sae.auxiliary import AuxiliaryAE
 from lib.sae.config import SAEConfig
@@ -41,7 +41,7 @@ def edit() -> ConceptEdit:
 
 
 def inputs_of(llava: Llava, prompts: list[str]):
-    (inputs,) = llava._batches([Image.fromarray(picture_of("test", 0, i)) for i in range(len(prompts))], prompts)
+    (inputs,) = llava.batches([Image.fromarray(picture_of("test", 0, i)) for i in range(len(prompts))], prompts)
     return inputs
 
 
@@ -64,7 +64,7 @@ def test_representations_are_means_of_hidden_states(llava: Llava) -> None:
     images = [Image.fromarray(picture_of("test", 0, i)) for i in range(2)]
     image, text = decoding.representations(llava, images, PROMPTS, 0)
     for i, prompt in enumerate(PROMPTS):
-        (alone,) = llava._batches(images[i : i + 1], [prompt])
+        (alone,) = llava.batches(images[i : i + 1], [prompt])
         with torch.no_grad():
             hidden = llava.model(**alone, output_hidden_states=True).hidden_states[1][0]
         torch.testing.assert_close(image[i], hidden[1:65].mean(dim=0), atol=1e-4, rtol=1e-3)
@@ -83,24 +83,28 @@ def test_the_shift_by_the_formula(edit: ConceptEdit, mixing: str) -> None:
     torch.testing.assert_close(edit.shift(x_v, x_l), 0.7 * (back - x_l))
 
 
-def test_only_words_move_and_the_hook_goes(llava: Llava, edit: ConceptEdit) -> None:
-    inputs = inputs_of(llava, PROMPTS)
+def shifted_slowly(llava: Llava, edit: ConceptEdit, inputs) -> torch.Tensor:
+    """Logits of a whole forward pass with the words moved by a hook."""
     picture, words = decoding.after_image(inputs["input_ids"], inputs["attention_mask"], decoding.image_token(llava))
 
-    def hidden() -> torch.Tensor:
-        seen = []
-        handle = decoding.decoder_blocks(llava)[1].register_forward_pre_hook(lambda _m, args: seen.append(args[0]))
-        with torch.no_grad():
-            llava.model(**inputs, position_ids=decoding.places(inputs["attention_mask"]))
-        handle.remove()
-        return seen[0]
+    def move(_block, _args, hidden: torch.Tensor) -> torch.Tensor:
+        delta = edit.shift(decoding.mean_where(hidden, picture), decoding.mean_where(hidden, words))
+        return hidden + delta[:, None] * words[..., None]
 
-    plain = hidden()
-    with decoding.shifted(llava, edit, picture, words):
-        moved = hidden()
-    delta = edit.shift(decoding.mean_where(plain, picture), decoding.mean_where(plain, words))
-    torch.testing.assert_close(moved, plain + delta[:, None] * words[..., None])
-    assert torch.equal(hidden(), plain)
+    handle = decoding.decoder_blocks(llava)[edit.layer].register_forward_hook(move)
+    with torch.no_grad():
+        logits = llava.model(**inputs, position_ids=places(inputs["attention_mask"])).logits[:, -1]
+    handle.remove()
+    return logits.double()
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_the_rest_of_the_model_gives_what_the_whole_does(llava: Llava, edit: ConceptEdit, layer: int) -> None:
+    inputs, edit = inputs_of(llava, PROMPTS), ConceptEdit(edit.auxiliary, edit.sae, layer)
+    plain, noisy, concept = decoding.next_logits(llava, inputs, {"moved": edit})
+    torch.testing.assert_close(concept["moved"], shifted_slowly(llava, edit, inputs), atol=1e-4, rtol=1e-4)
+    assert noisy is None and not torch.allclose(concept["moved"], plain)
+    assert torch.equal(decoding.next_logits(llava, inputs, {})[0], plain)  # the hooks are gone
 
 
 def test_next_logits(llava: Llava, edit: ConceptEdit) -> None:
@@ -108,6 +112,7 @@ def test_next_logits(llava: Llava, edit: ConceptEdit) -> None:
     still = ConceptEdit(edit.auxiliary, edit.sae, 0, alpha=0.0)
     found = decoding.next_logits(llava, inputs, {"still": still, "moved": edit}, torch.Generator().manual_seed(0))
     plain, noisy, concept = found
+    assert noisy is not None
     torch.testing.assert_close(concept["still"], plain)
     assert not torch.allclose(concept["moved"], plain) and not torch.allclose(noisy, plain)
     yes, no = llava.tokenizer.convert_tokens_to_ids(["yes", "no"])
@@ -131,7 +136,7 @@ def test_rules() -> None:
     assert found["cut only"][0, 2] == 0 and found["cut only"][0, 1] > 0
     torch.testing.assert_close(found["regular"], plain.softmax(1))
     assert found["concepts, additive"][0, 2] == 0 < found["concepts, additive, no cut"][0, 2]
-    assert found["contrast with noise"].argmax() == 1
+    assert found["contrast with noise"].argmax() == 1 and "contrast with noise" not in decoding.rules(plain, None, {})
     torch.testing.assert_close(decoding.interpolated(plain, noisy, 0.6), 0.4 * plain + 0.6 * noisy)
 
 

@@ -18,9 +18,21 @@ from lib.run.studies.vl_concepts import FRACTIONS, KS, K
 
 NOTEBOOK = "20_concepts"
 MARGIN = 0.02
-TOLERANCES = {"C1": 0.02, "C2": 0.08, "C3": 0.08, "C4": 0.15, "C5": 0.08, "C6": 0.2}
-OTHER_TOLERANCE = 0.08
-"""How far an effect may move on another machine: about twice the range over seeds of the committed runs."""
+TOLERANCES = {
+    "C1": 0.07,
+    "C2": 0.03,
+    "C3": 0.05,
+    "C4": 0.11,
+    "C5": 0.005,
+    "C6": 0.06,
+    "C7": 0.06,
+    "C8": 0.055,
+    "C9": 0.04,
+    "C10": 0.03,
+    "C12": 0.09,
+    "C13": 0.08,
+}
+"""How far an effect may move on another machine: about twice the range over seeds of the committed run."""
 
 
 def claims(scores: pd.DataFrame, codes: pd.DataFrame, judge: str, n: int, tests: int) -> list[Claim]:
@@ -96,15 +108,15 @@ def claim_c3(table: pd.DataFrame, n: int) -> Claim:
 
     intra = [at("intra", arm) for arm in ("VL-SAE", "SAE-S", "SAE-D")]
     inter = [at("inter", arm) for arm in ("VL-SAE", "SAE-S", "SAE-D")]
-    ordered = ((intra[0] > intra[1]) & (intra[1] > intra[2])).all(axis=1)
-    lowest = ((inter[0] < inter[1]) & (inter[0] < inter[2])).all(axis=1)
+    ordered: np.ndarray = ((intra[0] > intra[1]) & (intra[1] > intra[2])).all(axis=1)
+    lowest: np.ndarray = ((inter[0] < inter[1]) & (inter[0] < inter[2])).all(axis=1)
     gain = at("gap", "VL-SAE") - at("gap", "SAE-S")
-    parts = (verdict(list(ordered)), verdict(list(lowest)))
+    parts = (verdict(ordered.tolist()), verdict(lowest.tolist()))
     return _claim(
         "C3",
         table,
         gain.mean(axis=1),
-        list(ordered & lowest),
+        (ordered & lowest).tolist(),
         statement="at every K, intra is highest for VL-SAE, then SAE-S, then SAE-D, and VL-SAE has the lowest inter",
         expected="greater",
         metric=f"intra - inter, VL-SAE minus SAE-S, mean over K {KS[0]} to {KS[-1]}",
@@ -302,5 +314,4 @@ def _both(claim: str, table: pd.DataFrame, n: int, change: dict[str, np.ndarray]
 def _claim(claim: str, table: pd.DataFrame, effects: np.ndarray, holds: list[bool], **rest: object) -> Claim:
     seeds = sorted(int(seed) for seed in table.seed.unique())
     named = dict(zip(seeds, effects.tolist(), strict=True))
-    tolerance = TOLERANCES.get(claim, OTHER_TOLERANCE)
-    return claim_over_seeds(f"p2.{claim}", named, holds, tolerance=tolerance, notebook=NOTEBOOK, **rest)  # type: ignore[arg-type]
+    return claim_over_seeds(f"p2.{claim}", named, holds, tolerance=TOLERANCES[claim], notebook=NOTEBOOK, **rest)  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ from lib.metrics.firing import firing
 from lib.metrics.retrieval import retrieval
 from lib.metrics.top_examples import TopExamples, top_examples
 from lib.run.start import Session
+from lib.sae.base import SAE
 from lib.sae.codes import SparseCodes
 from lib.sae.config import SAEConfig, TrainConfig
 from lib.sae.kmeans import centred, kmeans
@@ -51,8 +52,8 @@ CANDIDATES = 1000
 class Arm:
     """One way to make a dictionary of pairs.
 
-    recipe: in `lib.sae.recipes.TWO_TOWER_RECIPES`, or "kmeans". centre: subtract each tower's mean first. shuffle: train with the
-    captions in another order than the pictures. rows: share of the training rows.
+    recipe: in `lib.sae.recipes.TWO_TOWER_RECIPES`, or "kmeans". centre: subtract each tower's mean first.
+    shuffle: train with the captions in another order than the pictures. rows: share of the training rows.
     """
 
     name: str
@@ -134,7 +135,7 @@ def fit(session: Session, arm: Arm, seed: int) -> FittedPair:
         seed=seed,
     )
     if arm.recipe == "kmeans":
-        sae = kmeans(config.sae, data, seed)
+        sae: SAE = kmeans(config.sae, data, seed)
     elif arm.trained:
         sae = train_cached(config, side_by_side(data), device=session.device).sae
     else:
@@ -166,10 +167,10 @@ def alignment_table(session: Session, fitted: Iterable[FittedPair]) -> pd.DataFr
     for f in progress(list(fitted), desc="alignment"):
         tops, repeats = f.top(), f.top(unique=False)
         for name, judge in judges.items():
-            means = [concept_means(judge.tower(tower), top) for tower, top in zip(TOWERS, tops, strict=True)]
+            image, text = (concept_means(judge.tower(tower), top) for tower, top in zip(TOWERS, tops, strict=True))
             doubled = concept_means(judge.tower("text"), repeats[1])
-            found = alignment(*means, np.random.default_rng(f.seed))
-            with_repeats = alignment(means[0], doubled, np.random.default_rng(f.seed))
+            found = alignment(image, text, np.random.default_rng(f.seed))
+            with_repeats = alignment(image, doubled, np.random.default_rng(f.seed))
             rows.append(
                 {"arm": f.arm.name, "k": f.arm.k, "seed": f.seed, "judge": name}
                 | {key: getattr(found, key) for key in ("intra", "inter", "gap", "auc", "floor", "latents")}
