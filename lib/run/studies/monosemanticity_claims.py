@@ -33,6 +33,8 @@ TOLERANCES = {
     (NOTEBOOK, "p1.C12"): 0.03,
     ("03_real_clip", "p1.C1"): 0.11,
     ("03_real_clip", "p1.C6"): 0.001,
+    ("04_photos", "p1.C1"): 0.08,
+    ("04_photos", "p1.C6"): 0.001,
 }
 """How far an effect may move on another machine.
 
