@@ -85,7 +85,7 @@ def read_medium(media: Media, row: int) -> Image.Image | Sound | dict[str, Any]:
     """The decoded picture or sound, or why it cannot be read."""
     try:
         medium = media[row]
-        if isinstance(medium, Image.Image):
+        if not isinstance(medium, Sound):
             medium.load()
     except (NotAvailable, MemoryError):
         raise

@@ -56,7 +56,7 @@ def test_the_first_seeds() -> None:
         ("scenes", ["sae=3"], "profile scenes, key sae: "),
         ("scenes", ["sae={}"], "profile scenes, key sae.k: Field required"),
         ("scenes", ['sae={"kk":3}'], "profile scenes has an unknown key 'sae.kk'; did you mean sae.k"),
-        ("scenes", ["world=scene"], "profile scenes, key world: Input should be 'scenes', 'sounds' or 'clip-arrays'"),
+        ("scenes", ["world=scene"], "profile scenes, key world: Input should be 'scenes', 'sounds', 'clip-arrays', "),
     ],
 )  # fmt: skip
 def test_bad_settings_are_one_line(name: str, overrides: list[str], message: str) -> None:
