@@ -42,8 +42,11 @@ QUESTIONED, CAPTIONED, LONGEST = 32, 24, 10
 
 MARGIN = 0.01
 TOLERANCES = {"C14": 0.005, "C15": 0.005, "C16": 0.26}
-"""How far an effect may move on another machine. The answers are not drawn: a few of 498 questions at the edge of the cut
-may change sides. Lists are drawn: twice the range over seeds."""
+"""How far an effect may move on another machine.
+
+The answers are not drawn: a few of the questions at the edge of the cut may change sides. Lists are drawn: twice the
+range over seeds.
+"""
 MIXINGS = ("additive", "convex")
 
 
