@@ -215,4 +215,4 @@ def _finished(
     hidden = (rows + delta[:, None] * words[..., None]).to(hidden.dtype)
     for block in decoder_blocks(llava)[edit.layer + 1 :]:
         hidden = block(hidden, **around)
-    return llava.model.lm_head(llava.model.model.language_model.norm(hidden[:, -1])).double()  # type: ignore[operator]
+    return llava.model.lm_head(llava.model.model.language_model.norm(hidden[:, -1])).double()

@@ -41,7 +41,12 @@ QUESTIONED, CAPTIONED, LONGEST = 32, 24, 10
 """Test scenes that questions are asked about, that are described, and the most words of a description."""
 
 MARGIN = 0.01
-TOLERANCES = {"C14": 0.05, "C15": 0.05, "C16": 0.1}
+TOLERANCES = {"C14": 0.005, "C15": 0.005, "C16": 0.26}
+"""How far an effect may move on another machine.
+
+The answers are not drawn: a few of the questions at the edge of the cut may change sides. Lists are drawn: twice the
+range over seeds.
+"""
 MIXINGS = ("additive", "convex")
 
 

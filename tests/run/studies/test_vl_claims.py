@@ -72,10 +72,22 @@ def test_decoding_against_the_cut_alone(concepts: float, verdicts: list[str]) ->
         for seed in (0, 1, 2)
     )
     chairs = pd.DataFrame(
-        {"rule": rule, "seed": seed, "objects": 1 - value} for rule, value in accuracy.items() for seed in (0, 1, 2)
+        {"rule": rule, "seed": seed, "objects": 1 - value, "low": 1 - value, "high": 1 - value}
+        for rule, value in accuracy.items()
+        for seed in (0, 1, 2)
     )
-    found = vl_hallucination.claims(popes, chairs)
+    answered = pd.DataFrame(
+        {"rule": rule, "negatives": how, "scene": 0, "prompt": str(yes), "yes": yes, "seed": seed}
+        | {"chance": value if yes else 1 - value}
+        for rule, value in accuracy.items()
+        for how in ("random", "frequent", "adversarial")
+        for yes in (True, False)
+        for seed in (0, 1, 2)
+    )
+    found = vl_hallucination.claims(answered, popes, chairs)
     assert [claim.verdict for claim in found] == verdicts
+    assert found[0].controls["95 % low"] == pytest.approx(concepts - 0.7)
+    assert found[1].controls["95 % high"] == pytest.approx(concepts - 0.8)
 
 
 def test_rule_names() -> None:
