@@ -34,7 +34,7 @@ class Chair:
 
     def __init__(self, lines: list[list[str]]) -> None:
         self.categories = [line[0] for line in lines]
-        self._category = {}
+        self._category: dict[str, str] = {}
         for line in lines:
             for phrase in line:
                 self._category.setdefault(" ".join(singular(word) for word in phrase.split()), line[0])

@@ -115,9 +115,9 @@ class Paired(TopK):
         """Refused: a row without its modality has no bias."""
         raise CompanionError("a shared dictionary encodes one modality at a time; use `of(modality)`")
 
-    def reconstruct(self, codes: SparseCodes, batch: int = 4096) -> np.ndarray:
-        """Refused, as `encode`."""
-        raise CompanionError("a shared dictionary decodes one modality at a time; use `of(modality)`")
+    def reconstruct(self, codes: SparseCodes, tower: Tower = "image", *, batch: int = 4096) -> np.ndarray:
+        """The (n, d) float32 reconstruction of codes of a tower, with its own bias."""
+        return self.of(tower).reconstruct(codes, batch=batch)
 
 
 class PairedTopK(Paired):

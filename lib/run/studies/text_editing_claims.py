@@ -174,7 +174,7 @@ def gains(table: pd.DataFrame, arm: str, told: list[int], kind: str = "") -> np.
         sum(curve(table, f"{kind}{direction}", "told", told, arm=which) for direction in ("i2t", "t2i")) / 2
         for which in (arm, "unedited")
     )
-    return ours - base
+    return np.asarray(ours - base)
 
 
 def claim_6(table: pd.DataFrame, n: int) -> Claim:
