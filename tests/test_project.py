@@ -82,15 +82,19 @@ def test_a_wrong_import_is_noticed(line: str) -> None:
 
 DANGEROUS_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 DANGEROUS_NAMES = {"exec", "eval", "compile", "__import__"}
-DANGEROUS_CALLS = {("torch", "load"), ("pickle", "load"), ("yaml", "unsafe_load"), ("os", "system")}
+DANGEROUS_CALLS = {("pickle", "load"), ("yaml", "unsafe_load"), ("os", "system")}
 
 
 def dangers(text: str) -> list[str]:
     """What in a source could execute foreign bytes."""
     tree = ast.parse(text)
     found = [name for name in imported(tree) if name.split(".")[0] in DANGEROUS_MODULES]
+    safe = ast.keyword(arg="weights_only", value=ast.Constant(value=True))
     for node in ast.walk(tree):
         match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="torch"), attr="load"), keywords=keywords):
+                if ast.dump(safe) not in map(ast.dump, keywords):
+                    found.append("torch.load without weights_only=True")
             case ast.Call(func=ast.Name(id=name)) if name in DANGEROUS_NAMES:
                 found.append(name)
             case ast.Attribute(value=ast.Name(id=module), attr=name) if (module, name) in DANGEROUS_CALLS:

@@ -7,7 +7,6 @@ with `encoder` (width, d), `vision_decoder.weight` (d, width), `vision_decoder.b
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import torch
@@ -35,7 +34,7 @@ def load_published(path: Path, *, sha256: str, k: int = K) -> VLSAE:
         raise CompanionError(f"{path.name} has the sha256 {found[:16]}..., not {sha256[:16]}...; get the file again")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
+    except Exception as error:  # pickle, zipfile and torch each raise their own kinds
         reason = str(error).splitlines()[0][:100]
         raise CompanionError(f"{path.name} is no state dict of tensors ({reason}); get the file again") from None
     return from_state(state, path.name, k)
