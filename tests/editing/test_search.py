@@ -67,8 +67,8 @@ def test_fewer_pictures_than_asked_for(index: Index) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (np.ones(D + 1), r"shape \(17,\); give one finite vector of 16 numbers"),
-        (np.ones((1, D)), r"shape \(1, 16\)"),
+        (np.ones(D + 1), rf"shape \({D + 1},\); give one finite vector of {D} numbers"),
+        (np.ones((1, D)), rf"shape \(1, {D}\)"),
         (np.full(D, np.nan), "finite vector"),
         (np.zeros(D), "finite vector"),
     ],
