@@ -7,7 +7,6 @@ every text, and sounds that are cut at random.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -21,15 +20,13 @@ from lib.data.audio import Sound
 from lib.data.errors import CompanionError
 from lib.data.files import sha256_file
 from lib.encoders.encoder import check_device, full_precision
-from lib.encoders.hub import hub_folder
 from lib.encoders.log_mel import cut, log_mel
 from lib.encoders.shim import ensure_torchvision
+from lib.encoders.transformers_folder import check_folder, find_folder, load_weights, read_config
 
 ensure_torchvision()
-import transformers  # noqa: E402 (torchvision must be mended first)
 from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel, PreTrainedTokenizerBase  # noqa: E402
 
-MODELS = Path(__file__).parent / "models"
 FILES = ("*.json", "model.safetensors", "merges.txt")
 """What is taken from a repository of the hub: configs, token tables and safetensors."""
 
@@ -110,12 +107,12 @@ def load_clap(name: str | Path, *, revision: str | None = None, windows: int = 1
     check_device(device)
     if windows < 1:
         raise CompanionError(f"windows={windows}; cut at least one from each sound")
-    folder = _folder(str(name), revision)
+    folder = find_folder(str(name), "CLAP", FILES, revision)
     _check(folder)
     try:
         extractor = ClapFeatureExtractor.from_pretrained(folder, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        model = _model(folder)
+        model = load_weights(ClapModel, folder, torch.float32)
     except CompanionError:
         raise
     except Exception as error:  # torch, tokenizers and transformers each raise their own kinds
@@ -146,51 +143,7 @@ def _refuse_collapsed(encoder: ClapEncoder) -> ClapEncoder:
     return encoder
 
 
-def _model(folder: Path) -> ClapModel:
-    bars = transformers.logging.is_progress_bar_enabled()
-    transformers.logging.disable_progress_bar()  # a bar for every load would stand in every notebook
-    try:
-        loaded: Any = ClapModel.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, output_loading_info=True
-        )
-    finally:
-        if bars:
-            transformers.logging.enable_progress_bar()
-    model, report = loaded
-    lost = sorted({*report["missing_keys"], *report["unexpected_keys"]})
-    if lost:
-        raise CompanionError(f"{folder}: config and weights do not fit, first at {lost[0]!r}; get the files again")
-    for key, tensor in model.named_parameters():
-        if not torch.isfinite(tensor).all():
-            raise CompanionError(f"{folder}: weights {key!r} hold NaN or infinity; get the files again")
-    return model
-
-
-def _folder(name: str, revision: str | None) -> Path:
-    if name.startswith("hf-hub:"):
-        return hub_folder(name.removeprefix("hf-hub:"), revision, FILES)
-    for folder in (Path(name).expanduser(), MODELS / name):
-        if folder.is_dir():
-            return folder.resolve()
-    shipped = ", ".join(path.name for path in sorted(MODELS.iterdir()) if _config(path).get("model_type") == "clap")
-    raise CompanionError(f"no CLAP {name!r}: neither a folder nor hf-hub:org/repo nor a shipped model ({shipped})")
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    """A folder's config, empty where it has none that can be read."""
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return config if isinstance(config, dict) else {}
-
-
 def _check(folder: Path) -> None:
-    config = _config(folder)
-    kind = config.get("model_type")
-    if kind != "clap":
-        raise CompanionError(f"{folder}: its config is of {kind!r}; give a folder with that of a CLAP")
-    if config.get("audio_config", {}).get("enable_fusion"):
+    check_folder(folder, "CLAP")
+    if read_config(folder).get("audio_config", {}).get("enable_fusion"):
         raise CompanionError(f"{folder}: a fused CLAP looks at random parts of a sound; take an unfused one")
-    if not (folder / "model.safetensors").is_file():
-        raise CompanionError(f"{folder} holds no weights in safetensors, the only format that is read; convert them")

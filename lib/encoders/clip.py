@@ -21,7 +21,7 @@ from PIL import Image
 from lib.data.errors import CompanionError
 from lib.data.files import sha256_file
 from lib.encoders.encoder import check_device, full_precision, stack_pixels
-from lib.encoders.hub import hub_folder
+from lib.encoders.hub import MODELS, hub_folder
 from lib.encoders.shim import ensure_torchvision
 
 ensure_torchvision()
@@ -34,9 +34,6 @@ WEIGHTS = "open_clip_model.safetensors"
 TOKENIZER = "tokenizer.json"
 FILES = (CONFIG, WEIGHTS, "*token*.json", "vocab.json", "merges.txt", "vocab.txt")
 """What is taken from a repository of the hub: config, token tables and safetensors."""
-
-MODELS = Path(__file__).parent / "models"
-"""The shipped models, one folder each; `load_clip` knows them by the folder's name."""
 
 
 @dataclass(frozen=True, eq=False)

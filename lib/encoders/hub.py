@@ -1,4 +1,4 @@
-"""Models of the Hugging Face hub: the files that are wanted, of one revision, in the hub's own cache."""
+"""Where models lie: the shipped ones, and those of the Hugging Face hub in its own cache."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import huggingface_hub
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from lib.data.errors import CompanionError, NotAvailable
+
+MODELS = Path(__file__).parent / "models"
+"""The shipped models, one folder each; loaders know them by the folder's name."""
 
 
 def hub_folder(repository: str, revision: str | None, wanted: Sequence[str]) -> Path:

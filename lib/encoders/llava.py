@@ -7,7 +7,6 @@ safetensors are read, and no code that comes with a model is run.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,14 +20,12 @@ from torch import nn
 from lib.data.errors import CompanionError
 from lib.data.files import sha256_file
 from lib.encoders.encoder import check_device
-from lib.encoders.hub import hub_folder
 from lib.encoders.shim import ensure_torchvision
+from lib.encoders.transformers_folder import check_folder, find_folder, load_weights
 
 ensure_torchvision()
-import transformers  # noqa: E402 (torchvision must be mended first)
 from transformers import LlavaForConditionalGeneration, LlavaProcessor, PreTrainedTokenizerBase  # noqa: E402
 
-MODELS = Path(__file__).parent / "models"
 FILES = ("*.json", "*.safetensors", "*.jinja", "tokenizer.model")
 """What is taken from a repository of the hub: configs, token tables, templates and safetensors."""
 
@@ -164,11 +161,11 @@ def load_llava(name: str | Path, *, revision: str | None = None, device: str = "
     be reached or the device is not there.
     """
     check_device(device)
-    folder = _folder(str(name), revision)
-    _check(folder)
+    folder = find_folder(str(name), "LLaVA", FILES, revision)
+    check_folder(folder, "LLaVA")
     try:
         processor = LlavaProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        model = _model(folder, torch.float32 if device == "cpu" else "auto")
+        model = load_weights(LlavaForConditionalGeneration, folder, torch.float32 if device == "cpu" else "auto")
     except CompanionError:
         raise
     except Exception as error:  # torch, tokenizers and transformers each raise their own kinds
@@ -182,48 +179,3 @@ def load_llava(name: str | Path, *, revision: str | None = None, device: str = "
         processor=processor,
         device=device,
     )
-
-
-def _model(folder: Path, dtype: Any) -> LlavaForConditionalGeneration:
-    bars = transformers.logging.is_progress_bar_enabled()
-    transformers.logging.disable_progress_bar()  # a bar for every load would stand in every notebook
-    try:
-        loaded: Any = LlavaForConditionalGeneration.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
-        )
-    finally:
-        if bars:
-            transformers.logging.enable_progress_bar()
-    model, report = loaded
-    lost = sorted({*report["missing_keys"], *report["unexpected_keys"]})
-    if lost:
-        raise CompanionError(f"{folder}: config and weights do not fit, first at {lost[0]!r}; get the files again")
-    for key, tensor in model.named_parameters():
-        if not torch.isfinite(tensor).all():
-            raise CompanionError(f"{folder}: weights {key!r} hold NaN or infinity; get the files again")
-    return model
-
-
-def _folder(name: str, revision: str | None) -> Path:
-    if name.startswith("hf-hub:"):
-        return hub_folder(name.removeprefix("hf-hub:"), revision, FILES)
-    for folder in (Path(name).expanduser(), MODELS / name):
-        if folder.is_dir():
-            return folder.resolve()
-    shipped = ", ".join(path.name for path in sorted(MODELS.iterdir()) if _type_of(path) == "llava")
-    raise CompanionError(f"no LLaVA {name!r}: neither a folder nor hf-hub:org/repo nor a shipped model ({shipped})")
-
-
-def _type_of(folder: Path) -> str | None:
-    """The model type that a folder's config names, None where it has none that can be read."""
-    try:
-        return json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _check(folder: Path) -> None:
-    if _type_of(folder) != "llava":
-        raise CompanionError(f"{folder}: its config is of {_type_of(folder)!r}; give a folder with that of a LLaVA")
-    if not any(folder.glob("*.safetensors")):
-        raise CompanionError(f"{folder} holds no weights in safetensors, the only format that is read; convert them")

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from lib.data.errors import CompanionError, NotAvailable
 from lib.data.files import sha256_file
-from lib.encoders.clip import MODELS
+from lib.encoders.hub import MODELS
 
 FOLDER = MODELS / "photos-clip"
 SPLITS = ("train", "dev", "test")

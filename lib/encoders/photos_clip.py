@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 
 from lib.data.errors import NotAvailable
 from lib.data.files import cache_folder, cached, sha256_file, write_json
-from lib.encoders.clip import CONFIG, MODELS, WEIGHTS, ClipEncoder, load_clip
+from lib.encoders.clip import CONFIG, WEIGHTS, ClipEncoder, load_clip
+from lib.encoders.hub import MODELS
 from lib.encoders.photo_towers import SHA256, TEXT_FOLDER, image_trunk, package_path, text_transformer
 
 NAME = "photos-clip"

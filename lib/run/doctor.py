@@ -73,7 +73,8 @@ def folder_state(profile: Profile) -> str:
 
 def model_state(name: str) -> str:
     """One line about an open_clip model on this machine: here, or how it is obtained."""
-    from lib.encoders.clip import MODELS, WEIGHTS, hub_repository
+    from lib.encoders.clip import WEIGHTS, hub_repository
+    from lib.encoders.hub import MODELS
 
     if name == "photos-clip":
         absent = [one for one in TOWERS if importlib.util.find_spec(one) is None]

@@ -19,8 +19,8 @@ from lib.data.audio import Sound
 from lib.data.errors import CompanionError, NotAvailable
 from lib.data.sounds import sound_of, sounds, truth_of
 from lib.data.sounds.vocabulary import KIND_NAMES
-from lib.encoders import clap as clap_module
 from lib.encoders.clap import ClapEncoder, load_clap
+from lib.encoders.hub import MODELS
 from lib.encoders.store import embed
 from lib.encoders.training.sounds_clap import make_extractor, make_tokenizer
 from lib.metrics.zero_shot import zero_shot
@@ -171,7 +171,7 @@ def test_hub_models_come_from_the_cache_at_their_revision(
 
 
 def test_the_shipped_model_is_small_and_knows_its_world() -> None:
-    assert (clap_module.MODELS / "sounds-clap" / "model.safetensors").stat().st_size < 15e6
+    assert (MODELS / "sounds-clap" / "model.safetensors").stat().st_size < 15e6
     shipped = load_clap("sounds-clap")
     assert shipped.tokenizer.get_vocab() == make_tokenizer().get_vocab()
     classes = shipped.encode_texts([f"a {name}" for name in KIND_NAMES])

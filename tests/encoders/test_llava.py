@@ -21,6 +21,7 @@ from lib.editing.steering import shift, steered
 from lib.encoders import llava as llava_module
 from lib.encoders.clip import load_clip
 from lib.encoders.hooks import record
+from lib.encoders.hub import MODELS
 from lib.encoders.llava import Llava, load_llava
 from lib.encoders.training.scenes_llava import make_model, make_processor
 from lib.encoders.vision_tower import to_transformers
@@ -238,7 +239,7 @@ def shipped() -> Llava:
 
 
 def test_the_shipped_model_is_small_and_sees_with_the_shipped_clip(shipped: Llava) -> None:
-    assert (llava_module.MODELS / "scenes-llava" / "model.safetensors").stat().st_size < 15e6
+    assert (MODELS / "scenes-llava" / "model.safetensors").stat().st_size < 15e6
     ours, clips = shipped.vision_tower.state_dict(), to_transformers(load_clip("scenes-clip").visual).state_dict()
     assert ours.keys() == clips.keys()
     assert all(torch.equal(ours[name], clips[name]) for name in ours), (

@@ -32,7 +32,8 @@ from lib.data.scenes.questions import (
     yes_no_questions,
 )
 from lib.data.scenes.world import layout_of, picture_of
-from lib.encoders.clip import MODELS, load_clip
+from lib.encoders.clip import load_clip
+from lib.encoders.hub import MODELS
 from lib.encoders.llava import Llava, load_llava
 from lib.encoders.shim import ensure_torchvision
 from lib.encoders.training.lessons import Lesson, Lessons, shown_words, visible

@@ -24,7 +24,7 @@ from lib.data.progress import progress
 from lib.data.sounds.grammar import FACTORS, SILENT, VALUES, choose, factors, phrase, vocabulary
 from lib.data.sounds.score import LENGTH, RATE
 from lib.data.sounds.world import VERSION, score_of, sound_of
-from lib.encoders.clip import MODELS
+from lib.encoders.hub import MODELS
 from lib.encoders.log_mel import log_mel
 from lib.encoders.shim import ensure_torchvision
 from lib.encoders.training.recipe import attention_in_float32, load_state, muon_and_adamw, save_state, schedule
