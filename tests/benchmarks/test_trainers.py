@@ -29,7 +29,7 @@ def rows() -> torch.Tensor:
 
 def test_dense_torch_and_ours_are_the_same_recipe() -> None:
     """From the same start, on batches of all rows, the weights stay the same, dead latents included."""
-    ours, dense = Ours(SETTING, rows()), Dense(SETTING, rows())
+    ours, dense = Ours(SETTING, rows(), "float32"), Dense(SETTING, rows())
     sae = ours.run.sae
     with torch.no_grad():
         dense.W_enc.copy_(sae.W_enc)
