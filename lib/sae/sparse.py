@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
@@ -132,10 +133,17 @@ def _csr(indptr: Tensor, latents: Tensor, values: Tensor, width: int) -> Tensor:
 def _transposed(indptr: Tensor, latents: Tensor, values: Tensor, width: int) -> Tensor:
     """The (width, rows) transpose, itself as CSR: sorting the entries by latent costs less than torch's conversion."""
     rows = torch.arange(len(indptr) - 1, dtype=torch.int32, device=latents.device).repeat_interleave(indptr.diff())
-    order = latents.argsort(stable=True)
+    order = _stable_order(latents, width)
     starts = nn.functional.pad(torch.bincount(latents, minlength=width).cumsum(0), (1, 0)).int()
     shape = (width, len(indptr) - 1)
     return torch.sparse_csr_tensor(starts, rows[order], values[order], shape, check_invariants=False)
+
+
+def _stable_order(latents: Tensor, width: int) -> Tensor:
+    """The order of the entries by latent, equal ones as they stand."""
+    if latents.device.type != "cpu" or width > 2**16:
+        return latents.argsort(stable=True)
+    return torch.from_numpy(np.argsort(latents.numpy().astype(np.uint16), kind="stable"))  # a radix sort: a sixth
 
 
 def _product(sparse: Tensor, dense: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ KS = (8, 32)
 FRACTIONS = (0.1, 1.0)
 """Shares of the training rows, for the claim on the amount of data."""
 
-STEPS, BATCH, RATE = 200, 128, 1e-3
+STEPS, BATCH, RATE = 800, 128, 1e-3
 """The rate is that of the released CLIP script; the paper prints 1e-4 (`rate_table` shows what that gives)."""
 
 L1 = 1e-4
