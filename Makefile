@@ -24,11 +24,12 @@ reproduce: .venv/.installed
 # The notebooks are run again on a copy of the results, and what they write there must be within tolerance, too.
 # Two at a time with one thread each: the work is many small steps, which more threads do not speed up.
 # Quiet: nbval loses the end of a cell that prints a bar of a thousand steps.
+THREADS = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1}
 FRESH = COMPANION_QUIET=1 COMPANION_RESULTS=$$PWD/.cache/fresh-results
 test: lint
-	$(BIN)/python -m pytest -q -rs -n 2 --dist loadfile
+	$(THREADS) $(BIN)/python -m pytest -q -rs -n 2 --dist loadfile
 	@rm -rf .cache/fresh-results && mkdir -p .cache && cp -R results .cache/fresh-results
-	$(FRESH) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -rs -n 2 --dist loadfile -p tests.gates.nbval_plugin \
+	$(FRESH) $(THREADS) $(BIN)/python -m pytest -q -rs -n 2 --dist loadfile -p tests.gates.nbval_plugin \
 		--nbval --nbval-current-env --nbval-sanitize-with tests/sanitise.cfg notebooks
 	$(FRESH) $(BIN)/python -m pytest -q tests/gates/test_tolerance.py
 

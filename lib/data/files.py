@@ -133,6 +133,11 @@ def cache_folder(kind: str, key: dict[str, Any]) -> Path:
     return cache_root() / kind / digest(key)[:24]
 
 
+def in_cache(kind: str, key: dict[str, Any]) -> bool:
+    """Whether `cached` has what `key` decides, finished and whole."""
+    return damage(cache_folder(kind, key), HASHED_BYTES) is None
+
+
 def cached(
     kind: str,
     key: dict[str, Any],

@@ -27,6 +27,9 @@ from lib.sae.storage import load_sae, save_sae
 VERSION = 2
 """Goes up when the same configuration no longer trains to the same weights."""
 
+KIND = "sae"
+"""The cache's folder of trained dictionaries."""
+
 DEAD_EVERY = 10
 """Steps between two looks at which latents are dead; each one waits for the device."""
 
@@ -127,7 +130,7 @@ def train_cached(config: TrainConfig, embeddings: Embeddings, tower: Towers = "i
         write_json(folder / "history.json", trained.history.to_numpy(dtype=float).tolist())
         (folder / FILE).unlink()
 
-    folder = cached("sae", run_key(config, embeddings, tower), work, keep_partial=True)
+    folder = cached(KIND, run_key(config, embeddings, tower), work, keep_partial=True)
     return Trained(load_sae(folder).to(device), _table(json.loads((folder / "history.json").read_text())))
 
 

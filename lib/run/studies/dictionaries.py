@@ -9,7 +9,6 @@ import pandas as pd
 
 from lib.data.pairs import Facts
 from lib.data.progress import progress
-from lib.encoders.embeddings import Embeddings
 from lib.metrics.fidelity import Fidelity, fidelity
 from lib.metrics.firing import Firing, firing
 from lib.metrics.top_examples import top_examples
@@ -19,6 +18,7 @@ from lib.sae.base import SAE
 from lib.sae.codes import SparseCodes
 from lib.sae.config import SAEConfig, TrainConfig
 from lib.sae.train import train_cached
+from lib.sae.train_ahead import Run, train_ahead
 from lib.sae.untrained import untrained
 
 L1_SWEEP = (0.15, 0.25, 0.4)
@@ -58,29 +58,32 @@ class Fitted:
 
 def fit(session: Session, recipe: Recipe, seed: int) -> Fitted:
     """Train (or take from the cache) one dictionary on the training images and encode the test images."""
-    train, test = (session.world.activations(split, recipe.layer) for split in ("train", "test"))
-    config = train_config(session, recipe, seed, train)
-    sae = train_cached(config, train, device=session.device).sae if recipe.trained else untrained(config, train)
+    run = training_run(session, recipe, seed)
+    sae = train_cached(*run, session.device).sae if recipe.trained else untrained(run.config, run.embeddings)
+    test = session.world.activations("test", recipe.layer)
     codes = sae.codes(test)
     return Fitted(recipe, seed, sae, codes, fidelity(test.tower("image"), sae.reconstruct(codes)), firing(codes))
 
 
-def train_config(session: Session, recipe: Recipe, seed: int, train: Embeddings) -> TrainConfig:
-    """The training run of a recipe under the session's profile."""
+def training_run(session: Session, recipe: Recipe, seed: int) -> Run:
+    """The training of a recipe under the session's profile."""
+    train = session.world.activations("train", recipe.layer)
     settings, image = session.profile.sae, train.tower("image")
-    return TrainConfig(
+    config = TrainConfig(
         sae=SAEConfig(recipe.name, recipe.expansion * image.shape[1], recipe.k, recipe.l1, recipe.prefixes),
         steps=recipe.steps or settings.steps,
         batch=settings.batch,
         dead_after=DEAD_EPOCHS * len(image),
         seed=seed,
     )
+    return Run(config, train)
 
 
 def fit_all(session: Session, recipes: Iterable[Recipe]) -> list[Fitted]:
     """Every recipe with every seed of the session."""
     runs = [(recipe, seed) for recipe in recipes for seed in session.seeds]
-    return [fit(session, recipe, seed) for recipe, seed in progress(runs, desc="dictionaries")]
+    train_ahead((training_run(session, *run) for run in runs if run[0].trained), session.device)
+    return [fit(session, *run) for run in progress(runs, desc="codes of test images")]
 
 
 def fidelity_table(fitted: Iterable[Fitted]) -> pd.DataFrame:

@@ -26,6 +26,7 @@ from lib.sae.gsae import group_weight
 from lib.sae.matching import match_latents
 from lib.sae.paired import Paired
 from lib.sae.train import train_cached
+from lib.sae.train_ahead import Run, train_ahead
 
 Pair = tuple[Tower, Tower]
 
@@ -172,7 +173,8 @@ def _ids(n: int) -> np.ndarray:
 
 def fit(material: Material, arm: Arm, seed: int, name: str, device: str = "cpu") -> Shared:
     """Train (or take from the cache) one arm with one seed and encode the test rows of both modalities."""
-    views = _matched(material, seed, device) if arm.recipe == "matched" else _shared(material, arm, seed, device)
+    trained = [train_cached(*run, device).sae for run in _training_runs(material, arm, seed)]
+    views = _matched(material, *trained) if arm.recipe == "matched" else _shared(material, *trained)
     codes = {tower: view.codes(material.test, tower) for tower, view in views.items()}
     return Shared(name, seed, views, codes)
 
@@ -180,12 +182,17 @@ def fit(material: Material, arm: Arm, seed: int, name: str, device: str = "cpu")
 def fit_all(material: Material, arms: Mapping[str, Arm], seeds: Iterable[int], device: str = "cpu") -> list[Shared]:
     """Every arm with every seed."""
     runs = [(name, arm, seed) for name, arm in arms.items() for seed in seeds]
-    return [fit(material, arm, seed, name, device) for name, arm, seed in progress(runs, desc="shared dictionaries")]
+    train_ahead((run for _, arm, seed in runs for run in _training_runs(material, arm, seed)), device)
+    return [fit(material, arm, seed, name, device) for name, arm, seed in progress(runs, desc="codes of pairs")]
 
 
-def _shared(material: Material, arm: Arm, seed: int, device: str) -> dict[Tower, SAE]:
+def _training_runs(material: Material, arm: Arm, seed: int) -> list[Run]:
+    """One dictionary for both modalities, or, to be matched, one each with half of the latents."""
     s = material.setting
-    config = PairedConfig(
+    if arm.recipe == "matched":
+        config = _config(SAEConfig("topk", s.width // 2, s.k), s, seed)
+        return [Run(config, material.train, tower) for tower in material.towers]
+    paired = PairedConfig(
         arm.recipe,
         s.width,
         s.k,
@@ -194,21 +201,21 @@ def _shared(material: Material, arm: Arm, seed: int, device: str) -> dict[Tower,
         penalty=arm.grouped * group_weight(s.k) + arm.align,
         mask=arm.mask,
     )
-    sae = train_cached(_run(config, s, material, seed), material.train, material.towers, device).sae
+    return [Run(_config(paired, s, seed), material.train, material.towers)]
+
+
+def _shared(material: Material, sae: SAE) -> dict[Tower, SAE]:
     assert isinstance(sae, Paired)
     return {tower: sae.of(tower) for tower in material.towers}
 
 
-def _matched(material: Material, seed: int, device: str) -> dict[Tower, SAE]:
-    """The same number of latents in all, and the matching made on training pairs."""
-    s = material.setting
-    run = _run(SAEConfig("topk", s.width // 2, s.k), s, material, seed)
-    first, second = (train_cached(run, material.train, tower, device).sae for tower in material.towers)
+def _matched(material: Material, first: SAE, second: SAE) -> dict[Tower, SAE]:
+    """The second's latents in the order of the first's, matched on training pairs."""
     codes = [sae.codes(material.train, tower) for sae, tower in zip((first, second), material.towers, strict=True)]
     return dict(zip(material.towers, (first, match_latents(*codes).apply(second)), strict=True))
 
 
-def _run(config: SAEConfig, s: Setting, material: Material, seed: int) -> TrainConfig:
+def _config(config: SAEConfig, s: Setting, seed: int) -> TrainConfig:
     """The training run; no latent is ever called dead, so that AuxK, which the paper's settings never reach, is off."""
     never = 10 * s.steps * s.batch
     return TrainConfig(config, steps=s.steps, batch=s.batch, lr=s.lr, dead_after=never, seed=seed, log_every=0)

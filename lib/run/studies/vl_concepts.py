@@ -23,6 +23,7 @@ from lib.sae.codes import SparseCodes
 from lib.sae.config import SAEConfig, TrainConfig
 from lib.sae.kmeans import centred, kmeans
 from lib.sae.train import train_cached
+from lib.sae.train_ahead import Run, train_ahead
 from lib.sae.two_towers import TOWERS, TwoTowers, side_by_side
 from lib.sae.untrained import untrained
 
@@ -116,8 +117,8 @@ class FittedPair:
         return top_examples(image, m), top_examples(text, m)
 
 
-def fit(session: Session, arm: Arm, seed: int) -> FittedPair:
-    """Train (or take from the cache) one dictionary on the training pairs."""
+def training_run(session: Session, arm: Arm, seed: int) -> Run:
+    """The training of an arm on the training pairs."""
     train = session.world.embeddings("train")
     data = _prepared(train, train, arm)
     if arm.rows < 1:
@@ -134,12 +135,19 @@ def fit(session: Session, arm: Arm, seed: int) -> FittedPair:
         dead_after=3 * len(train),
         seed=seed,
     )
+    return Run(config, side_by_side(data))
+
+
+def fit(session: Session, arm: Arm, seed: int) -> FittedPair:
+    """Train (or take from the cache) one dictionary on the training pairs."""
+    run = training_run(session, arm, seed)
     if arm.recipe == "kmeans":
-        sae: SAE = kmeans(config.sae, data, seed)
+        train = session.world.embeddings("train")
+        sae: SAE = kmeans(run.config.sae, _prepared(train, train, arm), seed)
     elif arm.trained:
-        sae = train_cached(config, side_by_side(data), device=session.device).sae
+        sae = train_cached(*run, session.device).sae
     else:
-        sae = untrained(config, side_by_side(data))
+        sae = untrained(run.config, run.embeddings)
     assert isinstance(sae, TwoTowers)
     return FittedPair(session, arm, seed, sae)
 
@@ -147,7 +155,9 @@ def fit(session: Session, arm: Arm, seed: int) -> FittedPair:
 def fit_all(session: Session, arms: Iterable[Arm]) -> list[FittedPair]:
     """Every arm with every seed of the session."""
     runs = [(arm, seed) for arm in arms for seed in session.seeds]
-    return [fit(session, arm, seed) for arm, seed in progress(runs, desc="dictionaries of pairs")]
+    learnt = [run for run in runs if run[0].trained and run[0].recipe != "kmeans"]
+    train_ahead((training_run(session, *run) for run in learnt), session.device)
+    return [fit(session, *run) for run in progress(runs, desc="codes of pairs")]
 
 
 def shuffled_captions(data: Embeddings, seed: int) -> Embeddings:
