@@ -11,8 +11,9 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from itertools import chain
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from lib.data.files import ROOT, write_json
@@ -78,7 +79,7 @@ def _each(tasks: Sequence[Task], force: bool, jobs: int, kernel: str) -> Iterato
         yield from (run_notebook(task, force=force, kernel=kernel, progress=True) for task in tasks)
         return
     # Processes, not threads: papermill changes the working directory of its process.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_share_cores, initargs=(jobs,)) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(jobs,)) as pool:
         running = {pool.submit(run_notebook, task, force=force, kernel=kernel): task for task in tasks}
         for future in as_completed(running):
             yield _outcome(future, running[future])
@@ -92,9 +93,20 @@ def _outcome(future: Future[Outcome], task: Task) -> Outcome:
         return Outcome(task.notebook.stem, task.profile, "failed", dict(task.parameters), message=message)
 
 
-def _share_cores(jobs: int) -> None:
-    """Kernels that run side by side share the cores instead of each taking all."""
+def _begin(jobs: int) -> None:
+    """In a runner process: kernels side by side share the cores, and all end when the one who waits for them is killed.
+
+    A runner that went on alone would run the notebooks that wait; its kernel notices by itself that it is alone.
+    """
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def _commit() -> str | None:

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -8,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lib.data.errors import CompanionError
+from lib.data.files import ROOT
 from lib.run.batch import _outcome, plan, run_tasks, write_summary
 from lib.run.profiles import load_profile
 from lib.run.runner import Outcome, Task
@@ -93,3 +98,36 @@ def test_the_summary_lies_in_the_cache(cache: Path) -> None:
     summary = json.loads(path.read_text())
     assert summary["notebooks"][0]["seconds"] == 1.5
     assert summary["versions"]["torch"].startswith("2.13.0")
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from lib.run.batch import run_tasks
+from lib.run.runner import Task
+if __name__ == "__main__":
+    run_tasks([Task(Path(path), "scenes", {}) for path in sys.argv[1:]], jobs=2)
+"""
+
+
+@pytest.mark.slow
+def test_what_a_killed_run_started_ends_with_it(write: Write, results: Path, tmp_path: Path) -> None:
+    """The notebook that waits is not run by the runners that are left, and their kernels end."""
+    waits = "import os, time, pathlib\npathlib.Path(r'{}').write_text(str(os.getpid()))\ntime.sleep(600)"
+    marks = [tmp_path / name for name in ("one", "two", "three")]
+    paths = [write(f"{10 + n}_x", waits.format(mark)) for n, mark in enumerate(marks)]
+    script = tmp_path / "run.py"
+    script.write_text(KILLED)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, str(script), *map(str, paths)], cwd=ROOT, env=environment)
+    while not all(mark.exists() and mark.read_text() for mark in marks[:2]):
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    for mark in marks[:2]:
+        with pytest.raises(ProcessLookupError):
+            for _ in range(600):
+                os.kill(int(mark.read_text()), 0)
+                time.sleep(0.1)
+    assert not marks[2].exists()

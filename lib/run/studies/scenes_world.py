@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
@@ -13,43 +15,23 @@ from lib.data.scenes.vocabulary import KIND_NAMES, KINDS
 from lib.encoders.clip import ClipEncoder
 from lib.encoders.embeddings import Embeddings
 from lib.encoders.store import embed
-from lib.metrics.gap import modality_gap
-from lib.metrics.retrieval import retrieval, true_at_1
-from lib.metrics.zero_shot import zero_shot
+from lib.run.studies.unseen import unseen_scores
 
 CANDIDATES = 1000
 """Scenes and captions in each retrieval test."""
 
 
 def encoder_table(encoder: ClipEncoder, draws: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
-    """One row for each split and draw of CANDIDATES unseen scenes (other scenes, the same encoder).
-
-    zero_shot: accuracy for the main object's kind among 64. true_caption, true_image: share of top-1 retrieved
-    captions that are true of the image, and of images of which the caption is true. r1: recall at 1 of the exact
-    caption, which other true captions push down. matched, random, l2m, rmg: see `lib.metrics.gap`.
-    """
-    prompts = [f"a picture of a {name}" for name in KIND_NAMES]
-    classes = encoder.encode_texts(prompts)
+    """One row for each split and draw of CANDIDATES unseen scenes (other scenes, the same encoder): `unseen_scores`,
+    its classes the 64 kinds."""
+    classes = encoder.encode_texts([f"a picture of a {name}" for name in KIND_NAMES])
     rows = []
-    for split in ("test", "novel"):
-        for draw in draws:
-            truth = truth_of(split, CANDIDATES, draw)
-            e = embed(scenes(split, CANDIDATES, draw), encoder).unit()
-            image, text = e.tower("image"), e.tower("text")
-            holds = true_of(truth.asserted[:, 0], truth.scenes, truth.things)
-            gap = modality_gap(image, text)
-            rows.append(
-                {
-                    "split": split,
-                    "draw": draw,
-                    "zero_shot": zero_shot(image, classes, truth.scenes[:, 0]).accuracy,
-                    "true_caption": true_at_1(image, text, holds.T).mean(),
-                    "true_image": true_at_1(text, image, holds).mean(),
-                    "r1": retrieval(image, text).image_to_text.recall(1),
-                    "chance_true": holds.mean(),
-                    **{name: getattr(gap, name) for name in ("matched", "random", "l2m", "rmg")},
-                }
-            )
+    for split, draw in product(("test", "novel"), draws):
+        truth = truth_of(split, CANDIDATES, draw)
+        pairs = embed(scenes(split, CANDIDATES, draw), encoder).unit()
+        holds = true_of(truth.asserted[:, 0], truth.scenes, truth.things)
+        scores = unseen_scores(pairs, classes, truth.scenes[:, 0], holds, "image")
+        rows.append({"split": split, "draw": draw, **scores})
     return pd.DataFrame(rows)
 
 

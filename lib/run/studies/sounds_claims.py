@@ -41,7 +41,13 @@ ARMS = (*BASELINES, "GSAE", "MGSAE")
 def claims(table: pd.DataFrame, steering: pd.DataFrame, dense: dict[str, float], n: int) -> list[Claim]:
     """All of them. table: of `measure_all`; steering: of `steering_summary`; dense: of `dense_reference`; n: test
     pairs."""
-    return [*_causes(table, n), *_gains(table, dense, n), _price(table, n), _steering(steering, n)]
+    return [
+        *_causes(table, n),
+        *_shared_latents(table, n),
+        *_uses(table, dense, n),
+        _price(table, n),
+        _steering(steering, n),
+    ]
 
 
 def _causes(table: pd.DataFrame, n: int) -> list[Claim]:
@@ -72,68 +78,68 @@ def _causes(table: pd.DataFrame, n: int) -> list[Claim]:
     return [split, biases]
 
 
-def _gains(table: pd.DataFrame, dense: dict[str, float], n: int) -> list[Claim]:
+def _shared_latents(table: pd.DataFrame, n: int) -> list[Claim]:
     fewer = verdict([*(gain(table, "dead", "MGSAE", "GSAE") <= 0)])
-    masked = [_judged(table, column, "MGSAE", over) for column in ("r1", "zero_shot") for over in BASELINES]
-    again = [_judged(table, column, "MGSAE", "GSAE") for column in ("mms", "mms_above")]
-    references = {f"dense embeddings: {name}": value for name, value in dense.items()}
-    return [
-        _compared(
-            "p3.C2",
-            table,
-            ("both", "balanced"),
-            "GSAE",
-            BASELINES,
-            statement="the group norm raises the number of latents that both modalities use",
-            metric="latents active in both modalities, GSAE minus SAE-2b",
-            n=n,
-        ),
-        _compared(
-            "p3.C3",
-            table,
-            ("both",),
-            "MGSAE",
-            ("GSAE",),
-            more=[fewer],
-            statement="the shared mask raises the number of latents that both modalities use, and no more are dead",
-            metric="latents active in both modalities, MGSAE minus GSAE",
-            n=n,
-        ),
-        _compared(
-            "p3.C4",
-            table,
-            ("r1", "zero_shot"),
-            "GSAE",
-            BASELINES,
-            more=masked,
-            controls=references,
-            statement="retrieval and naming of instruments on codes are better with GSAE and with MGSAE",
-            metric="recall at 1 on codes, mean of both directions, GSAE minus SAE-2b",
-            n=n,
-        ),
-        _compared(
-            "p3.C5",
-            table,
-            ("mms", "mms_above"),
-            "GSAE",
-            BASELINES,
-            more=again,
-            statement="latents score higher across modalities with the group norm, and higher again with the mask",
-            metric="mean MMS over all latents, dead ones 0, GSAE minus SAE-2b",
-            n=n,
-        ),
-        _compared(
-            "p3.C8",
-            table,
-            ("zero_shot",),
-            "MGSAE",
-            ("GSAE",),
-            expected="open",
-            statement="the mask improves accuracy on codes over the group norm alone",
-            metric="accuracy of the instrument on codes, MGSAE minus GSAE",
-            n=n,
-        ),
-    ]
+    group = _compared(
+        "p3.C2",
+        table,
+        ("both", "balanced"),
+        "GSAE",
+        BASELINES,
+        statement="the group norm raises the number of latents that both modalities use",
+        metric="latents active in both modalities, GSAE minus SAE-2b",
+        n=n,
+    )
+    mask = _compared(
+        "p3.C3",
+        table,
+        ("both",),
+        "MGSAE",
+        ("GSAE",),
+        more=[fewer],
+        statement="the shared mask raises the number of latents that both modalities use, and no more are dead",
+        metric="latents active in both modalities, MGSAE minus GSAE",
+        n=n,
+    )
+    return [group, mask]
+
+
+def _uses(table: pd.DataFrame, dense: dict[str, float], n: int) -> list[Claim]:
+    search = _compared(
+        "p3.C4",
+        table,
+        ("r1", "zero_shot"),
+        "GSAE",
+        BASELINES,
+        more=[_judged(table, column, "MGSAE", over) for column in ("r1", "zero_shot") for over in BASELINES],
+        controls={f"dense embeddings: {name}": value for name, value in dense.items()},
+        statement="retrieval and naming of instruments on codes are better with GSAE and with MGSAE",
+        metric="recall at 1 on codes, mean of both directions, GSAE minus SAE-2b",
+        n=n,
+    )
+    score = _compared(
+        "p3.C5",
+        table,
+        ("mms", "mms_above"),
+        "GSAE",
+        BASELINES,
+        more=[_judged(table, column, "MGSAE", "GSAE") for column in ("mms", "mms_above")],
+        statement="latents score higher across modalities with the group norm, and higher again with the mask",
+        metric="mean MMS over all latents, dead ones 0, GSAE minus SAE-2b",
+        n=n,
+    )
+    mask = _compared(
+        "p3.C8",
+        table,
+        ("zero_shot",),
+        "MGSAE",
+        ("GSAE",),
+        expected="open",
+        statement="the mask improves accuracy on codes over the group norm alone",
+        metric="accuracy of the instrument on codes, MGSAE minus GSAE",
+        n=n,
+    )
+    return [search, score, mask]
 
 
 def _price(table: pd.DataFrame, n: int) -> Claim:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import torch
@@ -13,42 +15,23 @@ from lib.data.sounds.vocabulary import KIND_NAMES
 from lib.encoders.clap import ClapEncoder
 from lib.encoders.log_mel import cut, log_mel
 from lib.encoders.store import embed
-from lib.metrics.gap import modality_gap
-from lib.metrics.retrieval import retrieval, true_at_1
-from lib.metrics.zero_shot import zero_shot
+from lib.run.studies.unseen import unseen_scores
 
 CANDIDATES = 400
 """Sounds and captions in each retrieval test."""
 
 
 def encoder_table(encoder: ClapEncoder, draws: tuple[int, ...] = (1, 2, 3)) -> pd.DataFrame:
-    """One row for each split and draw of CANDIDATES unseen sounds (other sounds, the same encoder).
-
-    zero_shot: accuracy for the main instrument among 16. true_caption, true_sound: share of top-1 retrieved captions
-    that are true of the sound, and of sounds of which the caption is true. r1: recall at 1 of the exact caption, which
-    other true captions push down. matched, random, l2m, rmg: see `lib.metrics.gap`.
-    """
+    """One row for each split and draw of CANDIDATES unseen sounds (other sounds, the same encoder): `unseen_scores`,
+    its classes the 16 instruments."""
     classes = encoder.encode_texts(list(instrument_prompts()))
     rows = []
-    for split in ("test", "novel"):
-        for draw in draws:
-            truth = truth_of(split, CANDIDATES, draw)
-            e = embed(sounds(split, CANDIDATES, draw), encoder).unit()
-            audio, text = e.tower("image"), e.tower("text")
-            holds = true_of(truth.asserted[:, 0], truth.sounds)
-            gap = modality_gap(audio, text)
-            rows.append(
-                {
-                    "split": split,
-                    "draw": draw,
-                    "zero_shot": zero_shot(audio, classes, truth.sounds[:, 0]).accuracy,
-                    "true_caption": true_at_1(audio, text, holds.T).mean(),
-                    "true_sound": true_at_1(text, audio, holds).mean(),
-                    "r1": retrieval(audio, text).image_to_text.recall(1),
-                    "chance_true": holds.mean(),
-                    **{name: getattr(gap, name) for name in ("matched", "random", "l2m", "rmg")},
-                }
-            )
+    for split, draw in product(("test", "novel"), draws):
+        truth = truth_of(split, CANDIDATES, draw)
+        pairs = embed(sounds(split, CANDIDATES, draw), encoder).unit()
+        holds = true_of(truth.asserted[:, 0], truth.sounds)
+        scores = unseen_scores(pairs, classes, truth.sounds[:, 0], holds, "sound")
+        rows.append({"split": split, "draw": draw, **scores})
     return pd.DataFrame(rows)
 
 
