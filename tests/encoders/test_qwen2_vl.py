@@ -207,6 +207,32 @@ def test_the_config_picks_the_class(folder: Path, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_the_older_layout_of_the_hub_is_read(
+    folder: Path, qwen: MultimodalLLM, images: list[Image.Image], tmp_path: Path
+) -> None:
+    """As Qwen2-VL-7B-Instruct has it: one flat config, the template in a JSON, the picture's preparation by itself."""
+    older = Path(shutil.copytree(folder, tmp_path / "older"))
+    config = json.loads((older / "config.json").read_text())
+    words, look = config.pop("text_config"), config.pop("vision_config")
+    rope = words.pop("rope_parameters")
+    flat = config | {key: words[key] for key in words if key not in ("model_type", "layer_types")}
+    flat |= {"rope_theta": rope["rope_theta"], "torch_dtype": "bfloat16", "sliding_window": 32768}
+    flat["rope_scaling"] = {"type": "mrope", "mrope_section": rope["mrope_section"]}
+    flat["vision_config"] = {key: look[key] for key in look if key not in ("model_type", "rope_parameters")}
+    (older / "config.json").write_text(json.dumps(flat))
+    prepared = json.loads((older / "processor_config.json").read_text())["image_processor"]
+    size = prepared.pop("size")
+    prepared |= {"min_pixels": size["shortest_edge"], "max_pixels": size["longest_edge"]}
+    (older / "preprocessor_config.json").write_text(json.dumps(prepared | {"processor_class": "Qwen2VLProcessor"}))
+    template = (older / "chat_template.jinja").read_text()
+    (older / "chat_template.json").write_text(json.dumps({"chat_template": template}))
+    for name in ("processor_config.json", "chat_template.jinja"):
+        (older / name).unlink()
+    loaded = load_llm(older)
+    np.testing.assert_array_equal(loaded.yes_probability(images, PROMPTS), qwen.yes_probability(images, PROMPTS))
+    assert loaded.generate(images, PROMPTS, 3) == qwen.generate(images, PROMPTS, 3)
+
+
 def test_hub_models_come_from_the_cache_at_their_revision(
     folder: Path, qwen: MultimodalLLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
