@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from lib.data.errors import CompanionError
-from lib.encoders.llava import Llava, places
+from lib.encoders.multimodal_llm import MultimodalLLM
 from lib.sae.auxiliary import AuxiliaryAE
 from lib.sae.two_towers import TwoTowers
 
@@ -63,9 +63,9 @@ class ConceptEdit:
         return self.alpha * (self.auxiliary.decode(h @ weight + bias, "text") - text)
 
 
-def decoder_blocks(llava: Llava) -> torch.nn.ModuleList:
+def decoder_blocks(llm: MultimodalLLM) -> torch.nn.ModuleList:
     """The blocks of the language model."""
-    return llava.model.model.language_model.layers
+    return llm.model.model.language_model.layers
 
 
 def after_image(tokens: Tensor, mask: Tensor, image_token: int) -> tuple[Tensor, Tensor]:
@@ -83,29 +83,28 @@ def mean_where(hidden: Tensor, where: Tensor) -> Tensor:
     return (hidden * weight).sum(dim=1) / weight.sum(dim=1)
 
 
-def representations(llava: Llava, images: list[Any], texts: list[str], layer: int) -> tuple[Tensor, Tensor]:
+def representations(llm: MultimodalLLM, images: list[Any], texts: list[str], layer: int) -> tuple[Tensor, Tensor]:
     """Means of picture tokens and of the tokens after them at the output of a block, (n, d) each, float32."""
     means: list[tuple[Tensor, Tensor]] = []
-    for inputs in llava.batches(images, texts):
-        mask = inputs["attention_mask"]
-        masks = after_image(inputs["input_ids"], mask, image_token(llava))
-        with _output(llava, layer) as seen, torch.inference_mode():
-            llava.model(**inputs, position_ids=places(mask), logits_to_keep=1, use_cache=False)
+    for inputs in llm.batches(images, texts):
+        masks = after_image(inputs["input_ids"], inputs["attention_mask"], image_token(llm))
+        with _output(llm, layer) as seen, torch.inference_mode():
+            llm.model(**llm.placed(inputs), logits_to_keep=1, use_cache=False)
         picture, words = (mean_where(seen[0].float(), where).cpu() for where in masks)
         means.append((picture, words))
     image, text = (torch.cat(parts) for parts in zip(*means, strict=True))
     return image.clone(), text.clone()
 
 
-def image_token(llava: Llava) -> int:
+def image_token(llm: MultimodalLLM) -> int:
     """The number of the picture's placeholder token."""
-    return int(llava.model.config.image_token_id)
+    return int(llm.model.config.image_token_id)
 
 
 @contextmanager
-def _output(llava: Llava, layer: int) -> Iterator[list[Any]]:
+def _output(llm: MultimodalLLM, layer: int) -> Iterator[list[Any]]:
     """A list that a forward pass inside the `with` fills: a block's output, and what it takes beside hidden states."""
-    blocks = decoder_blocks(llava)
+    blocks = decoder_blocks(llm)
     if layer not in range(len(blocks)):
         raise CompanionError(f"no layer {layer!r}: this language model has {len(blocks)} blocks")
     seen: list[Any] = []
@@ -169,15 +168,14 @@ def rules(plain: Tensor, noisy: Tensor | None, concept: dict[str, Tensor]) -> di
     }
 
 
-def noised(pixels: Tensor, generator: torch.Generator, share: float = 0.9) -> Tensor:
+def noised(pixels: Tensor, noise: Tensor, share: float = 0.9) -> Tensor:
     """Pictures drowned in normal noise as after most of a diffusion: sqrt(1 - share) x + sqrt(share) noise."""
-    noise = torch.randn(pixels.shape, generator=generator).to(pixels)
     return (1 - share) ** 0.5 * pixels + share**0.5 * noise
 
 
 @torch.inference_mode()
 def next_logits(
-    llava: Llava, inputs: Any, edits: dict[str, ConceptEdit], noise: torch.Generator | None = None
+    llm: MultimodalLLM, inputs: Any, edits: dict[str, ConceptEdit], noise: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor | None, dict[str, Tensor]]:
     """Float64 logits of the next token for model inputs: plain, with a noisy picture, and with each edit.
 
@@ -186,33 +184,29 @@ def next_logits(
     """
 
     def last(pixels: Tensor) -> Tensor:
-        mask = inputs["attention_mask"]
-        out = llava.model(
-            input_ids=inputs["input_ids"],
-            attention_mask=mask,
-            position_ids=places(mask),
-            pixel_values=pixels,
-            logits_to_keep=1,
-            use_cache=False,
-        )
-        return out.logits[:, -1].double()
+        given = llm.placed({**inputs, "pixel_values": pixels})
+        return llm.model(**given, logits_to_keep=1, use_cache=False).logits[:, -1].double()
 
     pixels = inputs["pixel_values"]
-    picture, words = after_image(inputs["input_ids"], inputs["attention_mask"], image_token(llava))
+    picture, words = after_image(inputs["input_ids"], inputs["attention_mask"], image_token(llm))
     with ExitStack() as stack:
-        outputs = {layer: stack.enter_context(_output(llava, layer)) for layer in {e.layer for e in edits.values()}}
+        outputs = {layer: stack.enter_context(_output(llm, layer)) for layer in {e.layer for e in edits.values()}}
         plain = last(pixels)
-    concept = {name: _finished(llava, edit, picture, words, *outputs[edit.layer]) for name, edit in edits.items()}
-    return plain, None if noise is None else last(noised(pixels, noise)), concept
+    concept = {name: _finished(llm, edit, picture, words, *outputs[edit.layer]) for name, edit in edits.items()}
+    noisy = None if noise is None else last(noised(pixels, llm.noise_for(pixels, noise)))
+    return plain, noisy, concept
 
 
 def _finished(
-    llava: Llava, edit: ConceptEdit, picture: Tensor, words: Tensor, hidden: Tensor, around: dict[str, Any]
+    llm: MultimodalLLM, edit: ConceptEdit, picture: Tensor, words: Tensor, hidden: Tensor, around: dict[str, Any]
 ) -> Tensor:
     """Logits of the next token from the output of the edit's block, shifted; around: what blocks take beside it."""
+    attention = getattr(llm.model.config.text_config, "layer_types", None) or []
+    if len(set(attention[edit.layer :])) > 1:
+        raise CompanionError(f"{llm.name}: blocks from {edit.layer} on differ in attention; edit a later block")
     rows = hidden.float()
     delta = edit.shift(mean_where(rows, picture), mean_where(rows, words))
     hidden = (rows + delta[:, None] * words[..., None]).to(hidden.dtype)
-    for block in decoder_blocks(llava)[edit.layer + 1 :]:
+    for block in decoder_blocks(llm)[edit.layer + 1 :]:
         hidden = block(hidden, **around)
-    return llava.model.lm_head(llava.model.model.language_model.norm(hidden[:, -1])).double()
+    return llm.model.lm_head(llm.model.model.language_model.norm(hidden[:, -1])).double()

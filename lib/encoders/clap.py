@@ -107,7 +107,7 @@ def load_clap(name: str | Path, *, revision: str | None = None, windows: int = 1
     check_device(device)
     if windows < 1:
         raise CompanionError(f"windows={windows}; cut at least one from each sound")
-    folder = find_folder(str(name), "CLAP", FILES, revision)
+    folder = find_folder(str(name), ("CLAP",), FILES, revision)
     _check(folder)
     try:
         extractor = ClapFeatureExtractor.from_pretrained(folder, local_files_only=True)
@@ -144,6 +144,6 @@ def _refuse_collapsed(encoder: ClapEncoder) -> ClapEncoder:
 
 
 def _check(folder: Path) -> None:
-    check_folder(folder, "CLAP")
+    check_folder(folder, ("CLAP",))
     if read_config(folder).get("audio_config", {}).get("enable_fusion"):
         raise CompanionError(f"{folder}: a fused CLAP looks at random parts of a sound; take an unfused one")

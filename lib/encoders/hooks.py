@@ -57,6 +57,10 @@ def find_blocks(source: Any) -> Blocks:
         class_token = hasattr(tower.embeddings, "class_embedding")
         return Blocks(tower.encoder.layers, int(class_token), class_token, True)
     name = getattr(source, "name", type(source).__name__)
+    if hasattr(visual, "blocks") and hasattr(visual, "merger"):
+        raise CompanionError(
+            f"{name} sees its pictures in one sequence without a batch, and is not recorded or steered; take a LLaVA"
+        )
     raise CompanionError(f"{name} has no transformer blocks to record; use an encoder whose image tower is a ViT")
 
 

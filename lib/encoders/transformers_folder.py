@@ -18,15 +18,17 @@ import transformers  # noqa: E402 (torchvision must be mended first)
 M = TypeVar("M", bound=torch.nn.Module)
 
 
-def find_folder(name: str, kind: str, files: tuple[str, ...], revision: str | None) -> Path:
-    """The folder of a model: `hf-hub:org/repo`, a path, or a shipped one. kind: as people write it, such as LLaVA."""
+def find_folder(name: str, kinds: tuple[str, ...], files: tuple[str, ...], revision: str | None) -> Path:
+    """The folder of a model: `hf-hub:org/repo`, a path, or a shipped one. kinds: as people write them (LLaVA)."""
     if name.startswith("hf-hub:"):
         return hub_folder(name.removeprefix("hf-hub:"), revision, files)
     for folder in (Path(name).expanduser(), MODELS / name):
         if folder.is_dir():
             return folder.resolve()
-    shipped = ", ".join(p.name for p in sorted(MODELS.iterdir()) if read_config(p).get("model_type") == kind.lower())
-    raise CompanionError(f"no {kind} {name!r}: neither a folder nor hf-hub:org/repo nor a shipped model ({shipped})")
+    shipped = ", ".join(path.name for path in sorted(MODELS.iterdir()) if _kind_of(path, kinds))
+    raise CompanionError(
+        f"no {' or '.join(kinds)} {name!r}: neither a folder nor hf-hub:org/repo nor a shipped model ({shipped})"
+    )
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -38,13 +40,21 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
-def check_folder(folder: Path, kind: str) -> None:
-    """Refuse a folder of another kind of model, or without safetensors."""
-    found = read_config(folder).get("model_type")
-    if found != kind.lower():
-        raise CompanionError(f"{folder}: its config is of {found!r}; give a folder with that of a {kind}")
+def check_folder(folder: Path, kinds: tuple[str, ...]) -> str:
+    """Of what kind a folder is; refuse one of no such kind of model, or without safetensors."""
+    kind = _kind_of(folder, kinds)
+    if kind is None:
+        found = read_config(folder).get("model_type")
+        raise CompanionError(f"{folder}: its config is of {found!r}; give a folder with that of a {' or '.join(kinds)}")
     if not any(folder.glob("*.safetensors")):
         raise CompanionError(f"{folder} holds no weights in safetensors, the only format that is read; convert them")
+    return kind
+
+
+def _kind_of(folder: Path, kinds: tuple[str, ...]) -> str | None:
+    """The kind whose name transformers writes into configs, such as qwen2_vl for Qwen2-VL."""
+    found = read_config(folder).get("model_type")
+    return next((kind for kind in kinds if kind.lower().replace("-", "_") == found), None)
 
 
 def load_weights(model_class: type[M], folder: Path, dtype: Any) -> M:

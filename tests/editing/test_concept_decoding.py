@@ -1,6 +1,8 @@
-"""Concept-level decoding on a LLaVA with random weights: the shift by hand, the rules on made-up logits."""
+"""Concept-level decoding on a random LLaVA and a random Qwen2-VL: the shift by hand, the rules on made-up logits."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,16 +13,20 @@ from lib.data.scenes.world import picture_of
 from lib.editing import concept_decoding as decoding
 from lib.editing.concept_decoding import ConceptEdit
 from lib.encoders.llava import Llava, places
+from lib.encoders.load_llm import load_llm
+from lib.encoders.multimodal_llm import MultimodalLLM
 from lib.encoders.training.scenes_llava import make_model, make_processor
 from lib.sae.auxiliary import AuxiliaryAE
 from lib.sae.config import SAEConfig
 from lib.sae.vl_sae import VLSAE
+from tests.encoders import tiny_qwen2_vl
 
-D = 256
+PROMPTS = ["is there a cat", "describe the picture"]
+IMAGES = [Image.fromarray(picture_of("test", 0, i)).resize(size) for i, size in enumerate([(64, 64), (48, 32)])]
+"""Of two sizes: to a LLaVA both are 64 tokens, to the Qwen2-VL 16 and 6."""
 
 
-@pytest.fixture(scope="module")
-def llava() -> Llava:
+def tiny_llava() -> Llava:
     processor = make_processor()
     model = make_model(processor.tokenizer, seed=0, layers=2).eval()
     generator = torch.Generator().manual_seed(0)
@@ -30,51 +36,60 @@ def llava() -> Llava:
     return Llava("tiny", {}, model, processor)
 
 
+@pytest.fixture(scope="module", params=["llava", "qwen2_vl"])
+def llm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> MultimodalLLM:
+    if request.param == "llava":
+        return tiny_llava()
+    folder: Path = tmp_path_factory.mktemp("models") / "tiny"
+    return load_llm(tiny_qwen2_vl.save(folder))
+
+
 @pytest.fixture(scope="module")
-def edit() -> ConceptEdit:
+def edit(llm: MultimodalLLM) -> ConceptEdit:
+    d = llm.model.lm_head.in_features
     generator = torch.Generator().manual_seed(1)
-    auxiliary, sae = AuxiliaryAE(D), VLSAE(SAEConfig("vl_sae", 64, 8), 2 * D)
+    auxiliary, sae = AuxiliaryAE(d), VLSAE(SAEConfig("vl_sae", 64, 8), 2 * d)
     with torch.no_grad():
         for parameter in (*auxiliary.parameters(), *sae.parameters()):
             parameter.copy_(0.1 * torch.randn(parameter.shape, generator=generator))
     return ConceptEdit(auxiliary.eval(), sae.eval(), layer=0)
 
 
-def inputs_of(llava: Llava, prompts: list[str]):
-    (inputs,) = llava.batches([Image.fromarray(picture_of("test", 0, i)) for i in range(len(prompts))], prompts)
+def inputs_of(llm: MultimodalLLM):
+    (inputs,) = llm.batches(IMAGES, PROMPTS)
     return inputs
 
 
-PROMPTS = ["is there a cat", "describe the picture"]
-
-
-def test_picture_and_words(llava: Llava) -> None:
-    inputs = inputs_of(llava, PROMPTS)
-    picture, words = decoding.after_image(inputs["input_ids"], inputs["attention_mask"], decoding.image_token(llava))
-    assert picture.sum(dim=1).tolist() == [64, 64]
-    names = [
-        llava.tokenizer.convert_ids_to_tokens(row[where]) for row, where in zip(inputs["input_ids"], words, strict=True)
-    ]
-    assert names == [[*prompt.split(), "ASSISTANT:"] for prompt in PROMPTS]
+def test_picture_and_words(llm: MultimodalLLM) -> None:
+    inputs = inputs_of(llm)
+    picture, words = decoding.after_image(inputs["input_ids"], inputs["attention_mask"], decoding.image_token(llm))
+    rows = [llm.tokenizer.decode(row[where]) for row, where in zip(inputs["input_ids"], words, strict=True)]
+    if isinstance(llm, Llava):
+        assert picture.sum(dim=1).tolist() == [64, 64]
+        assert rows == [f"{prompt} ASSISTANT:" for prompt in PROMPTS]
+    else:
+        assert picture.sum(dim=1).tolist() == [16, 6]
+        assert rows == [f"<|vision_end|>{prompt}<|im_end|>\n<|im_start|>assistant\n" for prompt in PROMPTS]
     with pytest.raises(CompanionError, match="without a picture"):
         decoding.after_image(torch.ones(1, 3, dtype=torch.int64), torch.ones(1, 3), 4)
 
 
-def test_representations_are_means_of_hidden_states(llava: Llava) -> None:
-    images = [Image.fromarray(picture_of("test", 0, i)) for i in range(2)]
-    image, text = decoding.representations(llava, images, PROMPTS, 0)
+def test_representations_are_means_of_hidden_states(llm: MultimodalLLM) -> None:
+    image, text = decoding.representations(llm, IMAGES, PROMPTS, 0)
     for i, prompt in enumerate(PROMPTS):
-        (alone,) = llava.batches(images[i : i + 1], [prompt])
+        (alone,) = llm.batches(IMAGES[i : i + 1], [prompt])
         with torch.no_grad():
-            hidden = llava.model(**alone, output_hidden_states=True).hidden_states[1][0]
-        torch.testing.assert_close(image[i], hidden[1:65].mean(dim=0), atol=1e-4, rtol=1e-3)
-        torch.testing.assert_close(text[i], hidden[65:].mean(dim=0), atol=1e-4, rtol=1e-3)
+            hidden = llm.model(**alone, output_hidden_states=True).hidden_states[1][0]
+        first, last = (alone["input_ids"][0] == decoding.image_token(llm)).nonzero()[[0, -1], 0].tolist()
+        torch.testing.assert_close(image[i], hidden[first : last + 1].mean(dim=0), atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(text[i], hidden[last + 1 :].mean(dim=0), atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize("mixing", ["additive", "convex"])
 def test_the_shift_by_the_formula(edit: ConceptEdit, mixing: str) -> None:
     edit = ConceptEdit(edit.auxiliary, edit.sae, 0, mixing)  # type: ignore[arg-type]
-    x_v, x_l = torch.randn(3, D, generator=torch.Generator().manual_seed(2)).split([1, 2])[0], torch.ones(1, D)
+    d = edit.sae.W_dec.shape[-1]
+    x_v, x_l = torch.randn(1, d, generator=torch.Generator().manual_seed(2)), torch.ones(1, d)
     with torch.no_grad():
         h_v = edit.sae.encode_tower(edit.auxiliary.encode(x_v, "image"), "image").dense()
         h_l = edit.sae.encode_tower(edit.auxiliary.encode(x_l, "text"), "text").dense()
@@ -83,42 +98,54 @@ def test_the_shift_by_the_formula(edit: ConceptEdit, mixing: str) -> None:
     torch.testing.assert_close(edit.shift(x_v, x_l), 0.7 * (back - x_l))
 
 
-def shifted_slowly(llava: Llava, edit: ConceptEdit, inputs) -> torch.Tensor:
+def shifted_slowly(llm: MultimodalLLM, edit: ConceptEdit, inputs) -> torch.Tensor:
     """Logits of a whole forward pass with the words moved by a hook."""
-    picture, words = decoding.after_image(inputs["input_ids"], inputs["attention_mask"], decoding.image_token(llava))
+    picture, words = decoding.after_image(inputs["input_ids"], inputs["attention_mask"], decoding.image_token(llm))
 
     def move(_block, _args, hidden: torch.Tensor) -> torch.Tensor:
         delta = edit.shift(decoding.mean_where(hidden, picture), decoding.mean_where(hidden, words))
         return hidden + delta[:, None] * words[..., None]
 
-    handle = decoding.decoder_blocks(llava)[edit.layer].register_forward_hook(move)
+    handle = decoding.decoder_blocks(llm)[edit.layer].register_forward_hook(move)
+    around = {"position_ids": places(inputs["attention_mask"])} if isinstance(llm, Llava) else {}
     with torch.no_grad():
-        logits = llava.model(**inputs, position_ids=places(inputs["attention_mask"])).logits[:, -1]
+        logits = llm.model(**inputs, **around).logits[:, -1]
     handle.remove()
     return logits.double()
 
 
 @pytest.mark.parametrize("layer", [0, 1])
-def test_the_rest_of_the_model_gives_what_the_whole_does(llava: Llava, edit: ConceptEdit, layer: int) -> None:
-    inputs, edit = inputs_of(llava, PROMPTS), ConceptEdit(edit.auxiliary, edit.sae, layer)
-    plain, noisy, concept = decoding.next_logits(llava, inputs, {"moved": edit})
-    torch.testing.assert_close(concept["moved"], shifted_slowly(llava, edit, inputs), atol=1e-4, rtol=1e-4)
+def test_the_rest_of_the_model_gives_what_the_whole_does(llm: MultimodalLLM, edit: ConceptEdit, layer: int) -> None:
+    inputs, edit = inputs_of(llm), ConceptEdit(edit.auxiliary, edit.sae, layer)
+    plain, noisy, concept = decoding.next_logits(llm, inputs, {"moved": edit})
+    torch.testing.assert_close(concept["moved"], shifted_slowly(llm, edit, inputs), atol=1e-4, rtol=1e-4)
     assert noisy is None and not torch.allclose(concept["moved"], plain)
-    assert torch.equal(decoding.next_logits(llava, inputs, {})[0], plain)  # the hooks are gone
+    assert torch.equal(decoding.next_logits(llm, inputs, {})[0], plain)  # the hooks are gone
 
 
-def test_next_logits(llava: Llava, edit: ConceptEdit) -> None:
-    inputs = inputs_of(llava, PROMPTS)
+def test_next_logits(llm: MultimodalLLM, edit: ConceptEdit) -> None:
+    inputs = inputs_of(llm)
     still = ConceptEdit(edit.auxiliary, edit.sae, 0, alpha=0.0)
-    found = decoding.next_logits(llava, inputs, {"still": still, "moved": edit}, torch.Generator().manual_seed(0))
+    found = decoding.next_logits(llm, inputs, {"still": still, "moved": edit}, torch.Generator().manual_seed(0))
     plain, noisy, concept = found
     assert noisy is not None
     torch.testing.assert_close(concept["still"], plain)
     assert not torch.allclose(concept["moved"], plain) and not torch.allclose(noisy, plain)
-    yes, no = llava.tokenizer.convert_tokens_to_ids(["yes", "no"])
-    chance = (plain[:, yes] - plain[:, no]).sigmoid()
-    images = [Image.fromarray(picture_of("test", 0, i)) for i in range(2)]
-    torch.testing.assert_close(chance, torch.from_numpy(llava.yes_probability(images, PROMPTS)), atol=1e-4, rtol=0)
+    yes, no = (plain[:, llm.first_tokens(word)].exp().sum(dim=1) for word in ("yes", "no"))
+    chance = torch.from_numpy(llm.yes_probability(IMAGES, PROMPTS))
+    torch.testing.assert_close(yes / (yes + no), chance, atol=1e-4, rtol=0)
+
+
+def test_word_by_word_without_an_edit_it_says_what_generate_does(llm: MultimodalLLM) -> None:
+    state = dict(inputs_of(llm))
+    start = state["input_ids"].shape[1]
+    for _ in range(4):
+        token = decoding.rules(*decoding.next_logits(llm, state, {}))["greedy"].argmax(dim=1, keepdim=True)
+        state["input_ids"] = torch.cat([state["input_ids"], token], dim=1)
+        state["attention_mask"] = torch.cat([state["attention_mask"], torch.ones_like(token)], dim=1)
+    assert llm.tokenizer.eos_token_id not in state["input_ids"][:, start:]
+    said = llm.tokenizer.batch_decode(state["input_ids"][:, start:], skip_special_tokens=True)
+    assert [text.strip() for text in said] == llm.generate(IMAGES, PROMPTS, 4)
 
 
 def test_a_cut_at_0_8_keeps_a_second_token_only_near_a_tie() -> None:
@@ -140,10 +167,15 @@ def test_rules() -> None:
     torch.testing.assert_close(decoding.interpolated(plain, noisy, 0.6), 0.4 * plain + 0.6 * noisy)
 
 
-def test_errors(llava: Llava, edit: ConceptEdit) -> None:
+def test_errors(llm: MultimodalLLM, edit: ConceptEdit, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CompanionError, match="unknown mixing 'half'"):
         ConceptEdit(edit.auxiliary, edit.sae, 0, "half")  # type: ignore[arg-type]
     with pytest.raises(CompanionError, match="no layer 2: this language model has 2 blocks"):
-        decoding.representations(llava, [Image.fromarray(picture_of("test", 0, 0))], ["describe the picture"], 2)
+        decoding.representations(llm, IMAGES, PROMPTS, 2)
     with pytest.raises(CompanionError, match="a plausibility cut at 0"):
         decoding.plausible(torch.zeros(2), 0)
+    hidden, mask = torch.zeros(1, 2, 1), torch.ones(1, 2)
+    kinds = ["full_attention", "sliding_attention"]
+    monkeypatch.setattr(llm.model.config.text_config, "layer_types", kinds, raising=False)
+    with pytest.raises(CompanionError, match="tiny: blocks from 0 on differ in attention; edit a later block"):
+        decoding._finished(llm, edit, mask, mask, hidden, {})

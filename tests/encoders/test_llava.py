@@ -18,7 +18,7 @@ from lib.data.errors import CompanionError, NotAvailable
 from lib.data.scenes.questions import list_kinds, object_questions, read
 from lib.data.scenes.world import layout_of, picture_of
 from lib.editing.steering import shift, steered
-from lib.encoders import llava as llava_module
+from lib.encoders import multimodal_llm
 from lib.encoders.clip import load_clip
 from lib.encoders.hooks import record
 from lib.encoders.hub import MODELS
@@ -109,7 +109,7 @@ def test_log_likelihoods_agree_with_the_logits(llava: Llava, images: list[Image.
 def test_small_batches_give_the_same(llava: Llava, images: list[Image.Image], monkeypatch: pytest.MonkeyPatch) -> None:
     whole = llava.yes_probability(images, PROMPTS), llava.log_likelihood(images, PROMPTS, ["yes", "a cat", "no", "no"])
     said = llava.generate(images, PROMPTS, 4)
-    monkeypatch.setattr(llava_module, "BATCH", 3)
+    monkeypatch.setattr(multimodal_llm, "BATCH", 3)
     parts = llava.yes_probability(images, PROMPTS), llava.log_likelihood(images, PROMPTS, ["yes", "a cat", "no", "no"])
     np.testing.assert_allclose(parts, whole, atol=1e-4)
     assert llava.generate(images, PROMPTS, 4) == said
@@ -143,6 +143,7 @@ def test_it_reads_the_next_to_last_block_and_steering_reaches_it(llava: Llava, i
         (1, ["is there a cat?"], r"does not know the word 'cat\?'"),
         (1, [" "], "' ' is no text to ask"),
         (1, [3], "3 is no text to ask"),
+        (1, ["is <image> there"], "'is <image> there' holds the picture's own token; ask without it"),
     ],
 )
 def test_bad_questions_are_told_in_one_line(llava: Llava, count: int, prompts: list, message: str) -> None:

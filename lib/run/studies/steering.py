@@ -22,7 +22,8 @@ from lib.data.scenes.world import layout_of
 from lib.editing.steering import Edit, clamp_each, difference_in_means, matched_shift, reconstruct, steered
 from lib.encoders.embeddings import Embeddings
 from lib.encoders.hooks import find_blocks
-from lib.encoders.llava import BATCH, Llava
+from lib.encoders.llava import Llava
+from lib.encoders.multimodal_llm import BATCH
 from lib.encoders.store import embed
 from lib.encoders.training.lessons import SHOWN, shown_codes
 from lib.metrics.top_examples import top_examples
