@@ -11,11 +11,11 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from itertools import chain
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
+from lib.data.children import end_with_parent
 from lib.data.files import ROOT, write_json
 from lib.run.freshness import LAST
 from lib.run.places import NOTEBOOKS, find_notebook, notebook_number, runs_folder
@@ -94,19 +94,9 @@ def _outcome(future: Future[Outcome], task: Task) -> Outcome:
 
 
 def _begin(jobs: int) -> None:
-    """In a runner process: kernels side by side share the cores, and all end when the one who waits for them is killed.
-
-    A runner that went on alone would run the notebooks that wait; its kernel notices by itself that it is alone.
-    """
+    """In a runner process: kernels side by side share the cores. A kernel notices by itself that it is alone."""
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
-    parent = parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    Thread(target=watch, daemon=True).start()
+    end_with_parent()
 
 
 def _commit() -> str | None:

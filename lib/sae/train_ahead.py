@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from typing import NamedTuple
 
 import torch
-from joblib import Parallel, delayed
+from tqdm import tqdm
 
-from lib.data.files import cache_root, in_cache
+from lib.data.children import end_with_parent
+from lib.data.errors import CompanionError
+from lib.data.files import in_cache
 from lib.data.progress import progress
 from lib.encoders.embeddings import Embeddings
 from lib.sae.config import TrainConfig
@@ -36,15 +41,40 @@ def train_ahead(runs: Iterable[Run], device: str = "cpu") -> None:
     processes = min(torch.get_num_threads(), MOST)
     if processes == 1 or device != "cpu":
         return
-    waiting = (run for run in runs if not in_cache(KIND, run_key(*run)))
-    parallel = Parallel(processes, return_as="generator_unordered", max_nbytes=None)  # embeddings are small: no files
-    work = parallel(delayed(_train)(str(cache_root()), *run) for run in waiting)
-    for _ in progress(work, desc=f"training, {processes} at a time"):
-        pass
+    with (
+        ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin) as pool,
+        progress(desc=f"training, {processes} at a time") as bar,
+    ):
+        running: set[Future[None]] = set()
+        for run in runs:
+            if in_cache(KIND, run_key(*run)):
+                continue
+            running.add(pool.submit(_train, *run))
+            if len(running) > processes:  # so that the embeddings of few runs are in memory
+                running = _collect(running, FIRST_COMPLETED, bar)
+        _collect(running, ALL_COMPLETED, bar)
 
 
-def _train(cache: str, config: TrainConfig, embeddings: Embeddings, tower: Towers) -> None:
-    """In a process of its own, which may serve several callers: one thread, and no bar among the others' bars."""
-    os.environ |= {"COMPANION_CACHE": cache, "COMPANION_QUIET": "1"}
+def _collect(running: set[Future[None]], when: str, bar: tqdm) -> set[Future[None]]:
+    done, rest = wait(running, return_when=when)
+    try:
+        for future in done:
+            future.result()
+            bar.update()
+    except BrokenProcessPool:
+        raise CompanionError(
+            "a training process was killed, often because memory ran out; run again with a smaller OMP_NUM_THREADS, "
+            "and what was trained is kept"
+        ) from None
+    return rest
+
+
+def _begin() -> None:
+    """In a training process: one thread, and no bar among the others' bars."""
+    end_with_parent()
+    os.environ["COMPANION_QUIET"] = "1"
     torch.set_num_threads(1)
+
+
+def _train(config: TrainConfig, embeddings: Embeddings, tower: Towers) -> None:
     train_cached(config, embeddings, tower)

@@ -81,9 +81,22 @@ def training_run(session: Session, recipe: Recipe, seed: int) -> Run:
 
 def fit_all(session: Session, recipes: Iterable[Recipe]) -> list[Fitted]:
     """Every recipe with every seed of the session."""
-    runs = [(recipe, seed) for recipe in recipes for seed in session.seeds]
-    train_ahead((training_run(session, *run) for run in runs if run[0].trained), session.device)
-    return [fit(session, *run) for run in progress(runs, desc="codes of test images")]
+    return fit_sweeps(session, {"": recipes})[""]
+
+
+def fit_sweeps(session: Session, sweeps: Mapping[str, Iterable[Recipe]]) -> dict[str, list[Fitted]]:
+    """`fit_all` of each named sweep."""
+    runs = {name: [(recipe, seed) for recipe in sweep for seed in session.seeds] for name, sweep in sweeps.items()}
+    every = [run for sweep in runs.values() for run in sweep]
+    train_ahead((training_run(session, *run) for run in every if run[0].trained), session.device)
+    bar = progress(total=len(every), desc="dictionaries")
+    fitted: dict[str, list[Fitted]] = {name: [] for name in runs}
+    for name, sweep in runs.items():
+        for run in sweep:
+            fitted[name].append(fit(session, *run))
+            bar.update()
+    bar.close()
+    return fitted
 
 
 def fidelity_table(fitted: Iterable[Fitted]) -> pd.DataFrame:
