@@ -44,15 +44,6 @@ def test_weights_are_those_of_training_here(cache: Path, threads) -> None:
             assert torch.equal(tensor, expected[name]), name
 
 
-def test_another_cache_is_another_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads) -> None:
-    """The processes live on between two calls, and must not keep the first one's folder."""
-    threads(2)
-    for name in ("one", "two"):
-        monkeypatch.setenv("COMPANION_CACHE", str(tmp_path / name))
-        train_ahead(runs())
-        assert all(in_cache(KIND, run_key(*run)) for run in runs())
-
-
 def test_a_failing_run_is_told_in_one_line(cache: Path, threads) -> None:
     threads(2)
     with pytest.raises(CompanionError, match="lower lr"):
@@ -60,7 +51,7 @@ def test_a_failing_run_is_told_in_one_line(cache: Path, threads) -> None:
 
 
 def test_one_thread_leaves_the_work_to_the_caller(cache: Path, threads, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "Parallel", None)
+    monkeypatch.setattr(module, "ProcessPoolExecutor", None)
     threads(1)
     train_ahead(runs())
     assert not any(in_cache(KIND, run_key(*run)) for run in runs())
