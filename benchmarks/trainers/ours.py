@@ -15,7 +15,7 @@ from torch import Tensor
 from benchmarks.trainers.serve import Setting, serve
 from lib.encoders.embeddings import Embeddings
 from lib.sae.config import SAEConfig, TrainConfig
-from lib.sae.train import _Run
+from lib.sae.train import TrainingRun
 
 
 class Ours:
@@ -36,7 +36,7 @@ class Ours:
             precision=precision,
             log_every=0,
         )
-        self.run = _Run(config, embeddings, "image", "cpu")
+        self.run = TrainingRun(config, embeddings, "image", "cpu")
 
     def step(self, x: Tensor) -> None:
         """The next step of the run."""

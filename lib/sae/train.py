@@ -104,7 +104,7 @@ def train(
     With a `folder`, the state is kept there every `checkpoint_every` steps and at the end, and an earlier try's state
     is taken up. Neither that nor the history changes the weights. An error names a loss that is no longer finite.
     """
-    run = _Run(config, embeddings, tower, device)
+    run = TrainingRun(config, embeddings, tower, device)
     if folder is not None:
         run.restore(folder)
     bar = progress(total=config.steps, initial=run.step, desc=f"{config.sae.recipe} {config.sae.width}")
@@ -134,7 +134,7 @@ def train_cached(config: TrainConfig, embeddings: Embeddings, tower: Towers = "i
     return Trained(load_sae(folder).to(device), _table(json.loads((folder / "history.json").read_text())))
 
 
-class _Run:
+class TrainingRun:
     """The state of a training run; everything that the next step depends on is in `tensors` and `step`."""
 
     def __init__(self, config: TrainConfig, embeddings: Embeddings, tower: Towers, device: str) -> None:

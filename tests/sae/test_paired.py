@@ -17,7 +17,7 @@ from lib.sae.paired import Paired
 from lib.sae.recipes import PAIRED_RECIPES, build
 from lib.sae.sparse import Code
 from lib.sae.storage import load_sae, save_sae
-from lib.sae.train import _Run, train, training_rows
+from lib.sae.train import TrainingRun, train, training_rows
 from tests.sae.reference import assert_same_gradients, check_gradients, toy
 
 TWO, THREE = ("image", "text"), ("image", "text", "audio")
@@ -161,7 +161,7 @@ def test_training_restarts_to_the_same_weights_and_lies_on_disk(recipe, tmp_path
 
 def interrupted(config: TrainConfig, folder) -> None:
     """Train until the first checkpoint and stop there."""
-    run = _Run(config, toy(), TWO, "cpu")
+    run = TrainingRun(config, toy(), TWO, "cpu")
     for _ in range(5):
         x, out = run.advance()
         if run.step == 4:

@@ -110,7 +110,7 @@ def test_decoder_rows_are_unit_and_everything_is_finite():
 
 def test_every_epoch_has_its_own_order():
     embeddings = toy(130)
-    run = module._Run(config(batch=64), embeddings, "image", "cpu")
+    run = module.TrainingRun(config(batch=64), embeddings, "image", "cpu")
     seen = []
     for _ in range(4):
         seen.append(run._next_batch() * run.scale)
@@ -133,7 +133,7 @@ def test_dead_latents_are_counted_and_revived():
     """Latents that start with a bias far below zero are dead at first, and AuxK brings them back."""
     alive = {}
     for name, window in (("aux", 128), ("none", 10**9)):
-        run = module._Run(config(steps=300, lr=5e-3, dead_after=window), toy(), "image", "cpu")
+        run = module.TrainingRun(config(steps=300, lr=5e-3, dead_after=window), toy(), "image", "cpu")
         with torch.no_grad():
             run.sae.b_enc[24:] = -0.6
         fired = torch.zeros(48)
@@ -149,7 +149,7 @@ def test_dead_latents_are_counted_and_revived():
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_bf16_moves_the_weights_at_every_step_and_learns(recipe):
-    run = module._Run(config(recipe, precision="bf16"), toy(), "image", "cpu")
+    run = module.TrainingRun(config(recipe, precision="bf16"), toy(), "image", "cpu")
     losses = []
     for _ in range(40):
         before = {name: parameter.detach().clone() for name, parameter in run.sae.named_parameters()}
@@ -165,17 +165,17 @@ def test_bf16_moves_the_weights_at_every_step_and_learns(recipe):
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_stopped_run_goes_on_to_the_same_bits(recipe, tmp_path, monkeypatch):
     whole = train(config(recipe), toy())
-    advance = module._Run.advance
+    advance = module.TrainingRun.advance
 
     def stop_at_25(run):
         if run.step == 25:
             raise KeyboardInterrupt
         return advance(run)
 
-    monkeypatch.setattr(module._Run, "advance", stop_at_25)
+    monkeypatch.setattr(module.TrainingRun, "advance", stop_at_25)
     with pytest.raises(KeyboardInterrupt):
         train(config(recipe), toy(), folder=tmp_path, checkpoint_every=7)
-    monkeypatch.setattr(module._Run, "advance", advance)
+    monkeypatch.setattr(module.TrainingRun, "advance", advance)
     again = train(config(recipe), toy(), folder=tmp_path, checkpoint_every=7)
     assert_same_weights(whole.sae, again.sae)
     pd.testing.assert_frame_equal(whole.history, again.history, check_exact=True)
@@ -213,8 +213,8 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path, monkeypatch):
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    whole = module._Run(config("batch_topk", steps=100_000), toy(), "image", "cpu")
-    again = module._Run(config("batch_topk", steps=100_000), toy(), "image", "cpu")
+    whole = module.TrainingRun(config("batch_topk", steps=100_000), toy(), "image", "cpu")
+    again = module.TrainingRun(config("batch_topk", steps=100_000), toy(), "image", "cpu")
     again.restore(tmp_path)
     assert again.step > 0
     end = again.step + 30

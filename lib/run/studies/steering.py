@@ -32,6 +32,7 @@ from lib.sae.base import SAE, as_tensor
 from lib.sae.codes import SparseCodes
 from lib.sae.config import SAEConfig, TrainConfig
 from lib.sae.train import train_cached
+from lib.sae.train_ahead import Run, train_ahead
 
 PICTURES, EXPANSION, STEPS = 1500, 4, 400
 """Training scenes whose patches the dictionary learns from, its width over the block's, and its steps."""
@@ -102,18 +103,24 @@ def shown(session: Session) -> np.ndarray:
     return table
 
 
-def dictionary(session: Session, patches: Embeddings, seed: int) -> SAE:
-    """The Matryoshka dictionary of one seed."""
+def training_run(session: Session, patches: Embeddings, seed: int) -> Run:
+    """The training of the Matryoshka dictionary of one seed."""
     width = EXPANSION * patches.tower("image").shape[1]
     sae = SAEConfig("matryoshka", width, session.profile.sae.k)
-    config = TrainConfig(sae, steps=STEPS, batch=512, dead_after=len(patches), seed=seed)
-    return train_cached(config, patches, device=session.device).sae
+    return Run(TrainConfig(sae, steps=STEPS, batch=512, dead_after=len(patches), seed=seed), patches)
+
+
+def draw_all(session: Session) -> list[Latents]:
+    """`draw_latents` of every seed of the session."""
+    patches = tokens(session)
+    train_ahead((training_run(session, patches, seed) for seed in session.seeds), session.device)
+    return [draw_latents(session, seed) for seed in session.seeds]
 
 
 def draw_latents(session: Session, seed: int) -> Latents:
     """Train the dictionary of a seed, name its latents by what patches show, and draw LATENTS of the sure ones."""
     patches, truth = tokens(session), shown(session)
-    sae = dictionary(session, patches, seed)
+    sae = train_cached(*training_run(session, patches, seed), session.device).sae
     codes = sae.codes(patches)
     csc = codes.csr().tocsc()
     support, total = np.diff(csc.indptr), np.asarray(csc.sum(axis=0)).ravel()
