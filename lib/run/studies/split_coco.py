@@ -88,11 +88,11 @@ def beside_printed(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def as_text(beside: pd.DataFrame) -> pd.DataFrame:
-    """`beside_printed` to read: a row for each arm, "mean ± sd (printed)" in the column of each measure."""
+    """`beside_printed` to read: a row for each measure, "mean ± sd (printed)" in the column of each arm."""
 
     def cell(row: pd.Series) -> str:
         places = 0 if row["mean"] > 1 else 3
         return f"{row['mean']:.{places}f} ± {row['sd']:.{places}f} ({row['printed']:.{places}f})"
 
-    texts = beside.assign(text=beside.apply(cell, axis=1)).pivot(index="arm", columns="measure", values="text")
-    return texts.loc[list(PRINTED), list(MEASURES)].reset_index()
+    texts = beside.assign(text=beside.apply(cell, axis=1)).pivot(index="measure", columns="arm", values="text")
+    return texts.loc[list(MEASURES), list(PRINTED)].reset_index()

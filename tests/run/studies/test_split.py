@@ -14,7 +14,7 @@ from lib.run.start import open_session
 from lib.run.studies import split, split_coco
 from lib.run.studies.split import ARMS, MORE_ARMS, Setting, controlled_material, fact_judge, fit_all
 from lib.run.studies.split_causes import cost_table
-from lib.run.studies.split_common import common_table, dense_common
+from lib.run.studies.split_common import DENSE, PARTS, common_table
 from lib.run.studies.split_measures import decoder, dense_reference, measure_all, stability_table
 from lib.run.studies.split_probe import biased_rows
 from lib.run.studies.split_steering import common_facts
@@ -66,24 +66,29 @@ def test_the_common_part_is_all_that_strangers_share(material):
         dense = codes.dense()
         dense[:, 0] = 100
         loud[tower] = codes.from_matrix(codes.ids, dense)
-    table = common_table(material, [replace(one, codes=loud)]).set_index("part")
+    table = common_table(material, [replace(one, codes=loud)])
+    table = table[table.arm != DENSE].set_index("part")
     assert table.loc["all", ["cosine", "strangers"]].min() > 0.99 and (table.frequent >= 1).all()
-    assert table.loc["rare", "strangers"] < table.loc["rare", "cosine"] < 0.9
+    for part in ("rare", "centred"):
+        assert table.loc[part, "strangers"] < table.loc[part, "cosine"] < 0.9
     often = frequent(*loud.values())
     rare = np.where(often, 0, loud["image"].dense()), np.where(often, 0, loud["text"].dense())
     norms = np.linalg.norm(rare[0], axis=1) * np.linalg.norm(rare[1], axis=1)
     cosines = np.divide((rare[0] * rare[1]).sum(axis=1), norms, out=np.zeros(len(norms)), where=norms > 0)
     assert table.loc["rare", "cosine"] == pytest.approx(cosines.mean())
-    assert table.notna().all().all()
 
 
 def test_the_common_part_of_embeddings_is_their_mean(material):
-    table = dense_common(material).set_index("part")
-    image, text = material.test.image - material.train.image.mean(axis=0), material.test.text
-    text = text - material.train.text.mean(axis=0)
+    (one,) = fit_all(material, {"SAE-2b": ARMS["SAE-2b"]}, [0])
+    table = common_table(material, [one])
+    assert table.part.tolist() == [*PARTS, "all", "centred"]
+    assert table.drop(columns=["jaccard", "frequent"]).notna().all().all()
+    dense = table[table.arm == DENSE].set_index("part")
+    image, text = (rows - rows.mean(axis=0) for rows in (material.test.image, material.test.text))
     cosines = (image * text).sum(axis=1) / np.linalg.norm(image, axis=1) / np.linalg.norm(text, axis=1)
-    assert table.loc["rare", "cosine"] == pytest.approx(cosines.mean(), rel=1e-4)
-    assert table.loc["all", "r1"] == dense_reference(material)["r1"]
+    assert dense.loc["centred", "cosine"] == pytest.approx(cosines.mean(), rel=1e-4)
+    reference = dense_reference(material)
+    assert {name: dense.loc["all", name] for name in reference} == pytest.approx(reference)
 
 
 def test_runs_beside_the_printed_figures(material):
@@ -94,7 +99,8 @@ def test_runs_beside_the_printed_figures(material):
     own = table.cosine[table.arm == "GSAE .1"]
     assert row["mean"] == pytest.approx(own.mean()) and row.sd == pytest.approx(own.std()) and row.printed == 0.141
     text = split_coco.as_text(beside)
-    assert text.arm.tolist() == list(split_coco.PRINTED) and text.r1[1].endswith("(0.241)")
+    assert text.measure.tolist() == list(split_coco.MEASURES)
+    assert text["GSAE .1"][4] == f"{own.mean():.3f} ± {own.std():.3f} (0.141)"
 
 
 def test_penalties_of_the_printed_figures():
