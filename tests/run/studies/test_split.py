@@ -13,7 +13,7 @@ from lib.run.profiles import load_profile
 from lib.run.start import open_session
 from lib.run.studies import split, split_coco
 from lib.run.studies.split import ARMS, MORE_ARMS, Setting, controlled_material, fact_judge, fit_all
-from lib.run.studies.split_causes import cost_table
+from lib.run.studies.split_causes import STRONGER, cost_table, world_weight_table
 from lib.run.studies.split_common import DENSE, PARTS, common_table
 from lib.run.studies.split_measures import decoder, dense_reference, measure_all, stability_table
 from lib.run.studies.split_probe import biased_rows
@@ -89,6 +89,14 @@ def test_the_common_part_of_embeddings_is_their_mean(material):
     assert dense.loc["centred", "cosine"] == pytest.approx(cosines.mean(), rel=1e-4)
     reference = dense_reference(material)
     assert {name: dense.loc["all", name] for name in reference} == pytest.approx(reference)
+
+
+def test_weights_on_a_world_go_on_from_its_arms(material):
+    session = open_session("32_audio", load_profile("sounds", seeds=2))
+    table = measure_all(material, fit_all(material, ARMS, session.seeds))
+    sweep = world_weight_table(session, material, table)
+    assert sweep.groupby("factor").seed.apply(list).to_dict() == {f: [0, 1] for f in (0.0, 1.0, *STRONGER)}
+    assert sweep.cosine[sweep.factor == 1].tolist() == table.cosine[table.arm == "GSAE"].tolist()
 
 
 def test_runs_beside_the_printed_figures(material):
