@@ -33,6 +33,7 @@ def common_table(material: Material, fitted: Iterable[Shared]) -> pd.DataFrame:
 
     frequent: number of latents that fire on more than half of the rows of either modality. cosine, strangers, jaccard,
     r1, r5, mrr, zero_shot: as in `split_measures.measures`; the class prompts lose the same. Means are of test rows.
+    The last is NaN where the material has no classes.
     """
     rows = [row for one in fitted for row in _code_rows(material, one)]
     first, second = (material.test.tower(tower) for tower in material.towers)
@@ -49,7 +50,7 @@ def _code_rows(material: Material, one: Shared) -> list[Row]:
     rows: list[Row] = []
     for part, silent in (("all", np.zeros_like(often)), ("rare", often)):
         first, second = (without(codes, silent) for codes in one.pair)
-        row: Row = {**head, "part": part, **likeness(first, second), **search(first, second)}
+        row: Row = {**head, "part": part, **likeness(first, second), **search(first, second), "zero_shot": np.nan}
         if classes is not None and material.labels is not None:
             row["zero_shot"] = code_zero_shot(first, without(classes, silent), material.labels).accuracy
         rows.append(row)
@@ -67,7 +68,7 @@ def _agreement(
     a, b = (unit_rows("codes", part - mean) for part, mean in zip((first, second), means, strict=True))
     cosines = {"cosine": b, "strangers": np.roll(b, 1, axis=0)}
     row: Row = {name: float((a * other).sum(axis=1).mean()) for name, other in cosines.items()}
-    row |= dense_search(a, b)
+    row |= dense_search(a, b) | {"zero_shot": np.nan}
     if prompts is not None and material.labels is not None:
         row["zero_shot"] = zero_shot(a, prompts - means[1], material.labels).accuracy
     return row

@@ -89,6 +89,8 @@ def test_the_common_part_of_embeddings_is_their_mean(material):
     assert dense.loc["centred", "cosine"] == pytest.approx(cosines.mean(), rel=1e-4)
     reference = dense_reference(material)
     assert {name: dense.loc["all", name] for name in reference} == pytest.approx(reference)
+    unlabelled = common_table(replace(material, prompts=None, labels=None), [one])
+    assert unlabelled.zero_shot.isna().all() and unlabelled.r1.tolist() == table.r1.tolist()
 
 
 def test_weights_on_a_world_go_on_from_its_arms(material):
