@@ -35,13 +35,6 @@ def code_zero_shot(rows: SparseCodes, classes: SparseCodes, labels: np.ndarray, 
     return classify(scores, labels, (len(rows), len(classes)))
 
 
-def without_common(codes: SparseCodes, rate: float, by: SparseCodes) -> SparseCodes:
-    """Codes less the latents that fire on more than the share `rate` of the rows `by`, which every class shares."""
-    _one_dictionary(codes, by)
-    common = np.bincount(by.indices[by.values > 0], minlength=by.width) > rate * len(by)
-    return SparseCodes.from_matrix(codes.ids, codes.csr().multiply(~common))
-
-
 def _one_dictionary(first: SparseCodes, second: SparseCodes) -> None:
     if first.width != second.width or min(len(first), len(second)) == 0:
         shapes = f"({len(first)}, {first.width}) and ({len(second)}, {second.width})"

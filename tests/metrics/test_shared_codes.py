@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lib.data.errors import CompanionError
 from lib.metrics.census import census
-from lib.metrics.code_search import code_retrieval, code_zero_shot, without_common
+from lib.metrics.code_search import code_retrieval, code_zero_shot
 from lib.metrics.paired_codes import bridge_score, diagonal_share, jaccard, pair_cosine, unit_codes
 from lib.metrics.probe import probe_parts
 from lib.metrics.relevance import average_precision
@@ -100,11 +100,6 @@ def test_search_equals_sorting(seed):
     labels = np.arange(8) % 5
     hits = code_zero_shot(codes_of(a), codes_of(b[:5]), labels, chunk=3).hits
     assert hits.tolist() == [(row[:5] >= row[y] - 1e-9).sum() == 1 for row, y in zip(scores, labels, strict=True)]
-
-
-def test_common_latents_are_taken_out():
-    a = np.array([[1.0, 2, 0], [1, 0, 0], [1, 0, 3]])
-    assert without_common(codes_of(a), 0.5, codes_of(a)).dense().tolist() == [[0, 2, 0], [0, 0, 0], [0, 0, 3]]
 
 
 @given(SEEDS)

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from lib.data.controlled import Controlled, controlled
 from lib.data.errors import NotAvailable
@@ -27,6 +26,7 @@ from lib.sae.matching import match_latents
 from lib.sae.paired import Paired
 from lib.sae.train import train_cached
 from lib.sae.train_ahead import Run, train_ahead
+from lib.sae.two_towers import TwoTowers, side_by_side
 
 Pair = tuple[Tower, Tower]
 
@@ -75,7 +75,7 @@ class Material:
 @dataclass(frozen=True)
 class Arm:
     """How a dictionary is trained; `matched` are two dictionaries of half the width, one a modality, matched
-    afterwards."""
+    afterwards; `vl_sae` has one encoder without a bias, and a decoder for each modality."""
 
     recipe: str
     biases: int = 2
@@ -100,6 +100,7 @@ MORE_ARMS: dict[str, Arm] = {
     "Matryoshka-2b": Arm("paired_matryoshka"),
     "iso-energy": Arm("iso_energy", align=ALIGN),
     "two, matched": Arm("matched"),
+    "VL-SAE": Arm("vl_sae"),
 }
 """What else is compared."""
 
@@ -192,6 +193,8 @@ def _training_runs(material: Material, arm: Arm, seed: int) -> list[Run]:
     if arm.recipe == "matched":
         config = _config(SAEConfig("topk", s.width // 2, s.k), s, seed)
         return [Run(config, material.train, tower) for tower in material.towers]
+    if arm.recipe == "vl_sae":
+        return [Run(_config(SAEConfig("vl_sae", s.width, s.k), s, seed), side_by_side(material.train))]
     paired = PairedConfig(
         arm.recipe,
         s.width,
@@ -205,6 +208,9 @@ def _training_runs(material: Material, arm: Arm, seed: int) -> list[Run]:
 
 
 def _shared(material: Material, sae: SAE) -> dict[Tower, SAE]:
+    """A view of each modality; a dictionary of two towers is told the tower with every call, and is its own view."""
+    if isinstance(sae, TwoTowers):
+        return dict.fromkeys(material.towers, sae)
     assert isinstance(sae, Paired)
     return {tower: sae.of(tower) for tower in material.towers}
 
@@ -219,8 +225,3 @@ def _config(config: SAEConfig, s: Setting, seed: int) -> TrainConfig:
     """The training run; no latent is ever called dead, so that AuxK, which the paper's settings never reach, is off."""
     never = 10 * s.steps * s.batch
     return TrainConfig(config, steps=s.steps, batch=s.batch, lr=s.lr, dead_after=never, seed=seed, log_every=0)
-
-
-def pooled(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Tables of several materials as one."""
-    return pd.concat(list(tables), ignore_index=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -52,27 +54,31 @@ def claim_c1(arms: pd.DataFrame, rhos: pd.DataFrame, world: pd.DataFrame, n: int
 
 def claim_c7(sweep: pd.DataFrame, k: int, n: int) -> Claim:
     """The weight of the group norm trades reconstruction for sharing, and too much of it collapses the codes."""
+    effect, fields = weight_effect(sweep, k)
+    metric = f"{fields.pop('metric')}, controlled"
+    return seed_claim("p3.C7", sweep, effect, above(effect, 0.0), metric=metric, n=n, notebook=CAUSES, **fields)
+
+
+def weight_effect(sweep: pd.DataFrame, k: int) -> tuple[np.ndarray, dict[str, Any]]:
+    """C7 on any material: the effect of each seed, and statement, metric, verdict, reasons and controls of the claim.
+
+    sweep: `measures` with the weight as column `factor`, in units of the paper's. k: active latents of a row.
+    """
     factors = sorted(sweep.factor.unique())
     cosine, fvu, l0 = (
         np.stack([per_seed(sweep, column, factor=f) for f in factors], axis=1) for column in ("cosine", "fvu", "l0")
     )
     parts = (verdict(rising(cosine, 0.0)), verdict(rising(fvu, 0.0)), verdict(below(l0[:, -1] / k, SPARSE)))
-    return seed_claim(
-        "p3.C7",
-        sweep,
-        cosine[:, -1] - cosine[:, 0],
-        above(cosine[:, -1] - cosine[:, 0], 0.0),
-        statement="with lambda, paired codes grow alike, reconstruction worsens, and at last codes collapse",
-        expected="up",
-        metric=f"mean cosine of paired codes at {factors[-1]:g} times the paper's lambda minus that at 0, controlled",
-        n=n,
-        verdict=combine(parts),
-        why=f"cosine rises at every step: {parts[0]}; FVU rises at every step: {parts[1]}; L0 below {SPARSE} K at the "
-        f"largest: {parts[2]}",
-        controls={f"FVU at {f:g}": value for f, value in zip(factors, fvu.mean(axis=0), strict=True)}
+    return cosine[:, -1] - cosine[:, 0], {
+        "statement": "with lambda, paired codes grow alike, reconstruction worsens, and at last codes collapse",
+        "expected": "up",
+        "metric": f"mean cosine of paired codes at {factors[-1]:g} times the paper's lambda minus that at 0",
+        "verdict": combine(parts),
+        "why": f"cosine rises at every step: {parts[0]}; FVU rises at every step: {parts[1]}; L0 below {SPARSE} K at "
+        f"the largest: {parts[2]}",
+        "controls": {f"FVU at {f:g}": value for f, value in zip(factors, fvu.mean(axis=0), strict=True)}
         | {f"L0 at {f:g}": value for f, value in zip(factors, l0.mean(axis=0), strict=True)},
-        notebook=CAUSES,
-    )
+    }
 
 
 def claim_c10(arms: pd.DataFrame, world: pd.DataFrame, n: int) -> Claim:

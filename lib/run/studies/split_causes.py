@@ -10,8 +10,8 @@ import pandas as pd
 from lib.data.progress import progress
 from lib.encoders.embeddings import Embeddings
 from lib.run.start import Session
-from lib.run.studies.split import ARMS, Arm, Material, Setting, controlled_material, fit
-from lib.run.studies.split_measures import measures
+from lib.run.studies.split import ARMS, Arm, Material, Setting, controlled_material, fit, fit_all
+from lib.run.studies.split_measures import measure_all, measures
 from lib.sae.gsae import group_weight
 from lib.sae.split_theory import heterogeneous_pair, heterogeneous_rows, threshold
 
@@ -25,6 +25,9 @@ RHOS = (0.6, RHO, 1.0)
 SWEPT_RHO = 0.7
 FACTORS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Weights of the group norm in units of the paper's."""
+
+STRONGER = (4.0, 8.0)
+"""Those that are trained on a world's embeddings, where 0 and 1 are SAE-2b and GSAE."""
 
 CONCEPTS, COPIES = 16, 40
 """Single concepts of the exact model, and how often each is shown."""
@@ -52,6 +55,15 @@ def weight_table(session: Session) -> pd.DataFrame:
     arms = {str(factor): Arm("gsae", grouped=factor) for factor in FACTORS}
     table = _runs(arms, [SWEPT_RHO], session.seeds, session.device)
     return table.assign(factor=table.arm.astype(float))
+
+
+def world_weight_table(session: Session, material: Material, table: pd.DataFrame) -> pd.DataFrame:
+    """The same on a world's embeddings: 0 and 1 from the `measure_all` of ARMS, STRONGER trained here."""
+    known = table[table.arm.isin(["SAE-2b", "GSAE"])]
+    stronger = {str(factor): Arm("gsae", grouped=factor) for factor in STRONGER}
+    trained = measure_all(material, fit_all(material, stronger, session.seeds, session.device))
+    known = known.assign(factor=known.arm.map({"SAE-2b": 0.0, "GSAE": 1.0}))
+    return pd.concat([known, trained.assign(factor=trained.arm.astype(float))], ignore_index=True)
 
 
 def _runs(arms: Mapping[str, Arm], rhos: Sequence[float], chosen: Sequence[int], device: str) -> pd.DataFrame:

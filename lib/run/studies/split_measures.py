@@ -39,8 +39,7 @@ def measures(material: Material, one: Shared) -> dict[str, float | str]:
     The last three are NaN where the world has no judge or no classes.
     """
     first, second = one.pair
-    use, n = census(first, second), min(CANDIDATES, len(first))
-    found = code_retrieval(_head(first, n), _head(second, n))
+    use = census(first, second)
     return {
         "arm": one.arm,
         "seed": one.seed,
@@ -50,26 +49,52 @@ def measures(material: Material, one: Shared) -> dict[str, float | str]:
         "both": use.both,
         "dead": use.dead,
         "balanced": use.balanced_energy,
-        "cosine": pair_cosine(first, second).mean(),
-        "strangers": pair_cosine(first, _rolled(second)).mean(),
-        "jaccard": jaccard(first, second).mean(),
+        **likeness(first, second),
         "bridge": diagonal_share(_bridge(one)),
-        **_search(found),
+        **search(first, second),
         "fvu": _fvu(material, one),
         "l0": float(np.mean([firing(codes).l0 for codes in (first, second)])),
         **_judged(material, one),
     }
 
 
+def likeness(first: SparseCodes, second: SparseCodes) -> dict[str, float]:
+    """Cosine and Jaccard index of the codes of pairs, and the cosine of codes of different pairs; means."""
+    return {
+        "cosine": float(pair_cosine(first, second).mean()),
+        "strangers": float(pair_cosine(first, _rolled(second)).mean()),
+        "jaccard": float(jaccard(first, second).mean()),
+    }
+
+
+def search(first: SparseCodes, second: SparseCodes) -> dict[str, float]:
+    """Retrieval on codes among CANDIDATES pairs: r1, r5, mrr."""
+    n = min(CANDIDATES, len(first))
+    return _search(code_retrieval(_head(first, n), _head(second, n)))
+
+
+def class_codes(material: Material, one: Shared) -> SparseCodes | None:
+    """Codes of the class prompts, None where the material has no classes."""
+    if material.prompts is None:
+        return None
+    tower = material.towers[1]
+    return one.views[tower].codes(material.prompts, tower)
+
+
 def dense_reference(material: Material) -> dict[str, float]:
     """Retrieval and zero-shot with the embeddings themselves, no dictionary."""
     first, second = (material.test.tower(tower) for tower in material.towers)
-    n = min(CANDIDATES, len(first))
-    reference = _search(retrieval(first[:n], second[:n], ties="pessimistic"))
+    reference = dense_search(first, second)
     if material.prompts is None or material.labels is None:
         return reference
     prompts = material.prompts.tower(material.towers[1])
     return reference | {"zero_shot": zero_shot(first, prompts, material.labels).accuracy}
+
+
+def dense_search(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
+    """`search` with embeddings (n, d) instead of codes."""
+    n = min(CANDIDATES, len(first))
+    return _search(retrieval(first[:n], second[:n], ties="pessimistic"))
 
 
 def mms(material: Material, one: Shared) -> MultimodalScore | None:
@@ -91,13 +116,14 @@ def stability_table(fitted: Iterable[Shared]) -> pd.DataFrame:
 
 def decoder(one: Shared) -> np.ndarray:
     """(width, d) decoder of the first modality's view."""
-    return next(iter(one.views.values())).W_dec.detach().cpu().numpy()
+    tower, view = next(iter(one.views.items()))
+    return view.decoder_of(tower)[0].detach().cpu().numpy()
 
 
 def _fvu(material: Material, one: Shared) -> float:
     """Mean over modalities, each around its own mean."""
-    parts = [fvu(material.test.tower(tower), one.views[tower].reconstruct(codes)) for tower, codes in one.codes.items()]
-    return float(np.mean(parts))
+    rows = material.test
+    return float(np.mean([fvu(rows.tower(t), one.views[t].reconstruct(codes, t)) for t, codes in one.codes.items()]))
 
 
 def _bridge(one: Shared) -> sp.csr_array:
@@ -114,9 +140,8 @@ def _search(found: Retrieval) -> dict[str, float]:
 
 
 def _judged(material: Material, one: Shared) -> dict[str, float]:
-    score, accuracy = mms(material, one), np.nan
-    if material.prompts is not None and material.labels is not None:
-        classes = one.views[material.towers[1]].codes(material.prompts, material.towers[1])
+    score, accuracy, classes = mms(material, one), np.nan, class_codes(material, one)
+    if classes is not None and material.labels is not None:
         accuracy = code_zero_shot(one.pair[0], classes, material.labels).accuracy
     return {
         "mms": np.nan if score is None else float(score.score.mean()),

@@ -68,6 +68,6 @@ def _steer(material: Material, one: Shared, shows: np.ndarray, latent: int) -> d
     other = int(np.random.default_rng([one.seed, latent]).choice(live[live != latent]))
     edited = {"before": queries, "after": raised(queries, latent, AMOUNT), "random": raised(queries, other, AMOUNT)}
     return {
-        name: float(average_precision(view.reconstruct(rows), gallery, relevant).mean())
+        name: float(average_precision(view.reconstruct(rows, tower), gallery, relevant).mean())
         for name, rows in edited.items()
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lib.run.studies.sounds_claims import ARMS, claims
+from lib.run.studies.sounds_claims import ARMS, claims, weight_claim
 
 IDS = {f"p3.C{i}" for i in (1, 2, 3, 4, 5, 6, 8, 9, 10)}
 DENSE = {"r1": 0.5, "zero_shot": 0.9}
@@ -37,3 +37,11 @@ def test_the_story_told_backwards_is_not() -> None:
     found = {claim.id: claim.verdict for claim in claims(*story(-1), DENSE, 100)}
     assert {found[id] for id in ("p3.C2", "p3.C3", "p3.C4", "p3.C5", "p3.C8", "p3.C10")} == {"not reproduced"}
     assert found["p3.C1"] == "reproduced" and found["p3.C6"] == found["p3.C9"] == "partly"
+
+
+def test_the_sweep_of_lambda() -> None:
+    rows = [(f, s, 0.1 * (1 + f) + 0.01 * s, 0.1 + 0.05 * f, 8 - 0.1 * f) for f in (0, 1, 4, 8) for s in range(3)]
+    sweep = pd.DataFrame(rows, columns=["factor", "seed", "cosine", "fvu", "l0"])
+    claim = weight_claim(sweep, 8, 100)
+    assert claim.verdict == "reproduced" and claim.notebook == "32_audio" and abs(claim.effect - 0.8) < 1e-9
+    assert weight_claim(sweep.assign(l0=8.0), 8, 100).verdict == "partly"
