@@ -108,8 +108,9 @@ def claim_c3(table: pd.DataFrame, n: int) -> Claim:
 
     intra = [at("intra", arm) for arm in ("VL-SAE", "SAE-S", "SAE-D")]
     inter = [at("inter", arm) for arm in ("VL-SAE", "SAE-S", "SAE-D")]
-    ordered = np.all((intra[0] > intra[1]) & (intra[1] > intra[2]), axis=1)
-    lowest = np.all((inter[0] < inter[1]) & (inter[0] < inter[2]), axis=1)
+    nothing = np.isnan(intra[2])  # SAE-D left no latent with both pictures and captions: nothing to be above
+    ordered = np.all((intra[0] > intra[1]) & ((intra[1] > intra[2]) | nothing), axis=1)
+    lowest = np.all((inter[0] < inter[1]) & ((inter[0] < inter[2]) | nothing), axis=1)
     gain = at("gap", "VL-SAE") - at("gap", "SAE-S")
     parts = (verdict(ordered.tolist()), verdict(lowest.tolist()))
     return _claim(

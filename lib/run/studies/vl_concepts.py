@@ -45,6 +45,9 @@ L1 = 1e-4
 TOP = 10
 """Pictures and captions that stand for a latent, as in the released code."""
 
+MEASURES = ("intra", "inter", "gap", "auc", "floor")
+"""What of an `Alignment` stands in the table."""
+
 CANDIDATES = 1000
 """Pairs among which codes are retrieved, at most."""
 
@@ -170,23 +173,28 @@ def shuffled_captions(data: Embeddings, seed: int) -> Embeddings:
 def alignment_table(session: Session, fitted: Iterable[FittedPair]) -> pd.DataFrame:
     """One row for each dictionary and judge: arm, k, seed, judge, and the numbers of `Alignment`.
 
-    sd: over trials, of intra - inter. repeated: intra where captions that occur twice are kept.
+    sd: over trials, of intra - inter. repeated: intra where captions that occur twice are kept. A dictionary in which
+    fewer than two latents have both pictures and captions has none of these numbers.
     """
     judges = session.world.pair_judges(session.world.concept_split)
     rows = []
     for f in progress(list(fitted), desc="alignment"):
         tops, repeats = f.top(), f.top(unique=False)
+        both = int(((tops[0].counts > 0) & (tops[1].counts > 0)).sum())
         for name, judge in judges.items():
+            about = {"arm": f.arm.name, "k": f.arm.k, "seed": f.seed, "judge": name, "latents": both}
             image, text = (concept_means(judge.tower(tower), top) for tower, top in zip(TOWERS, tops, strict=True))
             doubled = concept_means(judge.tower("text"), repeats[1])
-            found = alignment(image, text, np.random.default_rng(f.seed))
-            with_repeats = alignment(image, doubled, np.random.default_rng(f.seed))
-            rows.append(
-                {"arm": f.arm.name, "k": f.arm.k, "seed": f.seed, "judge": name}
-                | {key: getattr(found, key) for key in ("intra", "inter", "gap", "auc", "floor", "latents")}
-                | {"sd": found.gaps.std(), "repeated": with_repeats.intra}
-            )
-    return pd.DataFrame(rows)
+            rows.append(about | (_alignment_row(image, text, doubled, f.seed) if both > 1 else {}))
+    columns = ["arm", "k", "seed", "judge", *MEASURES, "latents", "sd", "repeated"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _alignment_row(image: np.ndarray, text: np.ndarray, doubled: np.ndarray, seed: int) -> dict[str, float]:
+    found = alignment(image, text, np.random.default_rng(seed))
+    with_repeats = alignment(image, doubled, np.random.default_rng(seed))
+    row = {key: getattr(found, key) for key in (*MEASURES, "latents")}
+    return row | {"sd": found.gaps.std(), "repeated": with_repeats.intra}
 
 
 def code_table(fitted: Iterable[FittedPair]) -> pd.DataFrame:
