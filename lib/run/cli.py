@@ -26,6 +26,10 @@ Numbers = Annotated[list[str] | None, typer.Argument(metavar="[NN]...", help="No
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")]
 ProfileName = Annotated[str, typer.Option("--profile", help="A file of profiles/, without suffix.")]
 
+Force = Annotated[bool, typer.Option("--force", help="Run what is up to date, too.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Notebooks that run side by side.")]
+Kernel = Annotated[str, typer.Option("--kernel", "-k", help="Jupyter kernel.")]
+
 
 @app.command()
 def run(
@@ -35,9 +39,9 @@ def run(
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a notebook's parameter.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Run what is up to date, too.")] = False,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Notebooks that run side by side.")] = 1,
-    kernel: Annotated[str, typer.Option("--kernel", "-k", help="Jupyter kernel.")] = "python3",
+    force: Force = False,
+    jobs: Jobs = 1,
+    kernel: Kernel = "python3",
 ) -> None:
     """Run the notebooks of a profile and print the scoreboard. Exit code 1 if a notebook failed."""
     from lib.run.batch import plan, run_tasks, write_summary
@@ -51,6 +55,33 @@ def run(
     if any(results_root().glob("*/claims/*.json")):
         claims()
     typer.echo(f"\nresults: {results_root()} (executed notebooks in PROFILE/notebooks)")
+    if any(outcome.status == "failed" for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+@app.command()
+def grid(
+    file: Annotated[Path, typer.Argument(metavar="GRID.yaml", help="Notebooks, and the values that settings take.")],
+    profile: ProfileName = "scenes",
+    force: Force = False,
+    jobs: Jobs = 1,
+    kernel: Kernel = "python3",
+) -> None:
+    """Run notebooks over a grid of settings; one table and one figure of their claims. Exit code 1 if one failed."""
+    from lib.run.batch import run_tasks
+    from lib.run.grid import collect, grid_tasks, load_grid, write_grid
+    from lib.run.profiles import load_profile
+    from lib.run.runner import Outcome
+
+    loaded = load_grid(file)
+    cells = grid_tasks(loaded, load_profile(profile))
+
+    def tell(outcome: Outcome) -> None:
+        typer.echo(f"{outcome.line()}  [{outcome.profile}]")
+
+    outcomes = run_tasks([task for _, task in cells], force=force, jobs=jobs, kernel=kernel, on_outcome=tell)
+    for path in write_grid(file.stem, loaded, collect(cells)):
+        typer.echo(path)
     if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(1)
 

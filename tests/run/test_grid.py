@@ -1,0 +1,107 @@
+"""A grid of settings over toy notebooks that write claims."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lib.data.errors import CompanionError
+from lib.report.claims import claim_over_seeds, write_claim
+from lib.run import grid as module
+from lib.run.grid import MOST, collect, combinations, grid_figure, grid_tasks, load_grid, write_grid
+from lib.run.profiles import load_profile
+
+GRID = """
+notebooks: ["10"]
+set:
+  sae.k: [4, 8]
+  sae.steps: [5, 1000]
+"""
+
+
+def written(tmp_path: Path, text: str = GRID) -> Path:
+    path = tmp_path / "sizes.yaml"
+    path.write_text(text)
+    return path
+
+
+def put_claim(results: Path, profile: str, effect: float) -> None:
+    claim = claim_over_seeds(
+        "p1.C4",
+        {0: effect, 1: effect + 1},
+        [True, True],
+        controls={},
+        statement="it rises",
+        expected="up",
+        metric="a number",
+        n=3,
+        tolerance=0.1,
+        notebook="10_monosemanticity",
+        why="because",
+    )
+    write_claim(claim, results / load_profile(profile).name)
+
+
+def test_combinations_and_their_tasks(tmp_path: Path) -> None:
+    grid = load_grid(written(tmp_path))
+    assert combinations(grid)[1] == {"sae.k": 4, "sae.steps": 1000}
+    tasks = grid_tasks(grid, load_profile("scenes"))
+    assert [task.profile for _, task in tasks][1] == "scenes sae.k=4 sae.steps=1000"
+    assert {task.notebook.stem for _, task in tasks} == {"10_monosemanticity"}
+    assert len(tasks) == 4
+
+
+def test_the_table_has_what_was_written(tmp_path: Path, results: Path) -> None:
+    grid = load_grid(written(tmp_path))
+    tasks = grid_tasks(grid, load_profile("scenes"))
+    with pytest.raises(CompanionError, match="no notebook of the grid wrote a claim"):
+        collect(tasks)
+    for place, (_, task) in enumerate(tasks[:3]):
+        put_claim(results, task.profile, float(place))
+    table = collect(tasks)
+    assert table["sae.k"].tolist() == [4, 4, 8]
+    assert table["sae.steps"].tolist() == [5, 1000, 5]
+    assert table.effect.tolist() == [0.5, 1.5, 2.5] and table.low.tolist() == [0, 1, 2]
+    assert set(table.verdict) == {"reproduced"}
+    csv, png = write_grid("sizes", grid, table)
+    pd.testing.assert_frame_equal(pd.read_csv(csv), table)
+    assert png.stat().st_size > 5000 and csv.parent == results / "~grids"
+
+
+def test_the_figure_has_a_line_for_each_combination_of_the_other_settings(tmp_path: Path, results: Path) -> None:
+    grid = load_grid(written(tmp_path))
+    tasks = grid_tasks(grid, load_profile("scenes"))
+    for place, (_, task) in enumerate(tasks):
+        put_claim(results, task.profile, float(place))
+    fig = grid_figure(grid, collect(tasks))
+    (ax,) = fig.axes
+    legend = ax.get_legend()
+    assert legend is not None and [text.get_text() for text in legend.get_texts()] == ["sae.k 4", "sae.k 8"]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["5", "1000"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("notebooks: ['10']\nset: {}", "set: Dictionary should have at least 1 item"),
+        ("notebooks: ['10']\nset: {sae.k: []}", "set.sae.k: List should have at least 1 item"),
+        ("notebooks: ['1']\nset: {sae.k: [1]}", "notebooks.0: String should match"),
+        ("notebook: ['10']\nset: {sae.k: [1]}", "notebook"),
+        ("just text", "the file"),
+    ],
+)
+def test_bad_files_are_one_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(CompanionError, match=r"sizes\.yaml") as error:
+        load_grid(written(tmp_path, text))
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_too_many_combinations_and_unknown_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CompanionError, match=r"has no key .sae\.q"):
+        grid_tasks(load_grid(written(tmp_path, "notebooks: ['10']\nset: {sae.q: [1]}")), load_profile("scenes"))
+    monkeypatch.setattr(module, "MOST", 3)
+    with pytest.raises(CompanionError, match="4 combinations; 3 at most"):
+        load_grid(written(tmp_path))
+    assert MOST == 500
