@@ -6,13 +6,14 @@ JOBS ?= 2
 BENCH ?=
 BIN = .venv/bin
 
-.PHONY: help reproduce test check notebooks bench lab kernel clean
+.PHONY: help reproduce test check notebooks html bench lab kernel clean
 
 help:
 	@echo "make reproduce   run every notebook and write results/ (PROFILE=scenes, JOBS=2; skips what is up to date)"
 	@echo "make test        all checks: ruff, mypy, pytest, then every committed notebook again under nbval"
 	@echo "make check       the inner loop, under two minutes: ruff, mypy, pytest without the slow tests"
 	@echo "make notebooks   run the committed notebooks in their default profiles and write their outputs back"
+	@echo "make html        write the executed notebooks as a static site to .cache/site"
 	@echo "make bench       measure speed beside peers and bounds, write benchmarks/results/ (BENCH=train_step for one)"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make kernel      register the environment as the Jupyter kernel 'companion', for a Jupyter of your own"
@@ -44,6 +45,9 @@ lint: .venv/.installed
 
 notebooks: .venv/.installed
 	@$(BIN)/python -m lib notebooks
+
+html: .venv/.installed
+	@$(BIN)/python -m lib site .cache/site
 
 bench: .venv/.installed .cache/bench-peers/.installed
 	@$(BIN)/python -m benchmarks $(BENCH)

@@ -96,6 +96,14 @@ def notebooks(numbers: Numbers = None) -> None:
 
 
 @app.command()
+def site(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write it.")]) -> None:
+    """Write the executed notebooks and the sources that they speak of as a static site."""
+    from lib.run.site import write_site
+
+    typer.echo(f"{len(write_site(folder))} pages; open {folder / 'index.html'}")
+
+
+@app.command()
 def embed(profile: ProfileName = "scenes", setting: Settings = None) -> None:
     """Embed every split of a profile's world, judges included; what is in the cache stays."""
     from lib.run.commands import embed as work
