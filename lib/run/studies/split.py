@@ -174,7 +174,7 @@ def _ids(n: int) -> np.ndarray:
 
 def fit(material: Material, arm: Arm, seed: int, name: str, device: str = "cpu") -> Shared:
     """Train (or take from the cache) one arm with one seed and encode the test rows of both modalities."""
-    trained = [train_cached(*run, device).sae for run in _training_runs(material, arm, seed)]
+    trained = [train_cached(*run, device).sae for run in training_runs(material, arm, seed)]
     views = _matched(material, *trained) if arm.recipe == "matched" else _shared(material, *trained)
     codes = {tower: view.codes(material.test, tower) for tower, view in views.items()}
     return Shared(name, seed, views, codes)
@@ -183,11 +183,11 @@ def fit(material: Material, arm: Arm, seed: int, name: str, device: str = "cpu")
 def fit_all(material: Material, arms: Mapping[str, Arm], seeds: Iterable[int], device: str = "cpu") -> list[Shared]:
     """Every arm with every seed."""
     runs = [(name, arm, seed) for name, arm in arms.items() for seed in seeds]
-    train_ahead((run for _, arm, seed in runs for run in _training_runs(material, arm, seed)), device)
+    train_ahead((run for _, arm, seed in runs for run in training_runs(material, arm, seed)), device)
     return [fit(material, arm, seed, name, device) for name, arm, seed in progress(runs, desc="codes of pairs")]
 
 
-def _training_runs(material: Material, arm: Arm, seed: int) -> list[Run]:
+def training_runs(material: Material, arm: Arm, seed: int) -> list[Run]:
     """One dictionary for both modalities, or, to be matched, one each with half of the latents."""
     s = material.setting
     if arm.recipe == "matched":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,11 @@ import pandas as pd
 from lib.data.progress import progress
 from lib.encoders.embeddings import Embeddings
 from lib.run.start import Session
-from lib.run.studies.split import ARMS, Arm, Material, Setting, controlled_material, fit, fit_all
+from lib.run.studies.split import ARMS, Arm, Material, Setting, controlled_material, fit, fit_all, training_runs
 from lib.run.studies.split_measures import measure_all, measures
 from lib.sae.gsae import group_weight
 from lib.sae.split_theory import heterogeneous_pair, heterogeneous_rows, threshold
+from lib.sae.train_ahead import train_ahead
 
 SETTING = Setting(width=256, k=6, steps=300, batch=128, lr=3e-3)
 """Of all runs on controlled vectors; small enough that five seeds of every arm are a matter of seconds."""
@@ -69,6 +71,8 @@ def world_weight_table(session: Session, material: Material, table: pd.DataFrame
 def _runs(arms: Mapping[str, Arm], rhos: Sequence[float], chosen: Sequence[int], device: str) -> pd.DataFrame:
     rows = []
     runs = [(rho, seed, name) for rho in rhos for seed in chosen for name in arms]
+    ahead = (training_runs(controlled_material(rho, seed, SETTING), arms[name], seed) for rho, seed, name in runs)
+    train_ahead(chain.from_iterable(ahead), device)
     for rho, seed, name in progress(runs, desc="controlled vectors"):
         material = controlled_material(rho, seed, SETTING)
         rows.append({"rho": rho, **measures(material, fit(material, arms[name], seed, name, device))})
@@ -90,12 +94,14 @@ def merging_table(session: Session, rhos: Sequence[float], weights: Sequence[flo
     """Trained runs on the same single concepts: the share of concepts whose two members have one strongest latent."""
     rows = []
     runs = [(rho, weight, seed) for rho in rhos for weight in weights for seed in session.seeds]
+    arms = {weight: Arm("gsae", grouped=weight / group_weight(SINGLE.k)) for weight in weights}
+    ahead = (training_runs(_single(rho), arms[weight], seed) for rho, weight, seed in runs)
+    train_ahead(chain.from_iterable(ahead), session.device)
     for rho, weight, seed in progress(runs, desc="single concepts"):
-        material = _single(rho)
-        arm = Arm("gsae", grouped=weight / group_weight(SINGLE.k))
-        tops = [_top(codes.dense()[:CONCEPTS]) for codes in fit(material, arm, seed, "GSAE", session.device).pair]
-        shared = (tops[0] == tops[1]) & (tops[0] >= 0)
-        rows.append({"rho": rho, "weight": weight, "seed": seed, "merged": shared.mean()})
+        shared = fit(_single(rho), arms[weight], seed, "GSAE", session.device)
+        tops = [_top(codes.dense()[:CONCEPTS]) for codes in shared.pair]
+        merged = (tops[0] == tops[1]) & (tops[0] >= 0)
+        rows.append({"rho": rho, "weight": weight, "seed": seed, "merged": merged.mean()})
     return pd.DataFrame(rows)
 
 
