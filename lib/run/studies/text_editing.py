@@ -18,9 +18,10 @@ from lib.editing.train_masker import train_masker_cached
 from lib.encoders.embeddings import Embeddings
 from lib.encoders.store import embed
 from lib.run.start import Session
-from lib.run.studies.dictionaries import Recipe, fit
+from lib.run.studies.dictionaries import Recipe, fit, training_run
 from lib.run.worlds import Scenes
 from lib.sae.base import SAE
+from lib.sae.train_ahead import train_ahead
 
 TRAIN, TEST = 5000, 500
 """Scenes for training maskers and probes, and test scenes of the dial."""
@@ -113,6 +114,7 @@ def fit_editors(session: Session, arms: Mapping[str, MaskerConfig] = ARMS, recip
     """Every arm with every seed of the session, on the same training pairs; dictionary and masker share the seed."""
     pairs = training_pairs(session).embeddings
     runs = [(arm, seed) for arm in arms for seed in session.seeds]
+    train_ahead((training_run(session, recipe, seed) for seed in session.seeds), session.device)
     editors = []
     for arm, seed in progress(runs, desc="maskers"):
         sae = dictionary(session, seed, recipe)
