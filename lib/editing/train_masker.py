@@ -131,12 +131,10 @@ class _Run:
 
     def restore(self, folder: Path) -> None:
         """Take up the folder's checkpoint, if it has one and it is of this run."""
-        found = load_checkpoint(folder)
+        found = load_checkpoint(folder, self.key)
         if found is None:
             return
         tensors, facts = found
-        if facts.get("key") != self.key:
-            raise CompanionError(f"the checkpoint in {folder} is of another run; give this run its own folder")
         self.masker.load_state_dict({name[7:]: part for name, part in tensors.items() if name.startswith("masker.")})
         restore_optimiser(self.masker, self.optimiser, tensors)
         self.order = tensors["order"]

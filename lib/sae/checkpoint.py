@@ -23,17 +23,20 @@ def save_checkpoint(folder: Path, tensors: dict[str, Tensor], facts: dict[str, A
     write_atomic(folder / FILE, save(plain, metadata={"facts": json.dumps(facts)}))
 
 
-def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """What `save_checkpoint` wrote, or None if the folder has no checkpoint."""
+def load_checkpoint(folder: Path, key: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """What `save_checkpoint` wrote, or None if the folder has no checkpoint. key: the run's, among the facts."""
     path = folder / FILE
     if not path.exists():
         return None
     try:
         with safe_open(path, framework="pt") as stream:
             facts = json.loads(stream.metadata()["facts"])
-            return {name: stream.get_tensor(name) for name in stream.keys()}, facts  # noqa: SIM118
+            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise CompanionError(f"cannot read the checkpoint {path} ({error}); delete it and train again") from None
+    if facts.get("key") != key:
+        raise CompanionError(f"the checkpoint in {folder} is of another run; give this run its own folder")
+    return tensors, facts
 
 
 def optimiser_state(model: nn.Module, optimiser: torch.optim.Adam) -> dict[str, Tensor]:

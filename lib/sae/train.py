@@ -204,12 +204,10 @@ class TrainingRun:
 
     def restore(self, folder: Path) -> None:
         """Take up the folder's checkpoint, if it has one and it is of this run."""
-        found = load_checkpoint(folder)
+        found = load_checkpoint(folder, self.key)
         if found is None:
             return
         tensors, facts = found
-        if facts.get("key") != self.key:
-            raise CompanionError(f"the checkpoint in {folder} is of another run; give this run its own folder")
         self.sae.load_state_dict({name[4:]: tensor for name, tensor in tensors.items() if name.startswith("sae.")})
         restore_optimiser(self.sae, self.optimiser, tensors)
         device = self.data.device
