@@ -33,12 +33,14 @@ class Splits(_Strict):
 
 
 class SaeSettings(_Strict):
-    """Dictionaries of a profile: active latents a row, widths over the embedding's, optimiser steps, rows a step."""
+    """Dictionaries of a profile: active latents a row, widths over the embedding's, optimiser steps, rows a step, and
+    the learning rate over that of `lib.sae.train.learning_rate`, which is meant for long trainings."""
 
     k: Count
     expansions: Annotated[list[Count], Field(min_length=1)]
     steps: Count
     batch: Count
+    rate: Annotated[float, Field(gt=0)] = 1.0
 
 
 class Profile(_Strict):

@@ -17,7 +17,7 @@ from lib.run.studies.latents import name_latents
 from lib.sae.base import SAE
 from lib.sae.codes import SparseCodes
 from lib.sae.config import SAEConfig, TrainConfig
-from lib.sae.train import train_cached
+from lib.sae.train import learning_rate, train_cached
 from lib.sae.train_ahead import Run, train_ahead
 from lib.sae.untrained import untrained
 
@@ -69,9 +69,11 @@ def training_run(session: Session, recipe: Recipe, seed: int) -> Run:
     """The training of a recipe under the session's profile."""
     train = session.world.activations("train", recipe.layer)
     settings, image = session.profile.sae, train.tower("image")
+    width = recipe.expansion * image.shape[1]
     config = TrainConfig(
-        sae=SAEConfig(recipe.name, recipe.expansion * image.shape[1], recipe.k, recipe.l1, recipe.prefixes),
+        sae=SAEConfig(recipe.name, width, recipe.k, recipe.l1, recipe.prefixes),
         steps=recipe.steps or settings.steps,
+        lr=settings.rate * learning_rate(width),
         batch=settings.batch,
         dead_after=DEAD_EPOCHS * len(image),
         seed=seed,

@@ -18,7 +18,7 @@ from lib.run.start import Session
 from lib.run.studies.dictionaries import Recipe, fit
 from lib.run.studies.monosemanticity import score
 
-EXPANSION, STEPS = 1, 400
+EXPANSION, STEPS = 1, 200
 """Width over the block's, and steps of every dictionary. The paper's layers are alike at every width, so the smallest
 one does; its steps are fewer than the profile's, since five places with three seeds each are trained."""
 
