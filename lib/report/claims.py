@@ -105,10 +105,8 @@ def claim_over_seeds(
     """
     if len(effects) == 0 or len(effects) != len(holds):
         raise CompanionError(f"claim {id}: {len(effects)} effects and {len(holds)} answers; give one of each a seed")
-    match = _ID.fullmatch(id)
     fields = {
-        "paper": int(match["paper"]) if match else 0,
-        "claim": match["claim"] if match else "",
+        **_numbers(id),
         "effect": float(np.mean([float(effect) for effect in effects.values()])),
         "spread": {"kind": "per seed", "values": [float(effect) for effect in effects.values()]},
         "seeds": list(effects),
@@ -116,6 +114,23 @@ def claim_over_seeds(
         "verdict": verdict(holds),
     }
     return Claim(id=id, **(fields | rest))
+
+
+def untestable(id: str, why: str, **rest: Any) -> Claim:
+    """The claim in a world that lacks what it takes. rest: statement, expected, metric, n, notebook."""
+    nothing: dict[str, Any] = {
+        "effect": None,
+        "spread": {"kind": "none", "values": []},
+        "seeds": [],
+        "controls": {},
+        "tolerance": 0.0,
+    }
+    return Claim(id=id, why=why, verdict="not testable here", **(_numbers(id) | nothing | rest))
+
+
+def _numbers(id: str) -> dict[str, Any]:
+    match = _ID.fullmatch(id)
+    return {"paper": int(match["paper"]) if match else 0, "claim": match["claim"] if match else ""}
 
 
 def write_claim(claim: Claim, results: Path) -> Path:

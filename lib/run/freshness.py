@@ -6,13 +6,14 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-from nbformat import NotebookNode
+from typing import TYPE_CHECKING, Any
 
 from lib.data.files import ROOT, digest, sha256_file, write_json
 from lib.run.places import results_root, runs_folder
 from lib.run.profiles import Profile
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode  # seconds to import, and every notebook's first call comes by here
 
 LAST = "90"
 """Notebooks from this number on read what the others wrote: they run after them, and again when it changes."""

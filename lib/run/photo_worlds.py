@@ -21,6 +21,7 @@ class Photos(World):
     """Flickr8k by the photos model. The judge is MiniLM on the five captions that people wrote of a picture."""
 
     name = "photos"
+    keeps_pictures = False
 
     @property
     def encoder(self) -> ClipEncoder:
@@ -50,6 +51,12 @@ class Photos(World):
         judge = Embeddings(found.ids, found.judge, None, "captions by MiniLM", False, found.identity)
         return {"network": judge.rows(rows, f"first {len(rows)}").unit()}
 
+    def pair_judges(self, split: str) -> dict[str, Embeddings]:
+        """Pictures, too, are judged by their captions, of which MiniLM has read all five."""
+        judge = self.judges(split)["network"]
+        captions = Embeddings(judge.ids, judge.image, judge.image, "captions by MiniLM", True, judge.identity)
+        return {"captions": captions, "source": self.embeddings(split)}
+
     def _rows(self, split: str) -> np.ndarray:
         there = len(photo_vectors(split).ids)
         if self.sizes[split] > there:
@@ -61,6 +68,7 @@ class Objects(World):
     """Tiny-ImageNet's validation photos by the photos model; the splits are cut from one fixed permutation."""
 
     name = "tiny-imagenet"
+    keeps_pictures = False
 
     @property
     def encoder(self) -> ClipEncoder:
@@ -83,11 +91,13 @@ class Objects(World):
         everything = Embeddings(found.ids, found.image, found.text[found.label], "photos-clip", False, found.identity)
         return everything.rows(self._rows(split), f"{split} of {list(self.sizes.values())}").unit()
 
+    @property
+    def taxa(self) -> tuple[int, int, int]:
+        realms, groups, kinds = (int(column.max()) + 1 for column in self._paths().T)
+        return realms, groups, kinds
+
     def taxonomy(self, split: str) -> np.ndarray:
-        """(n, 3) numbers of the realm, group and kind of every picture."""
-        found = object_vectors()
-        columns = [np.unique([path[i] for path in found.paths], return_inverse=True)[1] for i in range(len(RANKS))]
-        return np.column_stack(columns)[found.label[self._rows(split)]]
+        return self._paths()[object_vectors().label[self._rows(split)]]
 
     def judges(self, split: str) -> dict[str, Embeddings]:
         """network: MiniLM on the names of the classes. truth: centred vectors of WordNet's realms, groups and kinds."""
@@ -99,6 +109,11 @@ class Objects(World):
             base, image=truth - truth.mean(axis=0), encoder="WordNet", identity={**mine.identity, "judge": "truth"}
         )
         return {"network": base.unit(), "truth": labels.unit()}
+
+    def _paths(self) -> np.ndarray:
+        """(classes, 3) numbers of the realm, group and kind of every class."""
+        paths = np.array(object_vectors().paths)
+        return np.column_stack([np.unique(paths[:, i], return_inverse=True)[1] for i in range(len(RANKS))])
 
     def _rows(self, split: str) -> np.ndarray:
         return cut(len(object_vectors().ids), self.sizes, split, self.name)

@@ -16,7 +16,7 @@ from lib.encoders.encoder import Encoder
 from lib.encoders.store import embed
 from lib.run.profiles import Profile
 from lib.run.start import open_session
-from lib.run.studies.text_editing import ARMS, dictionary, training_pairs
+from lib.run.studies.text_editing import ARMS, dictionary, masker_pairs
 
 ARM = "masker + text"
 """What edits: the whole of TEVI."""
@@ -58,7 +58,7 @@ def make_index(pictures: Embeddings, profile: Profile) -> Index:
     """An index of pictures that the profile's encoder embedded, by its dictionary and masker of the first seed."""
     session = open_session("search", profile)
     sae, config = dictionary(session, session.seeds[0]), replace(ARMS[ARM], seed=session.seeds[0])
-    return Index(pictures, sae, train_masker_cached(config, sae, training_pairs(session).embeddings).masker)
+    return Index(pictures, sae, train_masker_cached(config, sae, masker_pairs(session)).masker)
 
 
 def _embedded(pairs: Pairs, profile: Profile) -> tuple[Encoder, Embeddings]:

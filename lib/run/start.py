@@ -65,6 +65,11 @@ class Session:
         source = self.results / f"{table or name}.csv"
         return self._note(save_figure(fig, self.results / f"{name}.png", notebook=self.notebook, table=source))
 
+    def pictures(self, fig: Figure, name: str, table: str | None = None) -> None:
+        """`figure`, if it shows the world's pictures and these may be published; else it is only seen."""
+        if self.world.keeps_pictures:
+            self.figure(fig, name, table)
+
     def _note(self, path: Path) -> Path:
         note_written(self.profile.name, self.notebook.split("_")[0], path)
         return path

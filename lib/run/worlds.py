@@ -11,12 +11,11 @@ from lib.data.clip_arrays import coco500
 from lib.data.errors import CompanionError, NotAvailable
 from lib.data.pairs import Pairs
 from lib.data.scenes import SceneTruth, scenes, truth_of
-from lib.data.scenes.vocabulary import KIND_NAMES
+from lib.data.scenes.vocabulary import GROUP_OF, GROUPS, KIND_NAMES, REALM_OF, REALMS
 from lib.data.sounds import SoundTruth, sounds
 from lib.data.sounds import truth_of as sound_truth_of
 from lib.data.sounds.grammar import instrument_prompts
 from lib.data.sounds.vocabulary import KIND_NAMES as SOUND_KINDS
-from lib.encoders.clap import ClapEncoder, load_clap
 from lib.encoders.clip import ClipEncoder, load_clip
 from lib.encoders.embeddings import Embeddings
 from lib.encoders.encoder import Encoder
@@ -28,6 +27,7 @@ SOUND_GROUPS = ("kind", "family", "pitch", "envelope", "tempo", "motion", "waver
 """What makes two sounds alike for the truth judge: all but loudness."""
 
 if TYPE_CHECKING:
+    from lib.encoders.clap import ClapEncoder
     from lib.encoders.llava import Llava
     from lib.run.profiles import Profile
 
@@ -41,10 +41,19 @@ class World:
     name: str
     concept_split = "test"
     """The split whose rows show what a latent stands for."""
-    has_pictures = True
+    keeps_pictures = True
+    """Whether figures with its pictures may lie under results/, which is published."""
 
     def __init__(self, profile: Profile) -> None:
         self.sizes = profile.splits.model_dump()
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether its pictures are at hand."""
+        try:
+            return self.pairs("test").images is not None
+        except NotAvailable:
+            return False
 
     @property
     def encoder(self) -> Encoder:
@@ -70,7 +79,14 @@ class World:
 
         The first is the most independent one; "source" is the encoder under study itself, a circular judge.
         """
-        raise NotImplementedError
+        raise NotAvailable(f"world {self.name} has no judge of pairs; use profile scenes")
+
+    def captions(self, split: str) -> np.ndarray:
+        """Unit embeddings (n, c, d) of all captions of each picture of a split; the first are those of `embeddings`."""
+        text = self.embeddings(split).text
+        if text is None:
+            raise NotAvailable(f"world {self.name} has no captions; use profile scenes")
+        return text[:, None]
 
     @property
     def llava(self) -> Llava:
@@ -84,6 +100,15 @@ class World:
     def classes(self, split: str) -> tuple[Embeddings, np.ndarray]:
         """Text embeddings of c class prompts, unit norm, and the class (n,) of each pair, from 0 to c - 1."""
         raise NotAvailable(f"world {self.name} has no class labels; use profile scenes")
+
+    @property
+    def taxa(self) -> tuple[int, int, int]:
+        """How many realms, groups and kinds the taxonomy has."""
+        raise NotAvailable(f"world {self.name} has no taxonomy; use profile scenes or tiny-imagenet")
+
+    def taxonomy(self, split: str) -> np.ndarray:
+        """(n, 3) numbers of the realm, group and kind of what every picture shows."""
+        raise NotAvailable(f"world {self.name} has no taxonomy; use profile scenes or tiny-imagenet")
 
 
 class Scenes(World):
@@ -132,6 +157,15 @@ class Scenes(World):
     def classes(self, split: str) -> tuple[Embeddings, np.ndarray]:
         return _scene_prompts(), self.truth(split).scenes[:, 0]
 
+    @property
+    def taxa(self) -> tuple[int, int, int]:
+        return len(REALMS), len(GROUPS), len(KIND_NAMES)
+
+    def taxonomy(self, split: str) -> np.ndarray:
+        """Of the main object."""
+        kind = self.truth(split).scenes[:, 0]
+        return np.column_stack([np.array(REALM_OF)[kind], np.array(GROUP_OF)[kind], kind])
+
     def _size(self, split: str) -> int:
         return self.sizes["test" if split == "novel" else split]
 
@@ -172,7 +206,6 @@ class ClipArrays(World):
 
     name = "clip-arrays"
     concept_split = "train"  # as in the papers; 80 test pairs give a latent hardly an example
-    has_pictures = False
 
     def embeddings(self, split: str) -> Embeddings:
         ids, image, text, identity = coco500()
@@ -253,6 +286,8 @@ def _sounds(split: str, n: int) -> Pairs:
 
 @cache
 def _sounds_clap() -> ClapEncoder:
+    from lib.encoders.clap import load_clap  # as above
+
     return load_clap("sounds-clap")
 
 

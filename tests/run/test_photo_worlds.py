@@ -40,6 +40,9 @@ def test_photos_without_any_data(no_data: None) -> None:
     assert np.allclose(text[:, 0], mine.text, atol=1e-6)
     found = retrieval(mine.tower("image"), text.reshape(5000, -1), np.arange(5000) // 5)
     assert found.text_to_image.recall(1) >= 0.18, "the goal that the model card states"
+    judge_of_pairs, source = photos.pair_judges("test").values()
+    assert (judge_of_pairs.image == judge_of_pairs.text).all() and (source.tower("image") == mine.tower("image")).all()
+    assert not photos.has_pictures and not photos.keeps_pictures
     ids = [set(photos.embeddings(split).ids) for split in ("train", "dev", "test")]
     assert not (ids[0] & ids[1] or ids[0] & ids[2] or ids[1] & ids[2])
     with pytest.raises(NotAvailable, match=r"flickr8k.*is not here: for research and teaching only"):

@@ -76,7 +76,7 @@ def test_too_few_or_many_seeds(count: int) -> None:
     ("old", "new", "message"),
     [
         ("device: cpu", "devise: cpu", "unknown key 'devise'; did you mean device"),
-        ("steps: 1000", "stepz: 1000", "unknown key 'sae.stepz'; did you mean sae.steps"),
+        ("steps: 500", "stepz: 500", "unknown key 'sae.stepz'; did you mean sae.steps"),
         ("device: cpu", "device: cpu\ndevice: cuda", "key 'device' appears twice; keep one"),
         ("name: scenes", "name: other", "profile mine calls itself 'other'"),
         ("needs: []", "", "key needs: Field required"),

@@ -29,7 +29,7 @@ def test_a_session_and_its_line(results: Path, capsys: pytest.CaptureFixture[str
     assert (session.seeds, session.device, session.results) == ([0, 1], "cpu", results / name)
 
 
-def test_results_are_written_and_noted(results: Path, cache: Path) -> None:
+def test_results_are_written_and_noted(results: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     claim = example()
     session = lib.start(claim.notebook, "scenes")
     session.claim(claim)
@@ -37,12 +37,15 @@ def test_results_are_written_and_noted(results: Path, cache: Path) -> None:
     fig, ax = plt.subplots()
     ax.plot([1, 2], [0.1, 0.25])
     session.figure(fig, "curve")
-    session.figure(fig, "again", table="curve")
+    session.pictures(fig, "again", table="curve")
+    monkeypatch.setattr(type(session.world), "keeps_pictures", False)
+    session.pictures(fig, "not ours", table="curve")
     plt.close(fig)
     written = ["claims/p1.C4.json", "curve.csv", "curve.png", "again.png"]
     assert all((results / "scenes" / name).is_file() for name in written)
     noted = (cache / "runs" / "scenes" / f"{claim.notebook[:2]}.written").read_text().split()
     assert noted == [f"scenes/{name}" for name in written]
+    assert not (results / "scenes" / "not ours.png").exists()
 
 
 def test_a_claim_of_another_notebook_is_refused(results: Path) -> None:

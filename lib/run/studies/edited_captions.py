@@ -1,4 +1,4 @@
-"""Paper 4: retrieval with the world's short and long captions, ablations, and captions that are cut."""
+"""Paper 4: retrieval with the world's captions, ablations, and captions that are cut."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from lib.run.studies.text_editing import (
     DICTIONARY,
     Editor,
     fit_editors,
+    has_dial,
     image_side,
     long_captions,
     of_seed,
@@ -59,16 +60,24 @@ class Pool:
 
 
 def pools(session: Session, n: int = N) -> list[Pool]:
-    """Short captions, long ones, and both: then a picture is found by any of its two."""
+    """The main tests, which claims are about: scenes with short captions, and with long ones; in other worlds, n
+    pictures at most with their first caption, and with all, if they have several."""
     whole = session.world.embeddings("test")
-    short, long = whole.rows(np.arange(n), f"first {n}"), long_captions(session, "test", n)
-    own = np.arange(n)
-    both = np.concatenate([short.tower("text"), long.tower("text")])
-    return [
-        Pool("short", short, short.tower("text"), own),
-        Pool("long", short, long.tower("text"), own),
-        Pool("both", short, both, np.concatenate([own, own])),
-    ]
+    n = min(n, len(whole))
+    image, own = whole.rows(np.arange(n), f"first {n}"), np.arange(n)
+    if has_dial(session):
+        long = long_captions(session, "test", n).tower("text")
+        return [Pool("short", image, image.tower("text"), own), Pool("long", image, long, own)]
+    captions = session.world.captions("test")[:n]
+    single, each = Pool("single", image, captions[:, 0], own), captions.shape[1]
+    together = Pool(f"all {each}", image, captions.reshape(n * each, -1), np.repeat(own, each))
+    return [single, together] if each > 1 else [single]
+
+
+def both(short: Pool, long: Pool) -> Pool:
+    """The captions of two tests of the same pictures in one: a picture is found by any of its captions."""
+    text, owner = (np.concatenate(parts) for parts in ((short.text, long.text), (short.owner, long.owner)))
+    return Pool("both", short.image, text, owner)
 
 
 def ablation_editors(session: Session) -> list[Editor]:
@@ -173,8 +182,11 @@ def cut_table(session: Session, editors: Sequence[Editor], arms: Sequence[str], 
     """R@1 of long captions cut after some words, as a text tower with a short context cuts them.
 
     One row for each number of words, arm and seed; i2t and t2i in percent. The last row has all words (words 0).
+    Empty in a world without long captions.
     """
-    rows = []
+    rows: list[dict[str, object]] = []
+    if not has_dial(session):
+        return pd.DataFrame(rows, columns=["words", "arm", "seed", "i2t", "t2i"])
     for words in progress((*WORDS, 0), desc="cut captions"):
         e = cut_captions(session, n, words) if words else long_captions(session, "test", n)
         pool = Pool(str(words), e, e.tower("text"), np.arange(n))

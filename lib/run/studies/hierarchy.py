@@ -13,7 +13,6 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from lib.data.scenes.vocabulary import GROUP_OF, GROUPS, KINDS, REALM_OF, REALMS
 from lib.metrics.hierarchy import latent_depths
 from lib.metrics.intervals import spearman
 from lib.metrics.monosemanticity import monosemanticity
@@ -32,23 +31,17 @@ TOLERANCE = 0.35
 """About twice the range over seeds of the committed run, as in `monosemanticity_claims`."""
 
 
-def prefixes(width: int) -> tuple[int, ...]:
-    """As many latents as there are realms, groups and kinds, and the rest."""
-    return (len(REALMS), len(GROUPS), len(KINDS), width)
+def prefixes(session: Session) -> tuple[int, ...]:
+    """Latents up to the end of each level: as many as there are realms, groups and kinds, and the rest."""
+    return (*session.world.taxa, EXPANSION * session.world.embeddings("train").tower("image").shape[1])
 
 
 def recipes(session: Session) -> list[Recipe]:
     """The nested dictionary, the one without order, and the nested one untrained."""
-    k, width = session.profile.sae.k, EXPANSION * session.world.embeddings("train").tower("image").shape[1]
-    nested = Recipe("matryoshka", EXPANSION, k, prefixes=prefixes(width))
-    untrained = Recipe("matryoshka", EXPANSION, k, prefixes=prefixes(width), trained=False)
+    k, ends = session.profile.sae.k, prefixes(session)
+    nested = Recipe("matryoshka", EXPANSION, k, prefixes=ends)
+    untrained = Recipe("matryoshka", EXPANSION, k, prefixes=ends, trained=False)
     return [nested, Recipe("batch_topk", EXPANSION, k), untrained]
-
-
-def taxonomy(session: Session, split: str) -> np.ndarray:
-    """(n, 3) realm, group and kind of every picture's main object."""
-    kind = session.world.truth(split).scenes[:, 0]
-    return np.column_stack([np.array(REALM_OF)[kind], np.array(GROUP_OF)[kind], kind])
 
 
 def latent_table(session: Session, fitted: Iterable[Fitted], judge: str) -> pd.DataFrame:
@@ -59,13 +52,12 @@ def latent_table(session: Session, fitted: Iterable[Fitted], judge: str) -> pd.D
     activate it.
     """
     train, matrix = session.world.embeddings("train"), session.world.judges("test")[judge].tower("image")
-    paths = taxonomy(session, "train")
+    paths, ends = session.world.taxonomy("train"), prefixes(session)
     parts = []
     for f in fitted:
         top = top_examples(f.sae.codes(train), TOP)
         order = np.random.default_rng(f.seed).permutation(len(paths))
         scores = monosemanticity(f.codes, matrix)
-        ends = prefixes(f.sae.width)
         columns = {
             "latent": np.arange(f.sae.width),
             "level": np.searchsorted(ends, np.arange(f.sae.width), side="right"),

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from lib.data.progress import progress
 from lib.metrics.monosemanticity import MonosemanticityScore, monosemanticity
 from lib.metrics.top_examples import top_examples
 from lib.metrics.uniqueness import uniqueness
+from lib.report.figures import image_grid
 from lib.run.start import Session
 from lib.run.studies.dictionaries import Fitted, Recipe
 from lib.sae.codes import SparseCodes
@@ -162,3 +164,12 @@ def ladder(fitted: Fitted, judge: np.ndarray, pictures: int = 8) -> pd.DataFrame
         about = {"percentile": percentile, "latent": latent, "score": scores.score[latent]}
         parts.append(pd.DataFrame({**about, "picture": best[latent]}))
     return pd.concat(parts, ignore_index=True)
+
+
+def ladder_figure(session: Session, ladder: pd.DataFrame) -> Figure | None:
+    """The pictures of a ladder, one row a latent; None in a world without pictures."""
+    if not session.world.has_pictures:
+        return None
+    pictures = session.world.pairs("test").images
+    rows = [f"{percentile} %" for percentile in ladder.percentile.unique()]
+    return image_grid([pictures[i] for i in ladder.picture], columns=len(ladder) // len(rows), rows=rows)

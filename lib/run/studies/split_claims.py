@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from lib.report.claims import Claim, claim_over_seeds
+from lib.report.claims import Claim, claim_over_seeds, untestable
 from lib.report.verdicts import Verdict, above, below, combine, rising, verdict
 from lib.run.studies.monosemanticity_claims import per_seed
 
@@ -183,12 +183,7 @@ def claim_c9(summary: pd.DataFrame | None, n: int) -> Claim:
         "notebook": METHOD,
     }
     if summary is None:
-        why = "the world has no facts to say which rows show a concept"
-        none = {"kind": "none", "values": []}
-        return Claim(
-            id="p3.C9", paper=3, claim="C9", effect=None, spread=none, seeds=[], controls={}, tolerance=0.0, why=why,
-            verdict="not testable here", **fixed,
-        )  # fmt: skip
+        return untestable("p3.C9", "the world has no facts to say which rows show a concept", **fixed)
     ours, random = (per_seed(summary, column, arm="GSAE") for column in ("gain", "random_gain"))
     parts = [verdict(above(ours, 0.0)), verdict(above(ours - random, 0.0))]
     parts += [verdict(above(gain(summary, "gain", "GSAE", over), 0.0)) for over in ("SAE-1b", "SAE-2b")]

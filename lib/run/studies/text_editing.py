@@ -1,4 +1,4 @@
-"""Paper 4 on scenes: captions with a dial, the dictionary, and maskers of every arm, trained on train scenes only."""
+"""Paper 4: captions with a dial, the dictionary, and maskers of every arm, trained on the train split only."""
 
 from __future__ import annotations
 
@@ -72,6 +72,11 @@ class Editor:
     masker: Masker
 
 
+def has_dial(session: Session) -> bool:
+    """Whether the world's captions can be made to tell more or less."""
+    return isinstance(session.world, Scenes)
+
+
 def scenes_world(session: Session) -> Scenes:
     """The session's world, if its captions have a dial."""
     if not isinstance(session.world, Scenes):
@@ -105,6 +110,11 @@ def training_pairs(session: Session) -> Captioned:
     return captioned(session, "train", TRAIN, MIXED)
 
 
+def masker_pairs(session: Session) -> Embeddings:
+    """What maskers train on: `training_pairs`; without a dial the train split, each picture with its first caption."""
+    return training_pairs(session).embeddings if has_dial(session) else session.world.embeddings("train")
+
+
 def dictionary(session: Session, seed: int, recipe: Recipe = DICTIONARY) -> SAE:
     """The dictionary of a seed, frozen."""
     return fit(session, recipe, seed).sae
@@ -112,7 +122,7 @@ def dictionary(session: Session, seed: int, recipe: Recipe = DICTIONARY) -> SAE:
 
 def fit_editors(session: Session, arms: Mapping[str, MaskerConfig] = ARMS, recipe: Recipe = DICTIONARY) -> list[Editor]:
     """Every arm with every seed of the session, on the same training pairs; dictionary and masker share the seed."""
-    pairs = training_pairs(session).embeddings
+    pairs = masker_pairs(session)
     runs = [(arm, seed) for arm in arms for seed in session.seeds]
     train_ahead((training_run(session, recipe, seed) for seed in session.seeds), session.device)
     editors = []

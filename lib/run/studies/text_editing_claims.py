@@ -5,6 +5,8 @@ Every margin stands here and was fixed before any result on test scenes. Claim 7
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -24,7 +26,7 @@ HUMP = 1.0
 BETTER = 1.0
 """Points of R@1 by which an ablation must lose (claim 8)."""
 
-TOLERANCES = {"p4.1": 0.055, "p4.2": 0.02, "p4.3": 0.007, "p4.4": 0.007, "p4.5": 1.4, "p4.6": 0.1, "p4.8": 0.8}
+TOLERANCES = {"p4.1": 0.078, "p4.2": 0.046, "p4.3": 0.007, "p4.4": 0.014, "p4.5": 2.4, "p4.6": 0.1, "p4.8": 1.9}
 """How far an effect may move on another machine, by the rule of `monosemanticity_claims`: twice the range over seeds.
 
 The peak of p4.6 is the last point of the dial in every seed, so its range is 0; 0.1 is one query of a thousand.
@@ -202,8 +204,8 @@ def claim_6(table: pd.DataFrame, n: int) -> Claim:
     )
 
 
-def claim_5(against_plain: pd.DataFrame, against_text: pd.DataFrame, n: int) -> Claim:
-    """Text-edited retrieval beats the unedited one with short and long captions, and beats fine-tuned text, too."""
+def claim_5(against_plain: pd.DataFrame, against_text: pd.DataFrame, main: Sequence[str], n: int) -> Claim:
+    """Text-edited retrieval beats the unedited one in the main tests, and beats fine-tuned text, too."""
 
     def part(table: pd.DataFrame, arm: str, captions: str) -> Verdict:
         rows = table[(table.arm == arm) & (table.captions == captions)]
@@ -212,22 +214,22 @@ def claim_5(against_plain: pd.DataFrame, against_text: pd.DataFrame, n: int) -> 
     def mean(table: pd.DataFrame, arm: str, captions: str, direction: str) -> float:
         return float(per_seed(table, "gain", arm=arm, captions=captions, direction=direction).mean())
 
-    cases = [(captions, direction) for captions in ("short", "long") for direction in ("i2t", "t2i")]
+    cases = [(captions, direction) for captions in main for direction in ("i2t", "t2i")]
     parts = {
         f"{name}, {captions}": part(table, TUNED, captions)
         for name, table in (("against the unedited", against_plain), ("against tuned text", against_text))
-        for captions in ("short", "long")
+        for captions in main
     }
-    main = against_plain[(against_plain.arm == TUNED) & against_plain.captions.isin(["short", "long"])]
-    effect = main.groupby("seed").gain.mean().to_numpy()
+    rows = against_plain[(against_plain.arm == TUNED) & against_plain.captions.isin(main)]
+    effect = rows.groupby("seed").gain.mean().to_numpy()
     return _claim(
         "p4.5",
         against_plain,
         effect,
         [],
-        statement="text-conditioned editing raises R@1 in both directions, with short and with long captions",
+        statement="text-conditioned editing raises R@1 in both directions, and by more than tuning the text does",
         expected="greater",
-        metric="gain in R@1 of masker and text head, points, mean of both directions, short and long captions",
+        metric=f"gain in R@1 of masker and text head, points, mean of both directions, {' and '.join(main)} captions",
         n=n,
         verdict=combine(list(parts.values())),
         why="; ".join(f"{name}: {one}" for name, one in parts.items())
@@ -242,11 +244,11 @@ def claim_5(against_plain: pd.DataFrame, against_text: pd.DataFrame, n: int) -> 
     )
 
 
-def claim_8(table: pd.DataFrame, n: int) -> Claim:
+def claim_8(table: pd.DataFrame, main: Sequence[str], n: int) -> Claim:
     """What the design is made of: pairwise negatives, the dictionary, the mask beside a tuned text side."""
 
     def r1(arm: str) -> np.ndarray:
-        rows = table[(table.arm == arm) & table.captions.isin(["short", "long"])]
+        rows = table[(table.arm == arm) & table.captions.isin(main)]
         return rows.groupby("seed")[["i2t R@1", "t2i R@1"]].mean().mean(axis=1).to_numpy()
 
     losses = {
@@ -264,7 +266,8 @@ def claim_8(table: pd.DataFrame, n: int) -> Claim:
         [],
         statement="the mask needs all-pairs negatives, a dictionary rather than raw dimensions, and adds to tuned text",
         expected="greater",
-        metric="R@1 of the masker minus that of a mask over embedding dimensions, points, mean of short and long",
+        metric="R@1 of the masker minus that of a mask over embedding dimensions, points, mean of "
+        f"{' and '.join(main)} captions",
         n=n,
         verdict=combine(list(parts.values())),
         why="; ".join(f"better than {name} by more than {BETTER:.0f} point: {one}" for name, one in parts.items())

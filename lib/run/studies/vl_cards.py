@@ -70,10 +70,10 @@ def pair_facts(session: Session, fitted: Iterable[FittedPair]) -> pd.DataFrame:
     only. Latents are named on dev pictures; those without a clear name are left out. Empty without ground truth.
     """
     columns = ["arm", "seed", "latents", "count", "true", "said"]
-    if not session.world.has_pictures:
+    there = session.world.has_pictures
+    dev, facts = (session.world.pairs(split).facts if there else None for split in ("dev", "test"))
+    if dev is None or facts is None:
         return pd.DataFrame(columns=columns)
-    dev, facts = session.world.pairs("dev").facts, session.world.pairs("test").facts
-    assert dev is not None and facts is not None
     rows = []
     for f in fitted:
         named = name_latents(f.sae.codes(f.embeddings("dev"), "image"), dev)

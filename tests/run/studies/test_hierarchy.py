@@ -74,7 +74,7 @@ def test_latent_table_on_a_small_world(cache: Path) -> None:
     assert set(table.arm) == {"matryoshka", "batch_topk", "untrained"} and set(table.seed) == {0, 1}
     assert not table.isna().any(axis=None) and table.level.between(0, 3).all()
     assert table.depth.between(0, 3).all() and set(table.level[table.latent < 4]) <= {0}
-    paths = study.taxonomy(session, "test")
+    paths = session.world.taxonomy("test")
     assert (
         paths.shape == (120, 3) and (paths[:, 2] // 4 == paths[:, 1]).all() and (paths[:, 1] // 4 == paths[:, 0]).all()
     )

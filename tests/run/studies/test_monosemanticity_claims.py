@@ -129,3 +129,10 @@ def test_one_seed_that_fails_is_not_hidden() -> None:
 def test_another_judge_and_notebook_can_be_named() -> None:
     claim = claims.claim_c1(ideal_table(), K, N, "truth", "03_real_clip")
     assert claim.notebook == "03_real_clip" and claim.verdict == "reproduced"
+
+
+def test_one_judge_cannot_agree_with_another() -> None:
+    agreement = pd.DataFrame({"seed": [0, 0], "latent": [1, 2], "network": [0.1, 0.2]})
+    claim = claims.claim_c7(agreement, pd.DataFrame(), 8, 100)
+    assert (claim.id, claim.verdict, claim.effect) == ("p1.C7", "not testable here", None)
+    assert claim.notebook == "10_monosemanticity" and "one judge" in claim.why

@@ -139,6 +139,7 @@ def test_notebook_41_on_a_small_world(session: Session, monkeypatch: pytest.Monk
     monkeypatch.setattr(edited_captions, "WORDS", (4,))
     editors = text_editing.fit_editors(session, short(text_editing.ARMS | edited_captions.ABLATIONS))
     pools = edited_captions.pools(session, 40)
+    pools.append(edited_captions.both(*pools))
     assert [len(pool.text) for pool in pools] == [40, 40, 80]
     measured = edited_captions.measure(session, editors, pools)
     table = edited_captions.recall_table(measured)
@@ -150,3 +151,16 @@ def test_notebook_41_on_a_small_world(session: Session, monkeypatch: pytest.Monk
     texts = [edited_captions.cut_captions(session, 40, words).tower("text") for words in (4, 1000)]
     np.testing.assert_allclose(texts[1], pools[1].text, atol=1e-5)
     assert np.abs(texts[0] - texts[1]).max() > 0.01
+
+
+def test_a_world_without_a_dial(cache: Path) -> None:
+    """Photos: single captions, all five of each picture, no long ones."""
+    photos = open_session("41_retrieval", load_profile("photos", [*SMALL[:3], "seeds=[0]"]))
+    single, together = edited_captions.pools(photos, 40)
+    assert (single.name, together.name) == ("single", "all 5") and (single.text == together.text[::5]).all()
+    assert together.text.shape == (200, single.text.shape[1]) and together.owner[:6].tolist() == [0] * 5 + [1]
+    assert text_editing.masker_pairs(photos).ids.tolist() == photos.world.embeddings("train").ids.tolist()
+    assert edited_captions.cut_table(photos, [], ["masker"]).empty
+    cosines = single.image.tower("image") @ together.text.T
+    found = edited_captions.ranked(cosines, together.owner)
+    assert len(found.image_to_text.ranks) == 40 and len(found.text_to_image.ranks) == 200

@@ -118,7 +118,7 @@ def gains(arms: dict[str, float]) -> pd.DataFrame:
 )
 def test_retrieval(plain, text, verdict):
     against_plain = gains({claims.MAIN: 2.0, claims.TUNED: plain, "text only": 5.0})
-    claim = claims.claim_5(against_plain, gains({claims.MAIN: -3.0, claims.TUNED: text}), 100)
+    claim = claims.claim_5(against_plain, gains({claims.MAIN: -3.0, claims.TUNED: text}), ["short", "long"], 100)
     assert claim.verdict == verdict and claim.effect == pytest.approx(plain, abs=0.01)
 
 
@@ -133,5 +133,5 @@ def test_ablations(masker, tuned, verdict):
     special = {"text only": 75.0, claims.MAIN: float(masker), claims.TUNED: float(tuned)}
     arms = {arm: dict.fromkeys(("i2t R@1", "t2i R@1"), special.get(arm, 50.0)) for arm in names}
     both = pd.concat([table(arms, captions=captions) for captions in ("short", "long")], ignore_index=True)
-    claim = claims.claim_8(both, 100)
+    claim = claims.claim_8(both, ["short", "long"], 100)
     assert claim.verdict == verdict and claim.effect == pytest.approx(masker - 50.0)
