@@ -104,6 +104,14 @@ def site(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to
 
 
 @app.command()
+def classroom(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write them.")]) -> None:
+    """Write copies of the notebooks for a class, with exercises to solve, and for who teaches, with the solutions."""
+    from lib.run.classroom import write_classroom
+
+    typer.echo(f"{len(write_classroom(folder))} notebooks in {folder / 'class'} and {folder / 'instructor'}")
+
+
+@app.command()
 def embed(profile: ProfileName = "scenes", setting: Settings = None) -> None:
     """Embed every split of a profile's world, judges included; what is in the cache stays."""
     from lib.run.commands import embed as work

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -123,7 +123,15 @@ def test_a_worker_that_dies_is_told_and_the_next_run_goes_on() -> None:
     np.testing.assert_array_equal(whole.image, Toy().encode_images(pictures(10)))
 
 
-def test_ctrl_c_is_told_in_one_line_and_the_next_run_goes_on() -> None:
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Python's own answer to Ctrl-C; a shell that starts work in the background leaves the signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_is_told_in_one_line_and_the_next_run_goes_on(ctrl_c: None) -> None:
     class Interrupted(Toy):
         def encode_pixels(self, pixels: torch.Tensor) -> np.ndarray:
             if self.images == 4:  # a terminal sends it to every process

@@ -1,0 +1,42 @@
+"""The answers of the exercises: what a solution returns is what the lecture says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exercises import notebook_10, notebook_20, notebook_30, notebook_41
+
+
+def test_notebook_10() -> None:
+    score, cosine = notebook_10.two_pictures()
+    assert score == pytest.approx(cosine) == pytest.approx(0.9)
+    best = notebook_10.lucky_latents()
+    assert list(best) == [2, 5, 20, 80] and sorted(best.values(), reverse=True) == list(best.values())
+    assert best[2] > 0.4 and best[80] < 0.05
+    for p, value in notebook_10.mixed_latent().items():
+        assert value == pytest.approx(0.8 * (p**2 + (1 - p) ** 2), abs=0.01)
+
+
+def test_notebook_20() -> None:
+    assert notebook_20.nearest_are_most_aligned()
+    assert 0.5 < notebook_20.lipschitz() <= 1.001
+    assert 0.3 < notebook_20.gain_of_choosing() < 3
+
+
+def test_notebook_30(cache: Path) -> None:
+    assert 0.5 < notebook_30.merged_by_the_paper() < 1
+    assert notebook_30.three_modalities() == pytest.approx(np.sqrt(3) / (np.sqrt(2) + 1))
+    left = notebook_30.only_the_gap()
+    assert left["SAE-2b"] > left["SAE-1b"] + 0.2
+
+
+def test_notebook_41() -> None:
+    hits = notebook_41.collapsed()
+    assert hits == {"optimistic": 1, "average": 0, "pessimistic": 0}
+    to_caption, to_picture = notebook_41.any_of_five()
+    assert to_caption == pytest.approx(1 / 200, abs=0.002) and to_picture == pytest.approx(1 / 200, abs=0.002)
+    leaky, fair = notebook_41.the_leak()
+    assert leaky > 0.9 and fair < 0.05
