@@ -94,6 +94,12 @@ def concepts() -> list[tuple[int, int]]:
     return [(factor, value) for factor, names in zip(FACTORS, SHOWN, strict=True) for value in range(len(names))]
 
 
+def concept_name(concept: tuple[int, int]) -> str:
+    """Such as "cat" or "striped"."""
+    factor, value = concept
+    return SHOWN[FACTORS.index(factor)][value]
+
+
 def shown(session: Session) -> np.ndarray:
     """bool (patches, concepts): what each of `tokens` shows."""
     patch = session.world.llava.patch

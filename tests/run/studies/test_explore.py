@@ -1,0 +1,68 @@
+"""The explorer's pages on a small world: what they show is what the codes, masks and answers say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from lib.data.errors import CompanionError
+from lib.run.profiles import load_profile
+from lib.run.start import Session, open_session
+from lib.run.studies import explore, steering, text_editing, vl_concepts
+
+SMALL = ["splits.train=200", "splits.dev=10", "splits.test=120", "sae.steps=10", "sae.batch=64", "seeds=[0]"]
+
+
+@pytest.fixture
+def session(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+    monkeypatch.setattr(text_editing, "TRAIN", 200)
+    monkeypatch.setattr(vl_concepts, "STEPS", 5)
+    monkeypatch.setattr(steering, "PICTURES", 40)
+    monkeypatch.setattr(steering, "STEPS", 5)
+    monkeypatch.setattr(steering, "SUPPORT", 1)
+    monkeypatch.setattr(steering, "LIFT", 0.0)
+    return open_session("80_explorer", load_profile("scenes", SMALL))
+
+
+def test_latents(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted = vl_concepts.fit(session, vl_concepts.MAIN[-1], 0)
+    concepts = explore.Concepts(session, fitted)
+    scores = concepts.scores.score[concepts.latents]
+    assert (np.diff(scores) <= 0).all()
+    facts, image = concepts.facts(0), fitted.test[0].csr()
+    latent = int(concepts.latents[0])
+    assert facts["latent"] == latent and facts["pictures"] == (image[:, [latent]] > 0).sum()
+    assert str(latent) not in facts["nearest latents"].split(", ")
+    strongest = int(image[:, [latent]].toarray().ravel().argmax())
+    assert concepts.top[0].rows[latent][0] == strongest
+    assert len(concepts.captions(0)) == 4
+    plt.close(concepts.figure(0))
+    monkeypatch.setattr(explore, "SHOWN", 200)
+    with pytest.raises(CompanionError, match="no latent has 200 pictures and 200 captions; train it longer"):
+        explore.Concepts(session, fitted)
+
+
+def test_captions(session: Session) -> None:
+    few = {arm: replace(config, steps=3, batch=32) for arm, config in text_editing.ARMS.items()}
+    edits = explore.Edits(session, few)
+    caption = session.world.pairs("test").captions[0][0]
+    best = edits.ranking(caption)
+    text = session.world.encoder.encode_texts([caption])[0]
+    assert best["unedited"][0] == (edits.pictures.tower("image") @ text).argmax()
+    kept = edits.kept(caption)
+    assert kept["mask"].is_monotonic_decreasing and kept["mask"].between(0, 1).all()
+    assert set(kept.latent) == set(edits.codes.csr()[[int(best["edited"][0])]].indices)
+    plt.close(edits.figure(caption))
+
+
+def test_steering(session: Session) -> None:
+    page = explore.Steering(session)
+    assert page.concept(0) and len(page.drawn.latent) > 0
+    answers = page.say(0, 0.0, 1)
+    assert set(answers) == {"plain", "clamped"} and all(answers.values())
+    assert explore.told(answers).startswith("plain: ")
+    plt.close(page.figure(1))
