@@ -53,9 +53,14 @@ class Concepts:
         return score(self.fitted.test[0], judge.tower("image"))
 
     @cached_property
+    def names(self) -> dict[int, str]:
+        """What latents stand for."""
+        return names_of(self.session, self.fitted.test[0])
+
+    @cached_property
     def neighbours(self) -> np.ndarray:
         """(width, width) cosines of the directions that latents write in pictures."""
-        rows = unit_rows("decoder", self.fitted.sae.decoder_of("image")[0].detach().numpy() + 1e-12)
+        rows = unit_rows("decoder", self.fitted.sae.decoder_of("image")[0].detach().numpy())
         return rows @ rows.T
 
     def facts(self, place: int) -> pd.Series:
@@ -70,7 +75,7 @@ class Concepts:
             "pictures": pictures,
             "captions": captions,
             "share of pictures": round(pictures / (pictures + captions), 2),
-            "stands for": names_of(self.session, self.fitted.test[0]).get(latent, "nothing named"),
+            "stands for": self.names.get(latent, "nothing named"),
             "nearest latents": ", ".join(map(str, near)),
         }
         return pd.Series(known)
@@ -103,9 +108,18 @@ class Edits:
         self.pictures = test.rows(np.arange(min(POOL, len(test))), f"first {min(POOL, len(test))}")
         self.codes = self.editor.sae.codes(self.pictures)
 
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """What latents stand for."""
+        return names_of(self.session, self.editor.sae.codes(self.session.world.embeddings("test")))
+
+    def embedded(self, caption: str) -> np.ndarray:
+        """(1, d) unit embedding of a caption."""
+        return unit_rows("caption", self.session.world.encoder.encode_texts([caption])).astype(np.float32)
+
     def ranking(self, caption: str) -> dict[str, np.ndarray]:
         """Rows of the SHOWN best pictures, unedited and edited."""
-        text = unit_rows("caption", self.session.world.encoder.encode_texts([caption])).astype(np.float32)
+        text = self.embedded(caption)
         scores = {
             "unedited": self.pictures.tower("image") @ text[0],
             "edited": self.editor.masker.scores(image_side(self.editor, self.pictures), text)[:, 0],
@@ -114,11 +128,10 @@ class Edits:
 
     def kept(self, caption: str) -> pd.DataFrame:
         """The latents of the best edited picture, by falling mask: latent, fact, activation, mask."""
-        text = unit_rows("caption", self.session.world.encoder.encode_texts([caption])).astype(np.float32)
+        text = self.embedded(caption)
         mask = self.editor.masker.read(text)[1][0].numpy()
         row = self.codes.csr()[[int(self.ranking(caption)["edited"][0])]]
-        named = names_of(self.session, self.editor.sae.codes(self.session.world.embeddings("test")))
-        facts = [named.get(int(latent), "") for latent in row.indices]
+        facts = [self.names.get(int(latent), "") for latent in row.indices]
         table = pd.DataFrame({"latent": row.indices, "fact": facts, "activation": row.data, "mask": mask[row.indices]})
         return table.sort_values("mask", ascending=False, ignore_index=True)
 

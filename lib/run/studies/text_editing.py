@@ -79,7 +79,7 @@ def has_dial(session: Session) -> bool:
 
 def scenes_world(session: Session) -> Scenes:
     """The session's world, if its captions have a dial."""
-    if not isinstance(session.world, Scenes):
+    if not has_dial(session):
         raise NotAvailable(f"world {session.world.name} has no caption dial; use profile scenes")
     return session.world
 
