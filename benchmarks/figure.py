@@ -38,8 +38,9 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     plt.close(fig)
 
 
-def growth(ax: Axes, rows: list[Row], varies: str, label: str, kind: str = "") -> None:
-    """Seconds along one size: the median as a line, least to most as a band. kind: what splits the curves."""
+def growth(ax: Axes, rows: list[Row], varies: str, label: str, kind: str = "", named: bool = False) -> None:
+    """Seconds along one size: the median as a line, least to most as a band. kind: what splits the curves. named: the
+    colours have their legend in another panel."""
 
     def curve(row: Row) -> tuple[int, str, str]:
         return names.index(row.who), row.who, str(row.setting.get(kind, ""))
@@ -58,7 +59,8 @@ def growth(ax: Axes, rows: list[Row], varies: str, label: str, kind: str = "") -
     ticks = sorted({row.setting[varies] for row in curves})
     ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     ax.xaxis.minorticks_off()
-    ax.legend(fontsize=10, handlelength=3)
+    if not named:
+        ax.legend(fontsize=10, handlelength=3)
 
 
 def step_ratios(ax: Axes, rows: list[Row]) -> None:
@@ -101,11 +103,13 @@ def kept_throughput(ax: Axes, rows: list[Row]) -> None:
     ax.legend(fontsize=10, handlelength=3)
 
 
+STEP = partial(growth, named=True)
+
 PANELS: list[tuple[str, str, Callable[[Axes, list[Row]], None]]] = [
     ("TopK training step", "train_step", step_ratios),
-    ("Training step: width", "train_step", partial(growth, varies="width", label="width (d 512, k 32, batch 1024)")),
-    ("Training step: k", "train_step", partial(growth, varies="k", label="k (d 512, width 4096, batch 1024)")),
-    ("Training step: batch", "train_step", partial(growth, varies="batch", label="batch (d 512, width 4096, k 32)")),
+    ("Training step: width", "train_step", partial(STEP, varies="width", label="width (d 512, k 32, batch 1024)")),
+    ("Training step: k", "train_step", partial(STEP, varies="k", label="k (d 512, width 4096, batch 1024)")),
+    ("Training step: batch", "train_step", partial(STEP, varies="batch", label="batch (d 512, width 4096, k 32)")),
     ("Equal steps, equal data", "final_fvu", held_out_fvu),
     ("Monosemanticity score", "monosemanticity", partial(growth, varies="n", label="images", kind="activations")),
     ("Top examples and their overlap", "top_examples", partial(growth, varies="n", label="rows", kind="task")),
