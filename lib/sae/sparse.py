@@ -15,9 +15,12 @@ a quarter at width 16384 and batch 1024.
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -90,8 +93,7 @@ class _EncodeAt(torch.autograd.Function):
         if pre.dtype == weight.dtype:
             values = pre.flatten()[positions]
         else:
-            pattern = _csr(code.indptr, code.latents, code.values, code.width)
-            values = torch.sparse.sampled_addmm(pattern, centred, weight.t(), beta=0.0).values() + bias[code.latents]
+            values = _sampled(code.indptr, code.latents, centred, weight) + bias[code.latents]
         ctx.save_for_backward(centred, weight, code.indptr, code.latents)
         return values
 
@@ -102,8 +104,8 @@ class _EncodeAt(torch.autograd.Function):
         (gradient,) = gradients
         centred_gradient = None
         if ctx.needs_input_grad[0]:
-            centred_gradient = _product(_csr(indptr, latents, gradient, len(weight)), weight)
-        weight_gradient = _product(_transposed(indptr, latents, gradient, len(weight)), centred)
+            centred_gradient = _product(indptr, latents, gradient, weight)
+        weight_gradient = _product(*_transposed(indptr, latents, gradient, len(weight)), centred)
         bias_gradient = gradient.new_zeros(len(weight)).index_add_(0, latents, gradient)
         return centred_gradient, weight_gradient, bias_gradient, None, None
 
@@ -112,31 +114,24 @@ class _DecodeAt(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, weight: Tensor, indptr: Tensor, latents: Tensor) -> Tensor:
         ctx.save_for_backward(values, weight, indptr, latents)
-        return _product(_csr(indptr, latents, values, len(weight)), weight)
+        return _product(indptr, latents, values, weight)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         values, weight, indptr, latents = ctx.saved_tensors
         gradient = gradients[0].contiguous()
-        pattern = _csr(indptr, latents, torch.zeros_like(values), len(weight))
-        value_gradient = torch.sparse.sampled_addmm(pattern, gradient, weight.t(), beta=0.0).values()
-        weight_gradient = _product(_transposed(indptr, latents, values, len(weight)), gradient)
+        value_gradient = _sampled(indptr, latents, gradient, weight)
+        weight_gradient = _product(*_transposed(indptr, latents, values, len(weight)), gradient)
         return value_gradient, weight_gradient, None, None
 
 
-def _csr(indptr: Tensor, latents: Tensor, values: Tensor, width: int) -> Tensor:
-    shape = (len(indptr) - 1, width)
-    return torch.sparse_csr_tensor(indptr, latents, values, shape, check_invariants=False)
-
-
-def _transposed(indptr: Tensor, latents: Tensor, values: Tensor, width: int) -> Tensor:
+def _transposed(indptr: Tensor, latents: Tensor, values: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
     """The (width, rows) transpose, itself as CSR: sorting the entries by latent costs less than torch's conversion."""
     rows = torch.arange(len(indptr) - 1, dtype=torch.int32, device=latents.device).repeat_interleave(indptr.diff())
     order = _stable_order(latents, width)
     starts = nn.functional.pad(torch.bincount(latents, minlength=width).cumsum(0), (1, 0)).int()
-    shape = (width, len(indptr) - 1)
-    return torch.sparse_csr_tensor(starts, rows[order], values[order], shape, check_invariants=False)
+    return starts, rows[order], values[order]
 
 
 def _stable_order(latents: Tensor, width: int) -> Tensor:
@@ -146,7 +141,31 @@ def _stable_order(latents: Tensor, width: int) -> Tensor:
     return torch.from_numpy(np.argsort(latents.numpy().astype(np.uint16), kind="stable"))  # a radix sort: a sixth
 
 
-def _product(sparse: Tensor, dense: Tensor) -> Tensor:
-    """`sparse @ dense`, without the zeroed buffer and the copy of torch's own."""
-    out = dense.new_empty(sparse.shape[0], dense.shape[1])
-    return torch.addmm(out, sparse, dense, beta=0.0, out=out)
+def _product(indptr: Tensor, columns: Tensor, values: Tensor, dense: Tensor) -> Tensor:
+    """CSR (rows, n) times dense (n, d), without the zeroed buffer and the copy of torch's own."""
+    if kernels := _kernels(dense):
+        return kernels.spmm(indptr, columns, values, dense)
+    out = dense.new_empty(len(indptr) - 1, dense.shape[1])
+    return torch.addmm(out, _csr(indptr, columns, values, len(dense)), dense, beta=0.0, out=out)
+
+
+def _sampled(indptr: Tensor, columns: Tensor, left: Tensor, right: Tensor) -> Tensor:
+    """(nnz,) the entries of left (rows, d) @ right (n, d).T at the pattern of a CSR matrix (rows, n)."""
+    if kernels := _kernels(left):
+        return kernels.sddmm(indptr, columns, left, right)
+    pattern = _csr(indptr, columns, left.new_zeros(len(columns)), len(right))
+    return torch.sparse.sampled_addmm(pattern, left, right.t(), beta=0.0).values()
+
+
+def _csr(indptr: Tensor, columns: Tensor, values: Tensor, width: int) -> Tensor:
+    shape = (len(indptr) - 1, width)
+    return torch.sparse_csr_tensor(indptr, columns, values, shape, check_invariants=False)
+
+
+def _kernels(tensor: Tensor) -> ModuleType | None:
+    """`lib.sae.triton_products` if they are asked for, installed, and can run on the device of a tensor."""
+    if os.environ.get("COMPANION_TRITON") != "1" or importlib.util.find_spec("triton") is None:
+        return None
+    if tensor.device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
+        return None
+    return importlib.import_module("lib.sae.triton_products")
