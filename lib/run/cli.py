@@ -42,10 +42,18 @@ def run(
     force: Force = False,
     jobs: Jobs = 1,
     kernel: Kernel = "python3",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate time, memory and disk; run nothing.")] = False,
 ) -> None:
     """Run the notebooks of a profile and print the scoreboard. Exit code 1 if a notebook failed."""
     from lib.run.batch import plan, run_tasks, write_summary
     from lib.run.profiles import load_profile, split_assignment
+
+    if dry_run:
+        from lib.run.estimate import estimate
+
+        for line in estimate(load_profile(profile, setting or []), numbers or []):
+            typer.echo(line)
+        return
 
     parameters = dict(split_assignment(text) for text in parameter or [])
     tasks = plan(load_profile(profile), numbers or [], overrides=setting or [], parameters=parameters)

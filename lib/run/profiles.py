@@ -43,6 +43,13 @@ class SaeSettings(_Strict):
     rate: Annotated[float, Field(gt=0)] = 1.0
 
 
+class PairSettings(_Strict):
+    """Dictionaries of pairs (notebooks 30 and 31): latents, and optimiser steps of 128 pairs."""
+
+    width: Count
+    steps: Count
+
+
 class Profile(_Strict):
     """What a notebook runs on. `name` is also the folder under results/; a changed profile has a name of its own."""
 
@@ -65,6 +72,8 @@ class Profile(_Strict):
     """The open_clip model that embeds, "NAME" or "ARCHITECTURE TAG", in the worlds that have none of their own."""
     judge: str | None = None
     """The one that judges them."""
+    pairs: PairSettings | None = None
+    """None: the sizes for small worlds, in `lib.run.studies.split`."""
 
     @field_validator("seeds", "notebooks")
     @classmethod

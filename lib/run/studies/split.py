@@ -122,9 +122,13 @@ class Shared:
 
 
 def world_setting(session: Session, towers: Pair = ("image", "text")) -> Setting:
-    """Sizes of the world's runs: the profile's K, and four times as many latents as dimensions, WIDEST at most."""
+    """Sizes of the world's runs: the profile's K and, if it does not name others, four times as many latents as
+    dimensions, WIDEST at most."""
+    k, pairs = session.profile.sae.k, session.profile.pairs
+    if pairs is not None:
+        return Setting(pairs.width, k, pairs.steps, lr=1e-3)
     d = session.world.embeddings("train").tower(towers[0]).shape[1]
-    return Setting(width=min(4 * d, WIDEST), k=session.profile.sae.k, steps=STEPS, lr=1e-3)
+    return Setting(width=min(4 * d, WIDEST), k=k, steps=STEPS, lr=1e-3)
 
 
 def world_material(session: Session, setting: Setting, towers: Pair = ("image", "text")) -> Material:

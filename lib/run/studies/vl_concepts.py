@@ -84,6 +84,7 @@ CONTROLS = (
 )
 SWEEP = tuple(replace(arm, k=k) for arm in MAIN for k in KS if k != K)
 LESS_DATA = tuple(replace(MAIN[-1], name=f"VL-SAE on {share:.0%}", rows=share) for share in FRACTIONS[:-1])
+ARMS = (*MAIN, *ABLATIONS, *CONTROLS, *SWEEP, *LESS_DATA)
 
 
 @dataclass(frozen=True)
