@@ -23,7 +23,7 @@ from typing import IO, Literal
 from PIL import Image
 
 from lib.data.errors import CompanionError
-from lib.data.files import cached, write_json
+from lib.data.files import cached, no_room, write_json
 from lib.data.images import LazyImages, open_image
 
 LIMIT_BYTES = 8 * 2**30
@@ -146,6 +146,8 @@ def _readable(archive: Path) -> Iterator[None]:
         raise CompanionError(f"{archive}: no such archive; check the name") from None
     # An encrypted zip is a RuntimeError, an unknown compression NotImplementedError.
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
+        if isinstance(error, OSError) and no_room(error):
+            raise
         raise CompanionError(f"{archive.name}: cannot be unpacked ({error}); get the archive again") from None
 
 

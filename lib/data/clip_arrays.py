@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lib.data.arrays import read_npy
 from lib.data.errors import CompanionError
 from lib.data.fetch import locate
 from lib.data.manifest import load_manifest
@@ -31,10 +32,7 @@ def coco500() -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
 
 def read_towers(path: Path, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Image and text halves of one .npy file of float32 unit vectors; any other content is a one-line error."""
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise CompanionError(f"{path.name}: not a readable .npy file ({error}); get it again") from None
+    array = read_npy(path)
     if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != np.float32:
         found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
         raise CompanionError(f"{path.name}: expected float32 {shape}, found {found}; get the right file")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lib.data.arrays import read_npy
 from lib.data.errors import CompanionError
 from lib.data.fetch import locate
 from lib.data.manifest import load_manifest
@@ -50,10 +51,7 @@ def labels() -> Labels:
 def unit_rows(path: str, dataset: str, shape: tuple[int, int]) -> np.ndarray:
     """A file of the manifest as float32 rows of unit norm; any other content is a one-line error."""
     file = locate(dataset, path)
-    try:
-        array = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise CompanionError(f"{file.name}: not a readable .npy file ({error}); get it again") from None
+    array = read_npy(file)
     if not isinstance(array, np.ndarray) or array.shape != shape or not np.isfinite(array).all():
         raise CompanionError(f"{file.name}: expected finite numbers {shape}; get the right file")
     array = array.astype(np.float32)

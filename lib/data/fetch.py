@@ -7,11 +7,15 @@ with a known hash are fetched.
 from __future__ import annotations
 
 import os
+import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import urljoin
 
 import pooch
+import requests
 
 from lib.data.archive import extract_members
 from lib.data.errors import CompanionError, NotAvailable
@@ -114,10 +118,12 @@ def _sha256(path: Path) -> str:
     state = path.stat()
     key = digest({"path": str(path.resolve()), "bytes": state.st_size, "mtime_ns": state.st_mtime_ns})
     record = cache_root() / "verified" / key[:24]
-    if record.is_file():
-        return record.read_text()
+    with suppress(OSError, ValueError):
+        if re.fullmatch("[0-9a-f]{64}", known := record.read_text()):
+            return known
     found = sha256_file(path)
-    write_atomic(record, found)
+    with suppress(CompanionError):  # a cache that cannot be written only forgets
+        write_atomic(record, found)
     return found
 
 
@@ -135,7 +141,7 @@ def _fetch(dataset: str, entry: Dataset, file: File, to: Path) -> None:
                 known_hash=f"sha256:{file.sha256}",
                 fname=to.name,
                 path=part,
-                downloader=pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT),
+                downloader=pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT, hooks={"response": _stay_on_https}),
             )
             _place(_verified(part / to.name, file), to)
             return
@@ -151,6 +157,13 @@ def _fetch(dataset: str, entry: Dataset, file: File, to: Path) -> None:
     if wrong:
         raise CompanionError(f"{file.path} of dataset {dataset!r} is not what the manifest expects: {tried}")
     raise NotAvailable(f"{_how(dataset, entry, file)}; tried {tried}")
+
+
+def _stay_on_https(response: requests.Response, **_: Any) -> None:
+    """Called with every answer on the way to a file; one that sends on to an address without https ends the way."""
+    to = urljoin(response.url, response.headers.get("location", ""))
+    if response.is_redirect and not to.startswith("https://"):
+        raise requests.exceptions.InvalidSchema(0, "it sends on to an address without https")
 
 
 def _place(source: Path, to: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -11,10 +12,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from lib.data.errors import CompanionError
 
@@ -28,6 +29,12 @@ DONE = "done.json"
 
 HASHED_BYTES = 2**30
 """Cached files up to this size are hashed when a process first opens them, which takes a second at most."""
+
+TEMPORARY = ".unfinished"
+"""How the names of files end that `write_atomic` has not finished; hidden ones, beside the file that they become."""
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+"""What is wrong with the disk, whoever writes on it."""
 
 
 def cache_root() -> Path:
@@ -51,21 +58,68 @@ def sha256_file(path: Path) -> str:
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
-    """Write a file so that a reader, or a crash at any moment, sees the old file or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a file so that a reader, or a crash at any moment, sees the old file or the new one, never a part.
+
+    What a crash left of an earlier try goes away at the next writing in the same folder.
+    """
     data = content.encode() if isinstance(content, str) else content
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent)
+        name, stream = _temporary(path)
+        try:
+            with stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+                os.chmod(name, 0o644)
+                os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+
+
+def _temporary(path: Path) -> tuple[str, BinaryIO]:
+    """A new file beside `path`, open and locked: the lock, which ends with its holder, tells `sweep` to leave it."""
+    while True:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY)
+        stream = os.fdopen(handle, "wb")
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        if os.path.exists(name):  # not swept away before it was locked
+            return name, stream
+        stream.close()
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes that were killed left of files in a folder; those that are being written stay."""
+    with os.scandir(folder) as entries:
+        names = [entry.path for entry in entries if entry.name.startswith(".") and entry.name.endswith(TEMPORARY)]
+    for name in names:
+        with suppress(OSError), open(name, "rb") as stream:  # gone by now, or its writer lives and holds the lock
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(name)
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """Tell in one line that a file or folder cannot be written: a full or read-only disk, no permission, no folder."""
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+        yield
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def no_room(error: OSError) -> bool:
+    """Whether the disk is full or read-only; numpy tells of a full one by a message alone."""
+    return error.errno in NO_ROOM or (error.errno is None and "requested and" in str(error))
+
+
+def _unwritable(path: Path, error: OSError) -> CompanionError:
+    reason = error.strerror or "no space left on the disk"
+    return CompanionError(
+        f"{path}: cannot be written ({reason}); make room, or name another folder (COMPANION_CACHE, COMPANION_RESULTS)"
+    )
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -76,8 +130,10 @@ def write_json(path: Path, value: Any) -> None:
 @contextmanager
 def lock(path: Path) -> Iterator[None]:
     """Hold an exclusive lock named after `path`; the system releases it if the holder dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path.with_name(path.name + ".lock"), "a") as stream:
+    with writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = open(path.with_name(path.name + ".lock"), "a")  # noqa: SIM115 (what runs under the lock is not told)
+    with stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         try:
             yield
@@ -120,6 +176,7 @@ def _sha256_once(path: Path, _bytes: int, _mtime_ns: int) -> str:
 
 def finish(folder: Path, **facts: Any) -> None:
     """Flush every file of a folder to disk and write its done-marker: name, bytes and sha256 of each, and `facts`."""
+    sweep(folder)
     files = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != DONE):
         with open(path, "rb") as stream:
@@ -149,8 +206,8 @@ def cached(
 
     The folder's name is the hash of everything that decides its bytes. Two processes that want the same folder
     build it once. What `build` returns goes into the marker. A finished folder whose files have changed is made anew,
-    with a warning. A folder that a crash left unfinished is emptied first, unless `keep_partial`: then `build` finds
-    what the earlier try left (finished shards, a checkpoint) and goes on from there.
+    with a warning. What `build` leaves when it fails is removed, and what a crash left is removed before it begins,
+    unless `keep_partial`: then `build` finds what the earlier try left (a checkpoint) and goes on from there.
     """
     folder = cache_folder(kind, key)
     if damage(folder, HASHED_BYTES) is None:
@@ -161,10 +218,18 @@ def cached(
             return folder
         if wrong:
             log.warning("%s is damaged and made anew: %s", folder, wrong)
-        if wrong or not keep_partial:
-            _remove(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        finish(folder, key=key, **(build(folder) or {}))
+        with writable(folder):
+            if wrong or not keep_partial:
+                _remove(folder)
+            folder.mkdir(parents=True, exist_ok=True)
+        try:
+            finish(folder, key=key, **(build(folder) or {}))
+        except BaseException as error:
+            if not keep_partial:
+                shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, OSError) and no_room(error):
+                raise _unwritable(folder, error) from None
+            raise
     return folder
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from lib.data.archive import is_safe_path
 from lib.data.errors import CompanionError
 from lib.data.files import digest
 from lib.data.images import ImageFolder, LazyImages, open_image
@@ -26,12 +27,20 @@ def folder_pairs(folder: Path) -> Pairs:
     return Pairs(np.array(images.names), images, None, _state(images.folder, images.names))
 
 
+def check_names(names: Iterable[str], folder: Path) -> None:
+    """Refuse a name in a foreign list that would lead out of the folder of pictures."""
+    outside = next((name for name in names if not is_safe_path(name)), None)
+    if outside is not None:
+        raise CompanionError(f"{outside!r} is no path of a picture in {folder}; get the list of pictures again")
+
+
 class NamedImages(LazyImages):
     """Pictures of a folder by their names, in that order; an error counts those that are not there."""
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
         if not folder.is_dir():
             raise CompanionError(f"{folder}: no such folder; give the folder that holds the pictures")
+        check_names(names, folder)
         missing = [name for name in names if not (folder / name).is_file()]
         if missing:
             raise CompanionError(f"{folder}: {len(missing)} of {len(names)} pictures missing, first {missing[0]}")

@@ -19,6 +19,11 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm"})
 
 
+THINNEST = 300
+"""More times as long as wide, a picture is refused: encoders scale its short side to hundreds of pixels, and memory
+would not hold the long one."""
+
+
 def open_image(source: BinaryIO | Path, name: str) -> Image.Image:
     """Decode one picture to RGB; `name` is what errors call it.
 
@@ -28,6 +33,8 @@ def open_image(source: BinaryIO | Path, name: str) -> Image.Image:
     try:
         with Image.open(source, formats=FORMATS) as image:
             width, height = image.size
+            if max(width, height) > THINNEST * min(width, height):
+                raise CompanionError(f"{name}: {width} x {height} pixels, too long and thin; crop it")
             limit = Image.MAX_IMAGE_PIXELS
             if limit is not None and width * height > limit:
                 raise CompanionError(f"{name}: {width} x {height} pixels are over the limit of {limit}; shrink it")

@@ -14,6 +14,7 @@ import numpy as np
 
 from lib.data.errors import CompanionError
 from lib.data.files import sha256_file
+from lib.data.folder import check_names
 from lib.data.images import LazyImages, open_image
 from lib.data.pairs import Facts, Pairs
 from lib.data.text_files import field, read_json
@@ -53,6 +54,7 @@ def inaturalist(annotations: Path, folder: Path) -> Pairs:
         if files[image] in owner:
             raise CompanionError(f"{where}: {files[image]} has two annotations; get the file again")
         owner[files[image]] = kind
+    check_names(files.values(), folder)
     if missing := [name for name in files.values() if name not in owner]:
         raise CompanionError(f"{where}: {missing[0]} has no annotation; the test files come without, take train or val")
     names = sorted(owner)

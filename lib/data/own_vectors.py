@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lib.data.arrays import read_npy
 from lib.data.errors import CompanionError
 from lib.data.files import sha256_file
 from lib.data.parquet import read_columns, read_table
@@ -71,11 +72,7 @@ def _checked(
 
 
 def _loaded(path: Path) -> np.ndarray:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise CompanionError(f"{path.name}: not a readable .npy file ({error}); write it again") from None
-    return _matrix(array, path.name)
+    return _matrix(read_npy(path, "write it again"), path.name)
 
 
 def _listed(path: Path, column: str) -> np.ndarray:
@@ -90,4 +87,5 @@ def _matrix(array: np.ndarray, where: str) -> np.ndarray:
     if not isinstance(array, np.ndarray) or array.ndim != 2 or not array.size or array.dtype.kind not in "fiu":
         found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
         raise CompanionError(f"{where}: expected numbers of shape (rows, width), found {found}; write it again")
-    return array.astype(np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which is told with its row
+        return array.astype(np.float32)

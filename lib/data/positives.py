@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
+from lib.data.arrays import read_npy
 from lib.data.errors import CompanionError
 from lib.data.fetch import locate
 from lib.data.text_files import read_json
@@ -65,10 +66,7 @@ def read_positives(order: Path, originals: Path, image_to_caption: Path, caption
 
 
 def _ids(path: Path) -> np.ndarray:
-    try:
-        ids = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise CompanionError(f"{path.name}: not a readable .npy file ({error}); get it again") from None
+    ids = read_npy(path)
     if not isinstance(ids, np.ndarray) or ids.ndim != 1 or ids.dtype.kind not in "iu" or len(ids) == 0:
         raise CompanionError(f"{path.name}: not a list of caption numbers; get the file again")
     if len(np.unique(ids)) < len(ids):

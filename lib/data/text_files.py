@@ -53,11 +53,17 @@ def field(record: Any, name: str, kind: type, where: str) -> Any:
     return value
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a string is text: JSON's escapes and a command line's bytes can make halves of characters."""
+    return text.isascii() or not any("\ud800" <= one <= "\udfff" for one in text)
+
+
 def sentence(record: Any, name: str, where: str) -> str:
     """A field that holds text and is not blank."""
     text = field(record, name, str, where)
-    if not text.strip():
-        raise CompanionError(f"{where}: {name!r} is empty; get the file again")
+    if not text.strip() or not is_unicode(text):
+        wrong = "empty" if not text.strip() else "no Unicode"
+        raise CompanionError(f"{where}: {name!r} is {wrong}; get the file again")
     return text
 
 
@@ -80,6 +86,8 @@ def text_pairs(
     for name, texts in entries:
         if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
             raise CompanionError(f"{where}: image {name} has no caption or an empty one; get the file again")
+        if not all(map(is_unicode, (name, *texts))):
+            raise CompanionError(f"{where}: image {name!r} or its caption is no Unicode; get the file again")
     identity = {"dataset": dataset, "files": files, **rest}
     return Pairs(np.array(ids), None, tuple(texts for _, texts in entries), identity)
 
@@ -108,3 +116,7 @@ def _parsed(text: str, where: str) -> Any:
         raise CompanionError(f"{where}: {cut} at character {error.pos} ({error.msg}); get the file again") from None
     except RecursionError:
         raise CompanionError(f"{where}: nested too deeply; get the file again") from None
+    except CompanionError:
+        raise
+    except ValueError as error:  # a number of thousands of digits
+        raise CompanionError(f"{where}: cannot be read ({error}); get the file again") from None

@@ -24,7 +24,7 @@ from lib.data.progress import progress
 from lib.editing.masker import ImageSide, Masker, MaskerConfig, contrastive_loss
 from lib.encoders.embeddings import Embeddings
 from lib.sae.base import SAE, as_tensor
-from lib.sae.checkpoint import FILE, load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
+from lib.sae.checkpoint import FILE, fitting, load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
 
 VERSION = 2
 """Goes up when the same configuration no longer trains to the same weights, or they are stored under other names."""
@@ -135,11 +135,13 @@ class _Run:
         if found is None:
             return
         tensors, facts = found
-        self.masker.load_state_dict({name[7:]: part for name, part in tensors.items() if name.startswith("masker.")})
-        restore_optimiser(self.masker, self.optimiser, tensors)
-        self.order = tensors["order"]
-        self.generator.set_state(tensors["rng"])
-        self.step, self.history = facts["step"], facts["history"]
+        with fitting(folder):
+            weights = {name[7:]: part for name, part in tensors.items() if name.startswith("masker.")}
+            self.masker.load_state_dict(weights)
+            restore_optimiser(self.masker, self.optimiser, tensors)
+            self.order = tensors["order"]
+            self.generator.set_state(tensors["rng"])
+            self.step, self.history = facts["step"], facts["history"]
 
 
 def masker_loss(masker: Masker, images: ImageSide, texts: Tensor) -> tuple[Tensor, float]:

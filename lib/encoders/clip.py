@@ -20,6 +20,7 @@ from PIL import Image
 
 from lib.data.errors import CompanionError
 from lib.data.files import sha256_file
+from lib.data.text_files import is_unicode
 from lib.encoders.encoder import check_device, full_precision, stack_pixels
 from lib.encoders.hub import MODELS, hub_folder
 from lib.encoders.shim import ensure_torchvision
@@ -82,6 +83,8 @@ class ClipEncoder:
         for text in texts:
             if not isinstance(text, str):
                 raise CompanionError(f"{self.name}: a text is a {type(text).__name__}; give strings")
+            if not is_unicode(text):
+                raise CompanionError(f"{self.name}: the text {text!r} is no Unicode; give it as UTF-8")
         tokens = self.tokenize(list(texts))
         with torch.no_grad():
             return self.model.encode_text(tokens.to(self.device)).float().cpu().numpy()  # type: ignore[operator]
@@ -186,7 +189,7 @@ def _config(folder: Path) -> dict[str, Any]:
         text = (folder / CONFIG).read_text(encoding="utf-8")
         config = json.loads(text)["model_cfg"]
         config["embed_dim"], config["vision_cfg"], config["text_cfg"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         needs = "give it model_cfg with embed_dim, vision_cfg and text_cfg"
         raise CompanionError(f"{folder / CONFIG} is not an open_clip config ({error!r}); {needs}") from None
     if "trust_remote_code" in text:

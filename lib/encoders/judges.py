@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import load_file
 from torch import nn
 
 from lib.data.errors import CompanionError
@@ -20,6 +19,7 @@ from lib.data.files import ROOT, sha256_file
 from lib.data.pairs import Pairs
 from lib.encoders.embeddings import Embeddings
 from lib.encoders.encoder import check_device, full_precision, stack_pixels
+from lib.encoders.tensors import read_tensors
 
 SCENES_JUDGE = ROOT / "lib" / "encoders" / "models" / "scenes-judge" / "model.safetensors"
 
@@ -71,8 +71,9 @@ class JudgeEncoder:
                 f"{SCENES_JUDGE.relative_to(ROOT)} is missing; restore it from the repository or train it: "
                 "python -m lib.encoders.training.scenes_judge"
             )
+        weights = read_tensors(SCENES_JUDGE, "restore it from the repository")
         self.model = SceneJudge().eval()
-        self.model.load_state_dict({k: v.float() for k, v in load_file(SCENES_JUDGE).items()})
+        self.model.load_state_dict({k: v.float() for k, v in weights.items()})
         self.model.to(device)
         self.identity: dict[str, Any] = {"judge": self.name, "weights": sha256_file(SCENES_JUDGE)}
 

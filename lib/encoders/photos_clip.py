@@ -12,13 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save
 
 from lib.data.errors import NotAvailable
 from lib.data.files import cache_folder, cached, sha256_file, write_json
 from lib.encoders.clip import CONFIG, WEIGHTS, ClipEncoder, load_clip
 from lib.encoders.hub import MODELS
 from lib.encoders.photo_towers import SHA256, TEXT_FOLDER, image_trunk, package_path, text_transformer
+from lib.encoders.tensors import read_tensors
 
 NAME = "photos-clip"
 HEADS = MODELS / NAME / "heads.safetensors"
@@ -52,16 +53,13 @@ def write_model(folder: Path) -> None:
     config = json.loads((HEADS.parent / CONFIG).read_text())
     config["model_cfg"]["text_cfg"]["hf_model_name"] = str(folder)
     write_json(folder / CONFIG, config)
-    weights = load_file(HEADS)
+    weights = read_tensors(HEADS, "restore it from the repository")
     trunk = image_trunk()
     trunk.reset_classifier(0)  # type: ignore[operator]
     weights |= {f"visual.trunk.{name}": value for name, value in trunk.state_dict().items()}
     weights |= {f"text.transformer.{name}": value for name, value in text_transformer().state_dict().items()}
-    save_file(
-        {name: value.float() if value.is_floating_point() else value for name, value in weights.items()},
-        folder / WEIGHTS,
-        {"format": "pt"},
-    )
+    plain = {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
+    (folder / WEIGHTS).write_bytes(save(plain, {"format": "pt"}))
 
 
 def _sources() -> dict[str, str]:

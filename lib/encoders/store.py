@@ -143,13 +143,19 @@ def _join(spec: EmbedSpec, folder: Path, on_bad: str) -> dict[str, Any]:
     np.save(folder / "ids.npy", ids)
     for tower in spec.towers:
         parts = [part for path in shards if len(part := np.load(path / f"{tower}.npy", mmap_mode="r"))]
-        joined = np.lib.format.open_memmap(folder / f"{tower}.npy", "w+", np.float32, (len(ids), parts[0].shape[1]))
-        start = 0
-        for part in parts:
-            joined[start : start + len(part)] = part
-            start += len(part)
-        joined.flush()
+        _save_rows(folder / f"{tower}.npy", parts)
     return {"rows": len(ids)}
+
+
+def _save_rows(path: Path, parts: Sequence[np.ndarray]) -> None:
+    """Float32 parts (rows, d), one under the other, as one .npy file. Not through a memory map: where the disk is full,
+    writing to one ends the process."""
+    shape = (sum(map(len, parts)), parts[0].shape[1])
+    with open(path, "wb") as stream:
+        header = {"descr": np.lib.format.dtype_to_descr(parts[0].dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(stream, header)
+        for part in parts:
+            stream.write(np.ascontiguousarray(part))  # type: ignore[arg-type]
 
 
 def _bad(folder: Path) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lib.data.files import ROOT, digest, sha256_file, write_json
+from lib.data.files import ROOT, digest, sha256_file, writable, write_json
 from lib.run.places import results_root, runs_folder
 from lib.run.profiles import Profile
 
@@ -40,9 +40,10 @@ def forget_written(profile: str, number: str) -> None:
 def note_written(profile: str, number: str, path: Path) -> None:
     """A notebook wrote a result file."""
     ledger = _ledger(profile, number)
-    ledger.parent.mkdir(parents=True, exist_ok=True)
-    with open(ledger, "a") as stream:
-        stream.write(path.resolve().relative_to(results_root()).as_posix() + "\n")
+    with writable(ledger):
+        ledger.parent.mkdir(parents=True, exist_ok=True)
+        with open(ledger, "a") as stream:
+            stream.write(path.resolve().relative_to(results_root()).as_posix() + "\n")
 
 
 def record_run(profile: str, number: str, run: str, executed: Path) -> None:
@@ -63,7 +64,7 @@ def is_current(profile: str, number: str, run: str, executed: Path) -> bool:
             and executed.is_file()
             and all(sha256_file(results_root() / name) == sha256 for name, sha256 in record["results"].items())
         )
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # another version's, or damaged
         return False
 
 

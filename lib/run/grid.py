@@ -11,6 +11,7 @@ A setting is a key of the profile. Combinations are tasks like any other: what i
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -55,7 +56,7 @@ def load_grid(path: Path) -> Grid:
         place = ".".join(str(part) for part in first["loc"])
         mend = f"; {nearest(place, list(Grid.model_fields))}" if first["type"] == "extra_forbidden" else ""
         raise CompanionError(f"{path}: {place or 'the file'}: {first['msg']}{mend}") from None
-    count = len(combinations(grid))
+    count = math.prod(len(values) for values in grid.set.values())
     if count > MOST:
         raise CompanionError(f"{path}: {count} combinations; {MOST} at most")
     return grid

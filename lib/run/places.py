@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from lib.data.errors import CompanionError
@@ -23,9 +24,9 @@ def runs_folder(profile: str) -> Path:
 
 
 def find_notebook(number: str, notebooks: Path = NOTEBOOKS) -> Path:
-    """The notebook `NN_name.ipynb` of a number such as "10"."""
-    found = sorted(notebooks.glob(f"{number}_*.ipynb"))
-    if len(found) == 1:
+    """The notebook `NN_name.ipynb` of a number such as "10"; two digits, so that nothing else is looked for."""
+    found = re.fullmatch("[0-9]{2}", number) and sorted(notebooks.glob(f"{number}_*.ipynb"))
+    if found and len(found) == 1:
         return found[0]
     if found:
         raise CompanionError(f"two notebooks have the number {number} ({found[0].name}, {found[1].name}); rename one")

@@ -130,7 +130,7 @@ def plain_value(text: str) -> Any:
     """The value in `key=value` on a command line: JSON if it is JSON (3, 1e-3, true, [0,1]), else the text itself."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

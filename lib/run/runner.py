@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
 from lib.data.errors import CompanionError, NotAvailable
-from lib.data.files import ROOT, lock
+from lib.data.files import ROOT, lock, writable
 from lib.run.freshness import forget_written, is_current, record_run, run_digest
 from lib.run.parameters import check_parameters, read_parameters
 from lib.run.places import notebook_number, results_root, runs_folder
@@ -105,7 +105,8 @@ def _execute(
     source: Path, output: Path, parameters: dict[str, Any], kernel: str, progress: bool, timeout: int
 ) -> dict[str, Any]:
     """Run to a temporary name and put the file in place. Returns what differs from a good outcome: nothing, if good."""
-    output.parent.mkdir(parents=True, exist_ok=True)
+    with writable(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f".partial.{output.name}")
     failed = output.with_suffix(".failed.ipynb")
     failed.unlink(missing_ok=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +34,23 @@ def load_checkpoint(folder: Path, key: str) -> tuple[dict[str, Tensor], dict[str
         with safe_open(path, framework="pt") as stream:
             facts = json.loads(stream.metadata()["facts"])
             tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CompanionError(f"cannot read the checkpoint {path} ({error}); delete it and train again") from None
-    if facts.get("key") != key:
+    if not isinstance(facts, dict) or facts.get("key") != key:
         raise CompanionError(f"the checkpoint in {folder} is of another run; give this run its own folder")
     return tensors, facts
+
+
+@contextmanager
+def fitting(folder: Path) -> Iterator[None]:
+    """Tell in one line that a checkpoint lacks tensors or has others, as another version would write it."""
+    try:
+        yield
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CompanionError(
+            f"the checkpoint in {folder} does not fit this version ({reason}); delete it and train again"
+        ) from None
 
 
 def optimiser_state(model: nn.Module, optimiser: torch.optim.Adam) -> dict[str, Tensor]:

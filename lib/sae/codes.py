@@ -27,6 +27,12 @@ class SparseCodes:
     def __post_init__(self) -> None:
         if len(self.indptr) != len(self.ids) + 1:
             raise CompanionError(f"codes of {len(self.indptr) - 1} rows for {len(self.ids)} ids; give each id a row")
+        ends = (self.indptr[0], self.indptr[-1])
+        if ends != (0, len(self.values)) or (np.diff(self.indptr) < 0).any() or len(self.indices) != len(self.values):
+            raise CompanionError(
+                f"codes whose rows go from {ends[0]} to {ends[1]} of {len(self.indices)} latents and "
+                f"{len(self.values)} values; make them with `encode`"
+            )
         if len(self.indices) and not (self.indices.min() >= 0 and self.indices.max() < self.width):
             raise CompanionError(f"codes name latents outside 0 to {self.width - 1}; make them with `encode`")
         if not np.isfinite(self.values).all():
@@ -46,9 +52,11 @@ class SparseCodes:
     @classmethod
     def from_topk(cls, ids: np.ndarray, indices: np.ndarray, values: np.ndarray, width: int) -> SparseCodes:
         """Codes from (n, k) latent numbers and values; entries of value 0 are dropped."""
+        if indices.ndim != 2 or indices.shape != values.shape:
+            raise CompanionError(f"latents {indices.shape} and values {values.shape}; give both as (n, k)")
         n, k = indices.shape
-        csr = sp.csr_array((values.ravel(), indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, width))
-        return cls.from_matrix(ids, csr)
+        codes = cls(ids, np.arange(n + 1) * k, indices.ravel(), values.ravel(), width)  # checks the latents
+        return cls.from_matrix(ids, codes.csr())
 
     def csr(self) -> sp.csr_array:
         """The (n, width) matrix as scipy CSR, sharing memory."""

@@ -16,12 +16,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import save
 from torch import Tensor
 
 from lib.data.errors import CompanionError
 from lib.data.files import write_atomic, write_json
+from lib.encoders.tensors import read_tensors
 from lib.sae.base import SAE
 from lib.sae.config import SAEConfig
 from lib.sae.recipes import build
@@ -98,7 +98,7 @@ def _config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text())
         asked = {name: config[name] for name in ("architecture", "d_in", "d_sae")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CompanionError(f"cannot read {path} ({error!r}); give a folder that SAELens 6 wrote") from None
     if not all(type(asked[name]) is int for name in ("d_in", "d_sae")):
         raise CompanionError(f"{path}: d_in {asked['d_in']!r} and d_sae {asked['d_sae']!r} must be whole numbers")
@@ -114,7 +114,5 @@ def _config(path: Path) -> dict[str, Any]:
 
 
 def _weights(path: Path) -> dict[str, Tensor]:
-    try:
-        return {name: tensor.float() for name, tensor in load(path.read_bytes()).items()}
-    except (OSError, SafetensorError) as error:
-        raise CompanionError(f"cannot read {path} ({error}); give a folder that SAELens 6 wrote") from None
+    found = read_tensors(path, "give a folder that SAELens 6 wrote")
+    return {name: tensor.float() for name, tensor in found.items()}

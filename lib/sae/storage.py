@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import save
 from torch import Tensor
 
 from lib.data.errors import CompanionError
 from lib.data.files import write_atomic, write_json
+from lib.encoders.tensors import read_tensors
 from lib.sae.base import SAE
 from lib.sae.config import sae_config
 from lib.sae.recipes import build
@@ -31,13 +31,10 @@ def save_sae(sae: SAE, folder: Path) -> None:
 
 def load_sae(folder: Path) -> SAE:
     """The dictionary of a folder, in evaluation mode; an error names what is missing, truncated or of another shape."""
-    sae = _empty(folder / CONFIG)
     path = folder / WEIGHTS
-    try:
-        weights = load(path.read_bytes())
-    except (OSError, SafetensorError) as error:
-        raise CompanionError(f"cannot read {path} ({error}); train or fetch the dictionary again") from None
-    return filled(sae, weights, str(path))
+    weights = read_tensors(path, "train or fetch the dictionary again")
+    numbers = sum(tensor.numel() for tensor in weights.values())
+    return filled(_empty(folder / CONFIG, numbers), weights, str(path))
 
 
 def filled(sae: SAE, weights: Mapping[str, Tensor], source: str) -> SAE:
@@ -54,15 +51,19 @@ def filled(sae: SAE, weights: Mapping[str, Tensor], source: str) -> SAE:
     return sae.eval()
 
 
-def _empty(path: Path) -> SAE:
+def _empty(path: Path, numbers: int) -> SAE:
+    """The dictionary that a config asks for; not one of more than so many numbers, which memory may not hold."""
     try:
         plain = json.loads(path.read_text())
         schema = plain["schema"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CompanionError(f"cannot read {path} ({error!r}); give a folder that `save_sae` wrote") from None
     if schema != SCHEMA:
         raise CompanionError(f"{path} has schema {schema}, this version reads {SCHEMA}; save the dictionary again")
     try:
-        return build(sae_config(plain["sae"]), plain["d"])
+        config, d = sae_config(plain["sae"]), plain["d"]
+        if config.width * d > numbers:
+            raise CompanionError(f"{path} asks for more than {WEIGHTS} holds; take both from one dictionary")
+        return build(config, d)
     except (KeyError, TypeError, AttributeError) as error:
         raise CompanionError(f"{path} is incomplete ({error!r}); give a folder that `save_sae` wrote") from None

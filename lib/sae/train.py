@@ -18,7 +18,7 @@ from lib.data.files import cached, digest, write_json
 from lib.data.progress import progress
 from lib.encoders.embeddings import Embeddings, Tower
 from lib.sae.base import SAE, Step, as_tensor
-from lib.sae.checkpoint import FILE, load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
+from lib.sae.checkpoint import FILE, fitting, load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
 from lib.sae.config import TrainConfig
 from lib.sae.recipes import build
 from lib.sae.scaling import root_mean_square_norm
@@ -208,12 +208,13 @@ class TrainingRun:
         if found is None:
             return
         tensors, facts = found
-        self.sae.load_state_dict({name[4:]: tensor for name, tensor in tensors.items() if name.startswith("sae.")})
-        restore_optimiser(self.sae, self.optimiser, tensors)
         device = self.data.device
-        self.silent, self.dead, self.order = (tensors[name].to(device) for name in ("silent", "dead", "order"))
-        self.generator.set_state(tensors["rng"])
-        self.step, self.history = facts["step"], facts["history"]
+        with fitting(folder):
+            self.sae.load_state_dict({name[4:]: tensor for name, tensor in tensors.items() if name.startswith("sae.")})
+            restore_optimiser(self.sae, self.optimiser, tensors)
+            self.silent, self.dead, self.order = (tensors[name].to(device) for name in ("silent", "dead", "order"))
+            self.generator.set_state(tensors["rng"])
+            self.step, self.history = facts["step"], facts["history"]
 
     def result(self) -> Trained:
         """The dictionary for raw inputs."""
