@@ -1,0 +1,92 @@
+"""The tables of docs/trust.md: written from what the tests declare and from what the long runs noted.
+
+python -m tests.trust.report
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from lib.data.files import ROOT, write_atomic
+from lib.run.readme import replaced
+from tests.trust.common import RESULTS, Tried
+from tests.trust.kill import CASES
+
+PAGE = ROOT / "docs" / "trust.md"
+INPUTS = ["images", "captions", "vectors", "codes", "yaml", "archives", "tensors"]
+FOREIGN = ["nothing_foreign_runs"]
+DISTURBED = ["files"]
+
+
+def noted(name: str) -> Any:
+    """What a long run found."""
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def tried(files: list[str]) -> str:
+    """A row for each thing that test files have tried."""
+    rows = ["| tried | inputs | how it ends | in |", "|---|--:|---|---|"]
+    for file in files:
+        entries: list[Tried] = import_module(f"tests.trust.test_{file}").TRIED
+        link = f"[test_{file}.py](../tests/trust/test_{file}.py)"
+        rows += [f"| {one.what} | {one.inputs:,} | {one.ends} | {link} |" for one in entries]
+    return "\n".join(rows) + "\n"
+
+
+def kills() -> str:
+    """A row for each case of `tests.trust.kill`."""
+    rows = ["| killed | command | kills | of them at work | rounds | files compared | equal rounds |"]
+    rows += ["|---|---|--:|--:|--:|--:|--:|"]
+    total = equal = count = 0
+    for name in CASES:
+        found = noted(f"kill-{name}")
+        rounds = found["rounds"]
+        made, at_work = (sum(one[key] for one in rounds) for key in ("kills", "at_work"))
+        good = sum(one["equal"] for one in rounds)
+        words = f"| {name.replace('-', ' ')} | `{found['command']}` "
+        rows.append(f"{words}| {made} | {at_work} | {len(rounds)} | {found['files']} | {good} |")
+        total, equal, count = total + made, equal + good, count + len(rounds)
+    return "\n".join([*rows, f"\n{total} kills; {equal} of {count} rounds left the bytes of the undisturbed run.\n"])
+
+
+def steps() -> str:
+    """A row for each small work: kills before every change of the disk, and disks of every size."""
+    disks = {one["work"]: one for one in noted("disk")}
+    rows = [
+        "| work | killed before each of its changes | files that differed | disks too small for it | files that differed |"
+    ]
+    rows += ["|---|--:|--:|--:|--:|"]
+    for one in noted("steps"):
+        disk = disks[one["work"]]
+        words = f"| {one['work']} | {one['kills']} | {len(one['differing'])} "
+        rows.append(f"{words}| {disk['disks'] + disk['limits']} | {len(disk['differing'])} |")
+    return "\n".join(rows) + "\n"
+
+
+def generated() -> dict[str, str]:
+    """The tables by name, as Markdown."""
+    return {
+        "kills": kills(),
+        "steps": steps(),
+        "disturbed": tried(DISTURBED),
+        "inputs": tried(INPUTS),
+        "foreign": tried(FOREIGN),
+    }
+
+
+def with_tables(text: str) -> str:
+    """The page with its tables written anew."""
+    for name, part in generated().items():
+        text = replaced(text, name, part)
+    return text
+
+
+def main(page: Path = PAGE) -> None:
+    write_atomic(page, with_tables(page.read_text(encoding="utf-8")))
+
+
+if __name__ == "__main__":
+    main()
