@@ -55,9 +55,7 @@ def kills() -> str:
 def steps() -> str:
     """A row for each small work: kills before every change of the disk, and disks of every size."""
     disks = {one["work"]: one for one in noted("disk")}
-    rows = [
-        "| work | killed before each of its changes | files that differed | disks too small for it | files that differed |"
-    ]
+    rows = ["| work | kills, one before each change | files that differed | disks too small | files that differed |"]
     rows += ["|---|--:|--:|--:|--:|"]
     for one in noted("steps"):
         disk = disks[one["work"]]

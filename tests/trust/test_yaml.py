@@ -95,7 +95,7 @@ KINDS = [a_manifest, a_profile, a_grid]
 
 TRIED = [
     Tried("mutated manifests, profiles and grids", FEW, "loads, or one line with the file; no other file is opened"),
-    Tried("the same, more of them (`-m slow`)", MANY, "the same"),
+    Tried("the same, more of them (marked slow)", MANY, "the same"),
     Tried("grids of more combinations than memory holds", 1, "one line with their number"),
 ]
 
