@@ -1,5 +1,8 @@
 """The one error that users of the companion meet."""
 
+LONGEST = 1500
+"""Characters of an error at most; bad input that it quotes may be of any length, and is cut in the middle."""
+
 
 class CompanionError(ValueError):
     """Bad input or a missing piece, told in one line that names the thing and the mend.
@@ -8,7 +11,8 @@ class CompanionError(ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(str(message).split()))
+        line = " ".join(str(message).split())
+        super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 3 :]}")
 
     def _render_traceback_(self) -> list[str]:
         """IPython asks for this instead of printing its own traceback."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import nbformat
 import pytest
 
-from lib.data.errors import CompanionError
+from lib.data.errors import LONGEST, CompanionError
 from lib.data.files import sha256_file, write_json
 from lib.run.notebooks import clean
 
@@ -37,7 +37,7 @@ def one_line(*words: str) -> Iterator[None]:
     with pytest.raises(CompanionError) as caught:
         yield
     line = str(caught.value)
-    assert "\n" not in line and len(line) < 1500
+    assert "\n" not in line and len(line) <= LONGEST
     assert [word for word in words if word not in line] == [], line
 
 
