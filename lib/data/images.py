@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from lib.data.errors import CompanionError
+from lib.data.text_files import is_unicode
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 """What is decoded. Others are refused by name: Pillow hands EPS, for one, to an external interpreter."""
@@ -111,6 +112,8 @@ class ImageFolder(LazyImages):
         )
         if not names:
             raise CompanionError(f"{folder}: no images in it; known endings: {', '.join(sorted(SUFFIXES))}")
+        if unreadable := next((name for name in names if not is_unicode(name)), None):
+            raise CompanionError(f"{folder}: the file name {unreadable!r} is not in UTF-8; rename the file")
         super().__init__(names)
         self.folder = folder
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import struct
 import tarfile
 import zlib
@@ -188,6 +189,16 @@ def test_a_list_of_names_leads_nowhere_else(tmp_path: Path, name: str) -> None:
     with one_line("is no path of a picture in"):
         NamedImages(tmp_path / "in", ["good.png", name])
     assert len(NamedImages(tmp_path / "in", ["good.png"])) == 1 and listing(tmp_path) == before
+
+
+def test_a_file_name_that_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / "good.png").write_bytes(PNG)
+    odd = tmp_path / os.fsdecode(b"\xff.png")
+    odd.write_bytes(PNG)
+    with one_line("the file name", "is not in UTF-8; rename the file"):
+        folder_pairs(tmp_path)
+    odd.rename(tmp_path / "ÿ.png")
+    assert folder_pairs(tmp_path).ids.tolist() == ["good.png", "ÿ.png"]
 
 
 ALL = [*READABLE.values(), *(content for name, (content, _) in UNREADABLE.items() if name != "bomb-of-text.png")]
