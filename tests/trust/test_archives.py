@@ -40,7 +40,7 @@ ZIP_MODES = {
     "socket": stat.S_IFSOCK,
     "folder": stat.S_IFDIR,
 }
-PATHS = ["/etc/companion", "../up", "a/../../up", "./dot", "a//b", "C:/drive", "back\\slash", "nul\x01", "~root/x"]
+PATHS = ["/etc/companion", "../up", "a/../../up", "./dot", "a//b", "C:/drive", "back\\slash", "nul\x01"]
 LIES = {"fewer bytes than there are": 10, "more bytes than there are": 10**6, "more than any disk": 2**40}
 
 TRIED = [
