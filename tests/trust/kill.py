@@ -13,21 +13,28 @@ import argparse
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
+from multiprocessing import get_context
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
+import torch
 from tqdm import tqdm
 
+import lib.run.batch
+import lib.run.commands
+import lib.run.own_worlds  # noqa: F401 (what commands import when they run)
 from lib.data.files import ROOT
+from lib.run import cli
 from tests.trust.common import kept, note
 
-SMALL = ["--set", "seeds=[0]", "--set", "sae.expansions=[1]"]
-FEW = ["--set", "splits.train=1500", "--set", "splits.dev=200", "--set", "splits.test=300"]
+FORK = get_context("fork")
+SMALL = "seeds=[0] sae.expansions=[1] sae.steps=60 sae.batch=64"
+FEW = "splits.train=400 splits.dev=100 splits.test=100"
 
 
 class Case(NamedTuple):
@@ -38,33 +45,53 @@ class Case(NamedTuple):
     copies: int = 1
 
 
-TRAIN = ["train", "--profile", "photos", "--recipe", "matryoshka", "--expansion", "1", "--set", "sae.steps=1600"]
+def command(words: str, settings: str) -> list[str]:
+    """The words of a command and its settings."""
+    return [*words.split(), *(word for setting in settings.split() for word in ("--set", setting))]
+
+
+TRAIN = command("train --profile photos --recipe batch_topk --expansion 1", "sae.steps=1200 sae.batch=64")
 CASES = {
     "training": Case(TRAIN),
     "two-trainings-at-once": Case(TRAIN, copies=2),
-    "embedding": Case(["embed", "--profile", "scenes", *FEW]),
-    "notebook": Case(["run", "04", "--profile", "photos", *SMALL], victim="kernel"),
-    "runner": Case(["run", "00", "04", "--jobs", "2", *SMALL, *FEW]),
+    "embedding": Case(command("embed --profile scenes", FEW)),
+    "notebook": Case(command("run 04 --profile photos", SMALL), victim="kernel"),
+    "runner": Case(command("run 00 04 --jobs 2", f"{SMALL} {FEW}")),
 }
 
 
-def start(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
-    """The product's command in a cache and results of its own, in its own process group."""
+def start(command: list[str], folder: Path) -> ForkProcess:
+    """The product's command in a cache and results of its own, in its own process group.
+
+    It is forked from this process, which has imported what commands import: most kills would hit nothing but imports.
+    """
+    process = FORK.Process(target=work, args=(command, folder))
+    process.start()
+    return process
+
+
+def work(command: list[str], folder: Path) -> None:
+    """In the new process: what `python -m lib COMMAND` does."""
+    os.setsid()
+    log = os.open(folder / "log", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+    os.dup2(log, 1), os.dup2(log, 2)
     own = {"COMPANION_CACHE": str(folder / "cache"), "COMPANION_RESULTS": str(folder / "results")}
-    environment = os.environ | own | {"OMP_NUM_THREADS": "1", "COMPANION_QUIET": "1"}
-    words = [sys.executable, "-m", "lib", *command]
-    with open(folder / "log", "ab") as log:
-        return subprocess.Popen(words, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
+    os.environ |= own | {"OMP_NUM_THREADS": "1", "COMPANION_QUIET": "1"}
+    os.chdir(ROOT)
+    sys.argv = ["lib", *command]
+    cli.main()
 
 
-def finish(process: subprocess.Popen[bytes], folder: Path) -> None:
+def finish(process: ForkProcess, folder: Path) -> None:
     """Wait for a run that must succeed."""
-    if process.wait() != 0:
+    process.join()
+    if process.exitcode != 0:
         raise SystemExit((folder / "log").read_text()[-2000:])
 
 
-def kill(process: subprocess.Popen[bytes], victim: str) -> None:
+def kill(process: ForkProcess, victim: str) -> None:
     """Kill the kernel that the process runs, if that is wanted and there is one; else the process and its group."""
+    assert process.pid is not None
     kernels = []
     if victim == "kernel":
         children = psutil.Process(process.pid).children(recursive=True)
@@ -73,17 +100,15 @@ def kill(process: subprocess.Popen[bytes], victim: str) -> None:
         kernels[0].send_signal(signal.SIGKILL)
     else:
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()  # a runner whose kernel died tells it and ends
+    process.join()  # a runner whose kernel died tells it and ends
 
 
 def attempt(case: Case, folder: Path, after: float) -> bool:
     """Start the command, kill it (one of its copies) after some seconds; whether it was still running then."""
     processes = [start(case.command, folder) for _ in range(case.copies)]
-    try:
-        processes[0].wait(after)
-        alive = False
-    except subprocess.TimeoutExpired:
-        alive = True
+    processes[0].join(after)
+    alive = processes[0].exitcode is None
+    if alive:
         kill(processes[0], case.victim)
     for process in processes if not alive else processes[1:]:
         finish(process, folder)
@@ -131,6 +156,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=100, help="in all, shared among the cases")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     chosen = parser.parse_args()
+    torch.set_num_threads(1)  # a forked process would wait for threads that only its parent has
     names, good = chosen.cases or list(CASES), True
     for place, name in enumerate(names):
         share = chosen.kills // len(names) + (place < chosen.kills % len(names))

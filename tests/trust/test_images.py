@@ -101,7 +101,7 @@ UNREADABLE = {
     "zeros.jpg": (bytes(5000), "empty, or not an image"),
 }
 
-MUTANTS = 300
+MUTANTS = 200
 
 TRIED = [
     Tried("readable pictures of every kind", len(READABLE), "RGB of the right size; embedded beside the unreadable"),

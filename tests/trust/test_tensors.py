@@ -46,7 +46,9 @@ def a_saelens_folder(folder: Path) -> tuple[Path, Callable[[], object]]:
 
 
 def a_checkpoint(folder: Path) -> tuple[Path, Callable[[], object]]:
-    run().save(folder)
+    made = run()
+    made.advance()
+    made.save(folder)
     return folder / checkpoint.FILE, lambda: run().restore(folder)
 
 
@@ -65,21 +67,16 @@ def joined(header: dict[str, Any] | str, numbers: bytes) -> bytes:
 
 
 def lie(**entries: Any) -> Callable[[bytes], bytes]:
-    """Change what the header says of its first tensor."""
+    """Change what the header says of its largest tensor."""
 
     def change(data: bytes) -> bytes:
         header, numbers = parts(data)
-        first = next(name for name in header if name != "__metadata__")
-        header[first] |= entries
+        tensors = {name: value for name, value in header.items() if name != "__metadata__"}
+        largest = max(tensors, key=lambda name: tensors[name]["data_offsets"][1] - tensors[name]["data_offsets"][0])
+        header[largest] |= entries
         return joined(header, numbers)
 
     return change
-
-
-def twice(data: bytes) -> bytes:
-    header, numbers = parts(data)
-    text = json.dumps(header)
-    return joined(text[:-1] + ", " + text[1:], numbers)
 
 
 def overlapping(data: bytes) -> bytes:
@@ -107,7 +104,6 @@ LIES: dict[str, Callable[[bytes], bytes]] = {
     "brackets upon brackets": lambda data: joined("[" * 50_000, b""),
     "a list": lambda data: joined("[]", b""),
     "no tensors": without_tensors,
-    "names twice": twice,
     "tensors that overlap": overlapping,
     "offsets beyond the end": lie(data_offsets=[0, 10**12]),
     "offsets that run back": lie(data_offsets=[40, 0]),
@@ -145,7 +141,7 @@ OTHER_RUNS: dict[str, Callable[[dict[str, torch.Tensor], dict[str, Any]], None]]
 }
 """What a checkpoint of another version may lack or have."""
 
-MUTANTS = 200
+MUTANTS = 100
 
 TRIED = [
     Tried(

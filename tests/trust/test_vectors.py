@@ -98,7 +98,7 @@ FORMS = {
     "a call": raw(header("(4, 3)", "__import__('os').system('true')")),
 }
 
-MUTANTS, RANDOM = 300, 200
+MUTANTS, RANDOM = 200, 100
 
 TRIED = [
     Tried("number formats of a .npy file", len(SAME), "the same float32 matrix"),
