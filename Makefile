@@ -6,12 +6,13 @@ JOBS ?= 2
 BENCH ?=
 BIN = .venv/bin
 
-.PHONY: help reproduce test check notebooks html bench lab kernel clean
+.PHONY: help reproduce test check browser notebooks html bench lab kernel clean
 
 help:
 	@echo "make reproduce   run every notebook and write results/ (PROFILE=scenes, JOBS=2; skips what is up to date)"
 	@echo "make test        all checks: ruff, mypy, pytest, then every committed notebook again under nbval"
 	@echo "make check       the inner loop, under two minutes: ruff, mypy, pytest without the slow tests"
+	@echo "make browser     JupyterLab, the explorer and the static site in headless Chromium, which it installs if it may"
 	@echo "make notebooks   run the committed notebooks in their default profiles and write their outputs back"
 	@echo "make html        write the executed notebooks as a static site to .cache/site"
 	@echo "make bench       measure speed beside peers and bounds, write benchmarks/results/ (BENCH=train_step for one)"
@@ -37,6 +38,9 @@ test: lint
 check: lint
 	$(BIN)/python -m pytest -q -x -m "not slow"
 
+browser: .venv/.browser
+	$(BIN)/python -m pytest -q -rs tests/browser
+
 .PHONY: lint
 lint: .venv/.installed
 	$(BIN)/ruff check --quiet
@@ -53,7 +57,7 @@ bench: .venv/.installed .cache/bench-peers/.installed
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 lab: .venv/.installed
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 kernel: .venv/.installed
 	$(BIN)/python -m ipykernel install --user --name companion --display-name "Companion (vlm-sae)"
@@ -75,6 +79,15 @@ clean:
 	}
 	@rm -f $@
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+# The system's Chromium, since Playwright's own is a download from elsewhere. Only root on Debian or Ubuntu may install it.
+.venv/.browser: .venv/.installed
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "installing chromium by apt-get" && \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -yqq chromium >/dev/null; \
+	} || { echo "error: no Chromium; on Debian or Ubuntu: apt install chromium" >&2; exit 1; }
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[browser]'
 	@touch $@
 
 # The peers pin other packages than the companion does, so they live apart. One of them needs Python below 3.13.

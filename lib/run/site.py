@@ -1,7 +1,7 @@
 """A static site of the executed notebooks: an index, one page a notebook, and the source files that they speak of.
 
-Pages follow the reader's choice of light or dark. Formulas are set by MathJax, which a page fetches when it is opened;
-nothing else comes from elsewhere.
+Pages follow the reader's choice of light or dark. They hold no script and fetch nothing from elsewhere: formulas are
+MathML, which browsers set themselves.
 """
 
 from __future__ import annotations
@@ -10,10 +10,14 @@ import re
 from collections.abc import Iterator
 from html import escape, unescape
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
+from jinja2 import pass_context
+from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
-from nbconvert.filters import markdown2html
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat import NotebookNode
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_for_filename
@@ -27,6 +31,21 @@ from lib.run.runner import read_notebook
 
 HREF = re.compile(r'(?P<before>(?:href|src)=")(?P<target>[^"#:]+)(?P<rest>(?:#[^"]*)?")')
 CODE = re.compile(r"<code>(?P<path>[\w./-]+\.(?:py|yaml|json|md|csv))</code>")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+SEEN = re.compile(r"\*\*(You should see\*\* .+?)(?:\n\n|\Z)", re.DOTALL)
+MARKS = re.compile(r"\]\([^)]*\)|[*`$\[\]]")
+
+TEMPLATE = """{% extends "index.html.j2" %}
+{% block html_head_js_requirejs %}{% endblock %}
+{% block html_head_js_mathjax %}{% endblock %}
+{% block html_head_js_mermaidjs %}{% endblock %}
+{% block html_head_css %}<style>{{ resources.style }}</style>{% endblock %}
+{% block body_header %}<body class="jp-Notebook" data-jp-theme-light="true">{{ resources.nav }}<main>{% endblock %}
+{% block data_png scoped %}<div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
+<img alt="{{ output | get_metadata("alt") | escape_html }}" src="data:image/png;base64,{{ output.data["image/png"] }}">
+</div>{% endblock %}
+"""
+"""JupyterLab's look of a notebook, without the scripts that it would fetch."""
 
 STYLE = """
 body { margin: 0; background: #fff; color: #1a1a1a; font: 16px/1.5 system-ui, sans-serif; }
@@ -108,8 +127,30 @@ class _Site:
         return CODE.sub(name, HREF.sub(link, html))
 
 
+class _Renderer(IPythonRenderer):
+    """Markdown's HTML with formulas as MathML."""
+
+    def inline_math(self, body: str) -> str:
+        return convert(body)
+
+    def block_math(self, body: str) -> str:
+        return convert(body, display="block")
+
+
+class _Exporter(HTMLExporter):
+    """A notebook's page: TEMPLATE, with Markdown like that of all other pages."""
+
+    @pass_context
+    def markdown2html(self, context: Any, source: str) -> str:
+        return _html(source)
+
+
+def _html(markdown: str) -> str:
+    return MarkdownWithMath(renderer=_Renderer(escape=False)).render(markdown)
+
+
 def _readme() -> str:
-    return _page("Companion", markdown2html((ROOT / "README.md").read_text(encoding="utf-8")), "")
+    return _page("Companion", _html((ROOT / "README.md").read_text(encoding="utf-8")), "")
 
 
 def _notebook(path: Path) -> str:
@@ -117,12 +158,25 @@ def _notebook(path: Path) -> str:
     code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     if not any(cell.outputs for cell in code):
         raise CompanionError(f"{path.name} has no outputs; run `make notebooks` first")
-    exporter = HTMLExporter(theme="light")
-    html, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": path.stem}})
+    _describe_figures(notebook)
+    exporter = _Exporter(raw_template=TEMPLATE, theme="light")
     dark = next(_themes(exporter)).read_text(encoding="utf-8")
-    style = f"<style>{STYLE}\n@media (prefers-color-scheme: dark) {{ {dark} }}</style>"
-    html = html.replace("</head>", f"{style}</head>", 1)
-    return re.sub(r"(<body[^>]*>)", lambda match: match[1] + _nav(""), html, count=1)
+    style = f"{STYLE}\n@media (prefers-color-scheme: dark) {{ {dark} }}"
+    resources = {"metadata": {"name": path.stem}, "style": style, "nav": _nav("")}
+    return exporter.from_notebook_node(notebook, resources=resources)[0]
+
+
+def _describe_figures(notebook: NotebookNode) -> None:
+    """Give every figure, for who cannot see it, what its section says should be seen, or the section's title."""
+    said = ""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            found = [*SEEN.findall(cell.source), *HEADING.findall(cell.source)]
+            said = MARKS.sub("", " ".join(found[0].split())) if found else said
+        elif cell.cell_type == "code":
+            for output in cell.outputs:
+                if "image/png" in output.get("data", {}):
+                    output.metadata["alt"] = said
 
 
 def _themes(exporter: HTMLExporter) -> Iterator[Path]:
@@ -140,7 +194,7 @@ def _source(path: Path) -> str | bytes:
     text = path.read_text(encoding="utf-8")
     up = "../" * len(inside.parts)
     if path.suffix == ".md":
-        return _page(inside.as_posix(), markdown2html(text), up)
+        return _page(inside.as_posix(), _html(text), up)
     try:
         lexer = get_lexer_for_filename(path.name)
     except ClassNotFound:

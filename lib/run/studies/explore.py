@@ -151,6 +151,16 @@ class Steering:
         """What the drawn latent at a place stands for."""
         return steering.concept_name(self.drawn.concept[place])
 
+    def choices(self) -> list[tuple[str, int]]:
+        """Every concept that can be clamped, with its latent's number as two may share it, and its place."""
+        places = range(len(self.drawn.latent))
+        return sorted((f"{self.concept(place)} (latent {self.drawn.latent[place]})", place) for place in places)
+
+    @property
+    def last_picture(self) -> int:
+        """The number of the last dev picture."""
+        return len(self.session.world.pairs("dev")) - 1
+
     def say(self, place: int, strength: float, picture: int) -> dict[str, str]:
         """Descriptions of a dev picture: plain, and with the latent at `strength` times its largest activations."""
         llava, image = self.session.world.llava, self.session.world.pairs("dev").images[picture]

@@ -66,3 +66,7 @@ def test_steering(session: Session) -> None:
     assert set(answers) == {"plain", "clamped"} and all(answers.values())
     assert explore.told(answers).startswith("plain: ")
     plt.close(page.figure(1))
+    names, places = zip(*page.choices(), strict=True)
+    assert list(names) == sorted(set(names)) and sorted(places) == list(range(len(page.drawn.latent)))
+    assert all(name.startswith(page.concept(place)) for name, place in page.choices())
+    assert page.last_picture == 9
