@@ -57,7 +57,7 @@ bench: .venv/.installed .cache/bench-peers/.installed
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 lab: .venv/.installed
-	$(BIN)/jupyter lab notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
 
 kernel: .venv/.installed
 	$(BIN)/python -m ipykernel install --user --name companion --display-name "Companion (vlm-sae)"

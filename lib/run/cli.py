@@ -152,6 +152,23 @@ Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of pict
 
 
 @app.command()
+def concepts(
+    folder: Folder,
+    words: Annotated[Path | None, typer.Option(help="Words to call concepts by, one a line.")] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="Concepts to show.")] = 5,
+    profile: ProfileName = "photos",
+    setting: Settings = None,
+) -> None:
+    """Say in words what a folder's pictures show, by the latents that they activate."""
+    from lib.run.concepts import concepts as work
+    from lib.run.concepts import read_words
+    from lib.run.profiles import load_profile
+
+    for line in work(folder, load_profile(profile, setting or []), read_words(words) if words else read_words(), k):
+        typer.echo(line)
+
+
+@app.command()
 def index(folder: Folder, profile: ProfileName = "scenes", setting: Settings = None) -> None:
     """Make a folder of pictures ready to be searched by captions."""
     from lib.run.profiles import load_profile

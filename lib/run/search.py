@@ -31,7 +31,7 @@ def index_folder(folder: Path, profile: Profile) -> Iterator[str]:
     Everything lies in the cache, so a second call only looks; after a change in the folder all are embedded anew.
     """
     pairs = folder_pairs(folder)
-    encoder, pictures = _embedded(pairs, profile)
+    encoder, pictures = embedded(pairs, profile)
     yield f"{len(pictures)} of {len(pairs)} pictures in {folder} embedded by {encoder.name}"
     bad = [name for name in pairs.ids if name not in set(pictures.ids)]
     if bad:
@@ -43,7 +43,7 @@ def index_folder(folder: Path, profile: Profile) -> Iterator[str]:
 
 def search_folder(folder: Path, caption: str, profile: Profile, k: int = 10) -> Iterator[str]:
     """The k best pictures for a caption, one line each: rank, score, path in the folder."""
-    encoder, pictures = _embedded(folder_pairs(folder), profile)
+    encoder, pictures = embedded(folder_pairs(folder), profile)
     if encoder.encode_texts is None:
         raise CompanionError(f"{encoder.name} has no text tower; search needs a profile whose encoder reads captions")
     index = make_index(pictures, profile)
@@ -61,6 +61,7 @@ def make_index(pictures: Embeddings, profile: Profile) -> Index:
     return Index(pictures, sae, train_masker_cached(config, sae, masker_pairs(session)).masker)
 
 
-def _embedded(pairs: Pairs, profile: Profile) -> tuple[Encoder, Embeddings]:
+def embedded(pairs: Pairs, profile: Profile) -> tuple[Encoder, Embeddings]:
+    """The encoder of a profile's world, and what it makes of those pictures that can be read."""
     encoder = open_session("search", profile).world.encoder
     return encoder, embed(pairs, encoder, towers=("image",), on_bad="skip")

@@ -30,7 +30,7 @@ from lib.run.places import NOTEBOOKS
 from lib.run.runner import read_notebook
 
 HREF = re.compile(r'(?P<before>(?:href|src)=")(?P<target>[^"#:]+)(?P<rest>(?:#[^"]*)?")')
-CODE = re.compile(r"<code>(?P<path>[\w./-]+\.(?:py|yaml|json|md|csv))</code>")
+CODE = re.compile(r"<code>(?P<path>[\w./-]+\.(?:py|yaml|json|md|csv|html))</code>")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 SEEN = re.compile(r"\*\*(You should see\*\* .+?)(?:\n\n|\Z)", re.DOTALL)
 MARKS = re.compile(r"\]\([^)]*\)|[*`$\[\]]")
@@ -46,6 +46,9 @@ TEMPLATE = """{% extends "index.html.j2" %}
 </div>{% endblock %}
 """
 """JupyterLab's look of a notebook, without the scripts that it would fetch."""
+
+AS_THEY_ARE = (".png", ".svg", ".html")
+"""Files that a browser shows itself; the others become pages."""
 
 STYLE = """
 body { margin: 0; background: #fff; color: #1a1a1a; font: 16px/1.5 system-ui, sans-serif; }
@@ -86,7 +89,7 @@ def address(path: Path) -> str:
     if path.suffix == ".ipynb":
         return f"{path.stem}.html"
     inside = path.relative_to(ROOT).as_posix()
-    return f"source/{inside}" if path.suffix in (".png", ".svg") else f"source/{inside}.html"
+    return f"source/{inside}" if path.suffix in AS_THEY_ARE else f"source/{inside}.html"
 
 
 class _Site:
@@ -188,7 +191,7 @@ def _themes(exporter: HTMLExporter) -> Iterator[Path]:
 
 
 def _source(path: Path) -> str | bytes:
-    if path.suffix in (".png", ".svg"):
+    if path.suffix in AS_THEY_ARE:
         return path.read_bytes()
     inside = path.relative_to(ROOT)
     text = path.read_text(encoding="utf-8")

@@ -47,7 +47,7 @@ class Lab:
 
     def address(self, name: str) -> str:
         """Where a browser opens a notebook, alone in a new workspace."""
-        return f"{self.url}/lab/tree/{name}?token={TOKEN}&reset"
+        return f"{self.url}/lab/tree/notebooks/{name}?token={TOKEN}&reset"
 
 
 @pytest.fixture(scope="session")
@@ -89,13 +89,13 @@ def screenshot(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Page, str]
 def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """JupyterLab as `make lab` starts it, on copies, with settings, cache and results of its own."""
     home = tmp_path_factory.mktemp("lab")
-    server = Lab(home / "notebooks", f"http://127.0.0.1:{_free_port()}")
+    server = Lab(home / "repository" / "notebooks", f"http://127.0.0.1:{_free_port()}")
     _copy_notebooks(server.folder)
     for name, values in SETTINGS.items():
         path = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(values))
-    command = [sys.executable, "-m", "jupyterlab", str(server.folder), "--no-browser", "--allow-root"]
+    command = [sys.executable, "-m", "jupyterlab", str(server.folder.parent), "--no-browser", "--allow-root"]
     command += [f"--port={server.url.rsplit(':', 1)[1]}", "--port-retries=0", f"--IdentityProvider.token={TOKEN}"]
     with open(home / "log", "w") as log:
         process = subprocess.Popen(command, env=_environment(home), stdout=log, stderr=log)
@@ -111,7 +111,7 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def _copy_notebooks(folder: Path) -> None:
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for path in NOTEBOOKS.glob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
         for cell in notebook.cells:

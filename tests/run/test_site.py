@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -28,15 +29,20 @@ class Links(HTMLParser):
         self.found += [value for name, value in attrs if name in ("href", "src") and value]
 
 
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The site of the committed notebooks: address to page."""
+    folder = tmp_path_factory.mktemp("site")
+    return {page.relative_to(folder).as_posix(): page for page in write_site(folder)}
+
+
 @pytest.mark.slow
-def test_every_link_within_the_site_leads_to_a_page(tmp_path: Path) -> None:
-    pages = write_site(tmp_path / "site")
-    names = {page.relative_to(tmp_path / "site").as_posix() for page in pages}
-    assert "index.html" in names
-    assert {f"{path.stem}.html" for path in NOTEBOOKS.glob("*.ipynb")} <= names
-    assert any(name.startswith("source/lib/") for name in names)
+def test_every_link_within_the_site_leads_to_a_page(site: dict[str, Path]) -> None:
+    assert "index.html" in site
+    assert {f"{path.stem}.html" for path in NOTEBOOKS.glob("*.ipynb")} <= set(site)
+    assert any(name.startswith("source/lib/") for name in site)
     broken = []
-    for page in pages:
+    for page in site.values():
         if page.suffix != ".html":
             continue
         for link in Links(page.read_text(encoding="utf-8")).found:
@@ -49,10 +55,27 @@ def test_every_link_within_the_site_leads_to_a_page(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_pages_follow_light_and_dark(tmp_path: Path) -> None:
-    write_site(tmp_path)
+def test_pages_follow_light_and_dark(site: dict[str, Path]) -> None:
     for name in ("index.html", "00_start_here.html"):
-        assert "prefers-color-scheme: dark" in (tmp_path / name).read_text(encoding="utf-8")
+        assert "prefers-color-scheme: dark" in site[name].read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_pages_of_notebooks_need_no_script(site: dict[str, Path]) -> None:
+    for path in NOTEBOOKS.glob("*.ipynb"):
+        assert "<script" not in site[f"{path.stem}.html"].read_text(encoding="utf-8"), path.name
+    formulas = site["02_dictionaries.html"].read_text(encoding="utf-8")
+    assert formulas.count('display="block"><mrow>') == 1 and formulas.count("<math ") > 5
+    assert "$" not in re.sub(r'="data:[^"]*"', "", formulas)
+
+
+@pytest.mark.slow
+def test_figures_say_what_should_be_seen(site: dict[str, Path]) -> None:
+    pages = [site[f"{path.stem}.html"].read_text(encoding="utf-8") for path in NOTEBOOKS.glob("*.ipynb")]
+    said = [text for page in pages for text in re.findall(r'<img alt="([^"]*)" src="data:image/png', page)]
+    assert len(said) == sum(page.count('src="data:image/png') for page in pages) > 50
+    assert all(len(text) > 10 for text in said)
+    assert sum(text.startswith("You should see") for text in said) > len(said) / 2
 
 
 def test_a_notebook_without_outputs_is_refused(write: Write, tmp_path: Path) -> None:
@@ -67,3 +90,4 @@ def test_addresses() -> None:
     assert address(NOTEBOOKS / "00_start_here.ipynb") == "00_start_here.html"
     assert address(ROOT / "lib" / "data" / "pairs.py") == "source/lib/data/pairs.py.html"
     assert address(ROOT / "benchmarks" / "speed.png") == "source/benchmarks/speed.png"
+    assert address(ROOT / "results" / "page.html") == "source/results/page.html"

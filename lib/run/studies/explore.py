@@ -6,6 +6,7 @@ Each page is a function of a few numbers or a text, so that a slider can call it
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -163,16 +164,21 @@ class Steering:
 
     def say(self, place: int, strength: float, picture: int) -> dict[str, str]:
         """Descriptions of a dev picture: plain, and with the latent at `strength` times its largest activations."""
-        llava, image = self.session.world.llava, self.session.world.pairs("dev").images[picture]
-        edit = clamp(
-            self.drawn.sae,
-            {int(self.drawn.latent[place]): strength * float(self.drawn.scale[place])},
-            keep_error=True,
-        )
-        prompt, longest = ["describe the picture"], steering.LONGEST
-        plain = llava.generate([image], prompt, longest)[0]
+        return {"plain": self.plain([picture])[0], "clamped": self.clamped(place, strength, [picture])[0]}
+
+    def plain(self, pictures: Sequence[int]) -> list[str]:
+        """Descriptions of dev pictures."""
+        images = self.session.world.pairs("dev").images
+        prompts = ["describe the picture"] * len(pictures)
+        return self.session.world.llava.generate([images[row] for row in pictures], prompts, steering.LONGEST)
+
+    def clamped(self, place: int, strength: float, pictures: Sequence[int]) -> list[str]:
+        """The same with a latent at `strength` times its largest activations."""
+        value = strength * float(self.drawn.scale[place])
+        edit = clamp(self.drawn.sae, {int(self.drawn.latent[place]): value}, keep_error=True)
+        llava = self.session.world.llava
         with steered(llava.vision_tower, steering.block_of(llava), edit):
-            return {"plain": plain, "clamped": llava.generate([image], prompt, longest)[0]}
+            return self.plain(pictures)
 
     def figure(self, picture: int) -> Figure:
         """The dev picture."""

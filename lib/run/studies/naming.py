@@ -36,8 +36,12 @@ def fit(session: Session) -> list[Fitted]:
 
 
 def directions(session: Session) -> np.ndarray:
-    """(labels, d) unit vectors of the labels, centred on their mean: what sets words apart from pictures, all share."""
-    words = session.world.labels().vectors
+    """(labels, d) unit vectors of the world's labels, centred."""
+    return centred(session.world.labels().vectors)
+
+
+def centred(words: np.ndarray) -> np.ndarray:
+    """(words, d) unit vectors, centred on their mean: what sets words apart from pictures, all of them share."""
     return unit_rows("labels", words - words.mean(axis=0))
 
 

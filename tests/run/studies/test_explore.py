@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from lib.data.errors import CompanionError
 from lib.run.profiles import load_profile
 from lib.run.start import Session, open_session
-from lib.run.studies import explore, steering, text_editing, vl_concepts
+from lib.run.studies import explore, explorer_page, steering, text_editing, vl_concepts
 
 SMALL = ["splits.train=200", "splits.dev=10", "splits.test=120", "sae.steps=10", "sae.batch=64", "seeds=[0]"]
 
@@ -70,3 +72,30 @@ def test_steering(session: Session) -> None:
     assert list(names) == sorted(set(names)) and sorted(places) == list(range(len(page.drawn.latent)))
     assert all(name.startswith(page.concept(place)) for name, place in page.choices())
     assert page.last_picture == 9
+
+
+def test_the_page_without_a_kernel(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explorer_page, "LATENTS", 3)
+    monkeypatch.setattr(explorer_page, "CAPTIONS", 1)
+    few = {arm: replace(config, steps=3, batch=32) for arm, config in text_editing.ARMS.items()}
+    concepts = explore.Concepts(session, vl_concepts.fit(session, vl_concepts.MAIN[-1], 0))
+    edits, clamps = explore.Edits(session, few), explore.Steering(session)
+    html = explorer_page.explorer_page(concepts, edits, clamps, asked=["a red </script> cat"])
+    assert html.count("</script>") == 2
+    (text,) = re.findall(r'<script type="application/json" id="data">(.*)</script>', html)
+    data = json.loads(text)
+    assert [page["facts"]["latent"] for page in data["latents"]] == [str(latent) for latent in concepts.latents[:3]]
+    assert [page["captions"] for page in data["latents"]] == [concepts.captions(place) for place in range(3)]
+    first = session.world.pairs("test").captions[0][0]
+    assert [page["caption"] for page in data["captions"]] == ["a red </script> cat", first]
+    best = edits.ranking(first)["edited"]
+    assert data["captions"][1]["best"]["edited"] == [f"test {row}" for row in best]
+    assert data["clamps"]["concepts"] == [name for name, _ in clamps.choices()]
+    place = clamps.choices()[0][1]
+    said = [clamps.say(place, 1, picture) for picture in explorer_page.PICTURES]
+    assert data["clamps"]["plain"] == [answers["plain"] for answers in said]
+    assert data["clamps"]["clamped"][0][0] == [answers["clamped"] for answers in said]
+    asked = {key for page in data["latents"] for key in page["pictures"]} | set(data["clamps"]["pictures"])
+    asked |= {key for page in data["captions"] for keys in page["best"].values() for key in keys}
+    assert set(data["pictures"]) == asked
+    assert data["pictures"][f"test {best[0]}"]["alt"] == session.world.pairs("test").captions[best[0]][0]
