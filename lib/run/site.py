@@ -55,6 +55,7 @@ body { margin: 0; background: #fff; color: #1a1a1a; font: 16px/1.5 system-ui, sa
 main { max-width: 60rem; margin: 0 auto; padding: 1rem; overflow-x: auto; }
 nav { padding: .5rem 1rem; font: 15px system-ui, sans-serif; border-bottom: 1px solid #8888; }
 table { border-collapse: collapse; } th, td { padding: .25rem .6rem; border-bottom: 1px solid #8884; text-align: left; }
+.anchor-link { text-decoration: none; opacity: .3; }
 pre { overflow-x: auto; } a { color: #0b5cad; }
 @media (prefers-color-scheme: dark) {
   body { background: #111; color: #ddd; } a { color: #7fb8f0; }

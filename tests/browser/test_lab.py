@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 Screenshot = Callable[["Page", str], None]
 
-RUN = 300_000
+RUN = 240_000
 """Milliseconds that a notebook may take."""
 
 FAILED = '[data-mime-type="application/vnd.jupyter.error"]'
@@ -50,7 +50,7 @@ text_editing.ARMS[explore.EDITOR] = replace(text_editing.ARMS[explore.EDITOR], s
 def run_all(page: Page, address: str) -> None:
     """Open a notebook and choose Run > Run All Cells, as a reader does; no cell may fail."""
     page.goto(address)
-    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=120_000)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=120_000)  # who runs earlier is asked for a kernel
     page.locator(".lm-MenuBar-itemLabel", has_text=re.compile(r"^Run$")).click()
     page.locator(".lm-Menu-itemLabel", has_text=re.compile(r"^Run All Cells$")).click()
     page.wait_for_function(OVER, timeout=RUN)
@@ -63,7 +63,7 @@ def test_notebook_00_runs_to_its_end(lab: Lab, page: Page, screenshot: Screensho
     notebook = nbformat.read(lab.folder / "00_start_here.ipynb", as_version=4)
     assert page.locator(PROMPT).count() == sum(cell.cell_type == "code" for cell in notebook.cells)
     assert page.get_by_text("companion · notebook 00 · profile scenes").is_visible()
-    said = page.get_by_text("[yes] at least six of eight are right", exact=True)
+    said = page.get_by_text("[yes] at least six of eight are right")
     said.scroll_into_view_if_needed()
     assert said.is_visible()
     pictures = page.locator(".jp-RenderedImage img")
