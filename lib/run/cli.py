@@ -112,6 +112,19 @@ def site(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to
 
 
 @app.command()
+def explorer(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it, such as explorer.html.")],
+    profile: ProfileName = "scenes",
+    setting: Settings = None,
+) -> None:
+    """Write the explorer, notebook 80, as one page with sliders that needs no kernel."""
+    from lib.run.commands import explorer as work
+    from lib.run.profiles import load_profile
+
+    typer.echo(work(load_profile(profile, setting or []), file))
+
+
+@app.command()
 def classroom(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write them.")]) -> None:
     """Write copies of the notebooks for a class, with exercises to solve, and for who teaches, with the solutions."""
     from lib.run.classroom import write_classroom

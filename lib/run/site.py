@@ -30,7 +30,7 @@ from lib.run.places import NOTEBOOKS
 from lib.run.runner import read_notebook
 
 HREF = re.compile(r'(?P<before>(?:href|src)=")(?P<target>[^"#:]+)(?P<rest>(?:#[^"]*)?")')
-CODE = re.compile(r"<code>(?P<path>[\w./-]+\.(?:py|yaml|json|md|csv|html))</code>")
+CODE = re.compile(r"<code>(?P<path>[\w./-]+\.(?:py|yaml|json|md|csv))</code>")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 SEEN = re.compile(r"\*\*(You should see\*\* .+?)(?:\n\n|\Z)", re.DOTALL)
 MARKS = re.compile(r"\]\([^)]*\)|[*`$\[\]]")
@@ -47,7 +47,7 @@ TEMPLATE = """{% extends "index.html.j2" %}
 """
 """JupyterLab's look of a notebook, without the scripts that it would fetch."""
 
-AS_THEY_ARE = (".png", ".svg", ".html")
+AS_THEY_ARE = (".png", ".svg")
 """Files that a browser shows itself; the others become pages."""
 
 STYLE = """

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib.data.errors import CompanionError, NotAvailable
-from lib.data.files import write_atomic
 from lib.encoders.shim import ensure_torchvision
 from lib.report.claims import Claim, write_claim
 from lib.report.figures import save_figure, use_style
@@ -65,11 +64,6 @@ class Session:
         """Write a figure to `<name>.png`. table: the table of its numbers, by default the one of the same name."""
         source = self.results / f"{table or name}.csv"
         return self._note(save_figure(fig, self.results / f"{name}.png", notebook=self.notebook, table=source))
-
-    def page(self, html: str, name: str) -> Path:
-        """Write a web page that stands alone to `<name>.html`."""
-        write_atomic(self.results / f"{name}.html", html)
-        return self._note(self.results / f"{name}.html")
 
     def pictures(self, fig: Figure, name: str, table: str | None = None) -> None:
         """`figure`, if it shows the world's pictures and these may be published; else it is only seen."""

@@ -21,7 +21,7 @@ import pytest
 from lib.run.places import NOTEBOOKS
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 """Names of the command, as distributions call it."""
@@ -73,13 +73,14 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="session")
-def screenshot(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Page, str], None]:
-    """Keeps what a window shows as NAME.png in `COMPANION_SCREENSHOTS`, or in pytest's folder."""
+def screenshot(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Page | Locator, str], None]:
+    """Keeps what a window or a part of it shows as NAME.png in `COMPANION_SCREENSHOTS`, or in pytest's folder."""
     folder = Path(os.environ.get("COMPANION_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
     folder.mkdir(parents=True, exist_ok=True)
 
-    def keep(page: Page, name: str) -> None:
-        page.screenshot(path=folder / f"{name}.png")
+    def keep(shown: Page | Locator, name: str) -> None:
+        getattr(shown, "page", shown).evaluate("Promise.all([...document.images].map(picture => picture.decode()))")
+        shown.screenshot(path=folder / f"{name}.png")
         assert (folder / f"{name}.png").stat().st_size > 0
 
     return keep

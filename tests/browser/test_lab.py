@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-Screenshot = Callable[["Page", str], None]
+Screenshot = Callable[["Page | Locator", str], None]
 
 RUN = 240_000
 """Milliseconds that a notebook may take."""
@@ -109,7 +109,7 @@ def test_the_explorer_answers_to_its_sliders(lab: Lab, page: Page, screenshot: S
     expect(picture).not_to_have_attribute("src", shown)
     after = facts(latent)
     assert after["latent"] != before["latent"] and after["score"] <= before["score"]
-    screenshot(page, "explorer-latent")
+    screenshot(latent, "explorer-latent")
     latent.get_by_role("slider").press("ArrowLeft")
     expect(picture).to_have_attribute("src", shown)
     assert facts(latent) == before
@@ -120,7 +120,7 @@ def test_the_explorer_answers_to_its_sliders(lab: Lab, page: Page, screenshot: S
     caption.get_by_role("textbox").press("Enter")
     expect(picture).not_to_have_attribute("src", shown)
     expect(caption.locator("pre")).to_contain_text("mask")
-    screenshot(page, "explorer-caption")
+    screenshot(caption, "explorer-caption")
 
     answer, sliders = clamp.locator("pre").last, clamp.get_by_role("slider")
     expect(answer).to_contain_text(re.compile(r"strength 2\n"))
@@ -130,4 +130,4 @@ def test_the_explorer_answers_to_its_sliders(lab: Lab, page: Page, screenshot: S
     sliders.nth(1).press("ArrowRight")
     expect(clamp.locator("img")).not_to_have_attribute("src", shown)
     expect(answer).to_contain_text(re.compile(r"plain: \w.*clamped: \w", re.DOTALL))
-    screenshot(page, "explorer-clamp")
+    screenshot(clamp, "explorer-clamp")

@@ -25,9 +25,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 LOOK = (Path(__file__).parent / "look.js").read_text()
 """A function: what a page holds, and what of its text cannot be read on its ground."""
 
-EXPLORER = "source/results/scenes/80_explorer.html"
-
-SHOWN = (EXPLORER, "index.html", "10_monosemanticity.html", "80_explorer.html", "source/lib/sae/topk.py.html")
+SHOWN = ("index.html", "10_monosemanticity.html", "80_explorer.html", "source/lib/sae/topk.py.html")
 """Pages of which screenshots are kept."""
 
 
@@ -163,21 +161,3 @@ def test_pages_fit_a_narrow_window(browser: Browser, url: str) -> None:
         page.goto(url + name)
         assert page.evaluate("document.documentElement.scrollWidth") <= 400, name
     page.context.close()
-
-
-def test_the_explorer_works_without_a_kernel(page: Page, url: str) -> None:
-    from playwright.sync_api import expect
-
-    page.goto(url + EXPLORER)
-    latents, captions, clamps = (page.locator(f"section#{name}") for name in ("latents", "captions", "clamps"))
-    for section, control in ((latents, 0), (clamps, 0), (clamps, 1)):
-        before = section.locator(".shown").inner_html()
-        section.get_by_role("slider").nth(control).press("ArrowRight")
-        expect(section.locator(".shown")).not_to_have_js_property("innerHTML", before)
-    expect(latents.locator("img")).to_have_count(8)
-    for section in (captions, clamps):
-        before = section.locator(".shown").inner_html()
-        section.get_by_role("combobox").select_option(index=2)
-        expect(section.locator(".shown")).not_to_have_js_property("innerHTML", before)
-    expect(captions.locator("img")).to_have_count(16)
-    expect(clamps.locator("td").first).to_have_text("plain")

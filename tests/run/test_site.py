@@ -90,4 +90,3 @@ def test_addresses() -> None:
     assert address(NOTEBOOKS / "00_start_here.ipynb") == "00_start_here.html"
     assert address(ROOT / "lib" / "data" / "pairs.py") == "source/lib/data/pairs.py.html"
     assert address(ROOT / "benchmarks" / "speed.png") == "source/benchmarks/speed.png"
-    assert address(ROOT / "results" / "page.html") == "source/results/page.html"
