@@ -30,7 +30,6 @@ from lib.data.manifest import load_manifest
 from lib.editing import train_masker
 from lib.editing.masker import MaskerConfig
 from lib.encoders.store import embed
-from lib.run import freshness
 from lib.run.runner import Task, run_notebook
 from lib.run.start import start
 from lib.sae import train
@@ -188,4 +187,7 @@ def ready(folder: Path) -> None:
     (inputs / "m.yaml").write_text(MANIFEST)
     cell = new_code_cell('profile: str = "scenes"', id="parameters", metadata={"tags": ["parameters"]})
     nbformat.write(new_notebook(cells=[cell]), inputs / "10_monosemanticity.ipynb")
-    freshness._library()
+    settle(inputs / "once")
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        for work in WORKS.values():  # here, so that what is imported at first use is imported for all
+            work()
