@@ -14,6 +14,7 @@ from lib.data.files import ROOT, write_atomic
 from lib.run.readme import replaced
 from tests.trust.common import RESULTS, Tried
 from tests.trust.kill import CASES
+from tests.trust.works import WORKS
 
 PAGE = ROOT / "docs" / "trust.md"
 INPUTS = ["images", "captions", "vectors", "codes", "yaml", "archives", "tensors"]
@@ -22,8 +23,9 @@ DISTURBED = ["files"]
 
 
 def noted(name: str) -> Any:
-    """What a long run found."""
-    return json.loads((RESULTS / f"{name}.json").read_text())
+    """What a long run found; None if it has not ended yet."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text()) if path.is_file() else None
 
 
 def tried(files: list[str]) -> str:
@@ -41,12 +43,15 @@ def kills() -> str:
     rows = ["| killed | command | kills | of them at work | rounds | files compared | equal rounds |"]
     rows += ["|---|---|--:|--:|--:|--:|--:|"]
     total = equal = count = 0
-    for name in CASES:
+    for name, case in CASES.items():
+        words = f"| {name.replace('-', ' ')} | `{' '.join(case.command)}` "
         found = noted(f"kill-{name}")
+        if found is None:
+            rows.append(f"{words}| not run yet | | | | |")
+            continue
         rounds = found["rounds"]
         made, at_work = (sum(one[key] for one in rounds) for key in ("kills", "at_work"))
         good = sum(one["equal"] for one in rounds)
-        words = f"| {name.replace('-', ' ')} | `{found['command']}` "
         rows.append(f"{words}| {made} | {at_work} | {len(rounds)} | {found['files']} | {good} |")
         total, equal, count = total + made, equal + good, count + len(rounds)
     return "\n".join([*rows, f"\n{total} kills; {equal} of {count} rounds left the bytes of the undisturbed run.\n"])
@@ -54,13 +59,14 @@ def kills() -> str:
 
 def steps() -> str:
     """A row for each small work: kills before every change of the disk, and disks of every size."""
-    disks = {one["work"]: one for one in noted("disk")}
+    killed, disks = ({one["work"]: one for one in noted(name) or []} for name in ("steps", "disk"))
     rows = ["| work | kills, one before each change | files that differed | disks too small | files that differed |"]
     rows += ["|---|--:|--:|--:|--:|"]
-    for one in noted("steps"):
-        disk = disks[one["work"]]
-        words = f"| {one['work']} | {one['kills']} | {len(one['differing'])} "
-        rows.append(f"{words}| {disk['disks'] + disk['limits']} | {len(disk['differing'])} |")
+    for name in WORKS:
+        one, disk = killed.get(name), disks.get(name)
+        first = f"{one['kills']} | {len(one['differing'])}" if one else "not run yet |"
+        second = f"{disk['disks'] + disk['limits']} | {len(disk['differing'])}" if disk else "not run yet |"
+        rows.append(f"| {name} | {first} | {second} |")
     return "\n".join(rows) + "\n"
 
 
