@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +23,7 @@ from lib.data.errors import CompanionError
 from lib.data.files import cache_folder, cache_root, cached, is_done, write_json
 from lib.data.pairs import Pairs
 from lib.data.progress import progress
+from lib.data.workers import HERE, Workers, refuse
 from lib.encoders.embeddings import Embeddings, Tower
 from lib.encoders.encoder import Encoder
 from lib.encoders.hooks import Tokens
@@ -28,6 +31,21 @@ from lib.encoders.reading import Batch, interruptions, read_medium
 from lib.encoders.shards import TOWERS, EmbedSpec, embed_images, read_batches, save_shard, write_shard
 
 log = logging.getLogger(__name__)
+
+_workers: ContextVar[Workers] = ContextVar("workers")
+
+
+@contextmanager
+def shards_by(workers: Workers) -> Iterator[None]:
+    """Within it, these workers make the shards of `embed` and `embed_layers`.
+
+    Not an argument of theirs: it is the worlds that embed, and who makes the shards is nothing to them.
+    """
+    token = _workers.set(workers)
+    try:
+        yield
+    finally:
+        _workers.reset(token)
 
 
 def embed(
@@ -77,14 +95,26 @@ def embed_layers(
     specs = [EmbedSpec(pairs, encoder, ("image",), layer, tokens, shard=shard) for layer in layers]
     lacking = [spec for spec in specs if not is_done(cache_folder("embeddings", spec.key))]
     if len(lacking) > 1:
-        with interruptions(encoder.name):
-            for number in progress(range(lacking[0].shards), desc=encoder.name, unit="shard"):
-                _shards_in_one_pass(lacking, number)
+        _each_shard(_shards_in_one_pass, lacking, range(lacking[0].shards))
     one = {"towers": ("image",), "tokens": tokens, "shard": shard}
     return {layer: embed(pairs, encoder, layer=layer, **one) for layer in layers}  # type: ignore[arg-type]
 
 
-def _shards_in_one_pass(specs: Sequence[EmbedSpec], number: int) -> None:
+def _each_shard(make: Callable[[list[EmbedSpec], int], Any], specs: list[EmbedSpec], numbers: Sequence[int]) -> None:
+    """Shards by the workers at hand; on a CPU these read their own pictures, as there is a worker for each core."""
+    workers, encoder = _workers.get(HERE), specs[0].encoder
+    gpu = encoder.device.startswith("cuda")
+    if not (gpu or workers.here(numbers)):
+        specs = [replace(spec, workers=0) for spec in specs]
+    with interruptions(encoder.name):
+        made = workers.each(
+            partial(make, specs), numbers, gpu=gpu, lost=lambda number: refuse(f"{encoder.name}, shard {number}")
+        )
+        for _ in progress(made, total=len(numbers), desc=encoder.name, unit="shard"):
+            pass
+
+
+def _shards_in_one_pass(specs: list[EmbedSpec], number: int) -> None:
     """Shard `number` of every spec that lacks it."""
     todo = [spec for spec in specs if not is_done(cache_folder(spec.scratch, spec.shard_key(number)))]
     if todo:
@@ -100,6 +130,10 @@ def embed_shard(spec: EmbedSpec, number: int) -> Path:
         raise CompanionError(f"no shard {number!r}: there are {spec.shards}, 0 to {spec.shards - 1}")
     with interruptions(spec.encoder.name), closing(read_batches(spec, [number])) as batches:
         return _shard(spec, number, batches)
+
+
+def _one_shard(specs: list[EmbedSpec], number: int) -> None:
+    embed_shard(specs[0], number)
 
 
 def _shard(spec: EmbedSpec, number: int, batches: Iterator[Batch]) -> Path:
@@ -122,8 +156,11 @@ def _joined(spec: EmbedSpec, on_bad: str) -> Path:
 
 
 def _shards(spec: EmbedSpec) -> list[Path]:
-    """The finished folders of all shards; the same workers read for all that are missing."""
+    """The finished folders of all shards; here, the same processes read for all that are missing."""
     missing = [n for n in range(spec.shards) if not is_done(cache_folder(spec.scratch, spec.shard_key(n)))]
+    if not _workers.get(HERE).here(missing):
+        _each_shard(_one_shard, [spec], missing)
+        missing = []
     numbers = progress(range(spec.shards), desc=spec.encoder.name, unit="shard")
     with interruptions(spec.encoder.name), closing(read_batches(spec, missing)) as batches:
         return [_shard(spec, n, batches) if n in missing else embed_shard(spec, n) for n in numbers]

@@ -1,25 +1,22 @@
-"""Runs many notebooks: in a loop or in local processes, those that read the others' results after them."""
+"""Runs many notebooks: in a loop or by workers, those that read the others' results after them."""
 
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
+from functools import partial
 from itertools import chain
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from lib.data.children import end_with_parent
 from lib.data.files import ROOT, write_json
+from lib.data.workers import HERE, Workers
 from lib.run.freshness import LAST
 from lib.run.places import NOTEBOOKS, find_notebook, notebook_number, runs_folder
-from lib.run.profiles import Profile, profile_text
+from lib.run.profiles import Profile, load_profile, profile_text
 from lib.run.runner import Outcome, Task, run_notebook
 
 PACKAGES = ("torch", "open_clip_torch", "timm", "transformers", "numpy", "papermill")
@@ -51,15 +48,15 @@ def run_tasks(
     tasks: Sequence[Task],
     *,
     force: bool = False,
-    jobs: int = 1,
+    workers: Workers = HERE,
     kernel: str = "python3",
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
-    """Run tasks, `jobs` at a time; `on_outcome` hears of each as it ends. A failure stops no other notebook."""
+    """Run tasks by workers; `on_outcome` hears of each as it ends. A failure stops no other notebook."""
     outcomes = []
     late = [task for task in tasks if notebook_number(task.notebook) >= LAST]
     early = [task for task in tasks if task not in late]
-    for outcome in chain(_each(early, force, jobs, kernel), _each(late, force, 1, kernel)):
+    for outcome in chain(_each(early, force, workers, kernel), _each(late, force, HERE, kernel)):
         on_outcome(outcome)
         outcomes.append(outcome)
     return outcomes
@@ -74,29 +71,16 @@ def write_summary(profile: str, outcomes: Sequence[Outcome]) -> Path:
     return path
 
 
-def _each(tasks: Sequence[Task], force: bool, jobs: int, kernel: str) -> Iterator[Outcome]:
-    if jobs == 1 or len(tasks) < 2:
-        yield from (run_notebook(task, force=force, kernel=kernel, progress=True) for task in tasks)
-        return
-    # Processes, not threads: papermill changes the working directory of its process.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(jobs,)) as pool:
-        running = {pool.submit(run_notebook, task, force=force, kernel=kernel): task for task in tasks}
-        for future in as_completed(running):
-            yield _outcome(future, running[future])
+def _each(tasks: Sequence[Task], force: bool, workers: Workers, kernel: str) -> Iterator[Outcome]:
+    work = partial(run_notebook, force=force, kernel=kernel, progress=workers.here(tasks))
+    gpu = any(task.parameters.get("device", load_profile(task.profile).device) == "cuda" for task in tasks)
+    for _, outcome in workers.each(work, tasks, gpu=gpu, lost=_killed):
+        yield outcome
 
 
-def _outcome(future: Future[Outcome], task: Task) -> Outcome:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        message = f"{task.notebook.stem}: a runner process was killed; often this means that memory ran out"
-        return Outcome(task.notebook.stem, task.profile, "failed", dict(task.parameters), message=message)
-
-
-def _begin(jobs: int) -> None:
-    """In a runner process: kernels side by side share the cores. A kernel notices by itself that it is alone."""
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
-    end_with_parent()
+def _killed(task: Task) -> Outcome:
+    message = f"{task.notebook.stem}: a runner process was killed; often this means that memory ran out"
+    return Outcome(task.notebook.stem, task.profile, "failed", dict(task.parameters), message=message)
 
 
 def _commit() -> str | None:

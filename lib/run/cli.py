@@ -27,7 +27,10 @@ Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE"
 ProfileName = Annotated[str, typer.Option("--profile", help="A file of profiles/, without suffix.")]
 
 Force = Annotated[bool, typer.Option("--force", help="Run what is up to date, too.")]
-Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Notebooks that run side by side.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Tasks side by side, in processes of this machine.")]
+Ray = Annotated[
+    str | None, typer.Option("--ray", metavar="ADDRESS", help="Tasks on a Ray cluster: HOST:PORT, auto, or local.")
+]
 Kernel = Annotated[str, typer.Option("--kernel", "-k", help="Jupyter kernel.")]
 
 
@@ -41,10 +44,12 @@ def run(
     ] = None,
     force: Force = False,
     jobs: Jobs = 1,
+    ray: Ray = None,
     kernel: Kernel = "python3",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate time, memory and disk; run nothing.")] = False,
 ) -> None:
     """Run the notebooks of a profile and print the scoreboard. Exit code 1 if a notebook failed."""
+    from lib.data.workers import Workers
     from lib.run.batch import plan, run_tasks, write_summary
     from lib.run.profiles import load_profile, split_assignment
 
@@ -57,7 +62,13 @@ def run(
 
     parameters = dict(split_assignment(text) for text in parameter or [])
     tasks = plan(load_profile(profile), numbers or [], overrides=setting or [], parameters=parameters)
-    outcomes = run_tasks(tasks, force=force, jobs=jobs, kernel=kernel, on_outcome=lambda one: typer.echo(one.line()))
+    outcomes = run_tasks(
+        tasks,
+        force=force,
+        workers=Workers(jobs, ray),
+        kernel=kernel,
+        on_outcome=lambda one: typer.echo(one.line()),
+    )
     write_summary(profile, outcomes)
     typer.echo("")
     if any(results_root().glob("*/claims/*.json")):
@@ -73,9 +84,11 @@ def grid(
     profile: ProfileName = "scenes",
     force: Force = False,
     jobs: Jobs = 1,
+    ray: Ray = None,
     kernel: Kernel = "python3",
 ) -> None:
     """Run notebooks over a grid of settings; one table and one figure of their claims. Exit code 1 if one failed."""
+    from lib.data.workers import Workers
     from lib.run.batch import run_tasks
     from lib.run.grid import collect, grid_tasks, load_grid, write_grid
     from lib.run.profiles import load_profile
@@ -87,7 +100,8 @@ def grid(
     def tell(outcome: Outcome) -> None:
         typer.echo(f"{outcome.line()}  [{outcome.profile}]")
 
-    outcomes = run_tasks([task for _, task in cells], force=force, jobs=jobs, kernel=kernel, on_outcome=tell)
+    tasks = [task for _, task in cells]
+    outcomes = run_tasks(tasks, force=force, workers=Workers(jobs, ray), kernel=kernel, on_outcome=tell)
     for path in write_grid(file.stem, loaded, collect(cells)):
         typer.echo(path)
     if any(outcome.status == "failed" for outcome in outcomes):
@@ -133,31 +147,41 @@ def classroom(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Whe
 
 
 @app.command()
-def embed(profile: ProfileName = "scenes", setting: Settings = None) -> None:
+def embed(profile: ProfileName = "scenes", setting: Settings = None, jobs: Jobs = 1, ray: Ray = None) -> None:
     """Embed every split of a profile's world, judges included; what is in the cache stays."""
+    from lib.data.workers import Workers
     from lib.run.commands import embed as work
     from lib.run.profiles import load_profile
 
-    for line in work(load_profile(profile, setting or [])):
+    for line in work(load_profile(profile, setting or []), Workers(jobs, ray)):
         typer.echo(line)
 
 
 @app.command()
 def train(
     profile: ProfileName = "scenes",
-    recipe: Annotated[str, typer.Option(help="A dictionary of lib/sae.")] = "topk",
-    expansion: Annotated[int, typer.Option(min=1, help="Width over the embedding's.")] = 4,
-    k: Annotated[int, typer.Option(min=1, help="Active latents an image.")] = 8,
+    recipe: Annotated[list[str], typer.Option(help="A dictionary of lib/sae.")] = ["topk"],  # noqa: B006
+    expansion: Annotated[list[int], typer.Option(min=1, help="Width over the embedding's.")] = [4],  # noqa: B006
+    k: Annotated[list[int], typer.Option(min=1, help="Active latents an image.")] = [8],  # noqa: B006
     l1: Annotated[float, typer.Option(min=0, help="Weight of the L1 term (relu).")] = 0.1,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights and data order.")] = 0,
+    seed: Annotated[list[int], typer.Option(min=0, help="Of weights and data order.")] = [0],  # noqa: B006
     setting: Settings = None,
+    jobs: Jobs = 1,
+    ray: Ray = None,
 ) -> None:
-    """Train one dictionary on a profile's images and measure it on unseen ones; a killed run goes on."""
+    """Train dictionaries on a profile's images and measure them on unseen ones; a killed run goes on.
+
+    Options given several times make a sweep: every combination is trained. Under torchrun, all processes train each.
+    """
+    from itertools import product
+
+    from lib.data.workers import Workers
     from lib.run.commands import train as work
     from lib.run.profiles import load_profile
     from lib.run.studies.dictionaries import Recipe
 
-    for line in work(load_profile(profile, setting or []), Recipe(recipe, expansion, k, l1), seed):
+    recipes = [Recipe(*which, l1) for which in product(recipe, expansion, k)]
+    for line in work(load_profile(profile, setting or []), recipes, seed, Workers(jobs, ray)):
         typer.echo(line)
 
 

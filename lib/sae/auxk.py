@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lib.sae.base import SAE, squared_error
+from lib.sae.parallel import batch_mean
 
 
 def aux_loss(sae: SAE, x: Tensor, residual: Tensor, dead: Tensor) -> Tensor:
@@ -23,6 +24,6 @@ def aux_loss(sae: SAE, x: Tensor, residual: Tensor, dead: Tensor) -> Tensor:
     if k < len(dead):
         top = pre.topk(k, dim=1, sorted=False).indices
         acts = acts * torch.zeros_like(pre).scatter_(1, top, 1.0)
-    variance = squared_error(residual, residual.mean(dim=0))
+    variance = batch_mean((residual - batch_mean(residual)).square().sum(dim=1))
     spread = (variance > 0).to(x.dtype)  # a batch of one row, or no residual: nothing to explain
     return spread * squared_error(residual, acts @ sae.W_dec[dead]) / (variance + 1 - spread)

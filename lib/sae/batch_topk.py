@@ -16,6 +16,7 @@ from torch import Tensor
 
 from lib.sae.base import Step
 from lib.sae.config import SAEConfig
+from lib.sae.parallel import size, whole
 from lib.sae.topk import TopK
 
 SPAN = 0.01
@@ -36,8 +37,13 @@ class BatchTopK(TopK):
         self.register_buffer("threshold", torch.zeros(()))
 
     def select(self, pre: Tensor) -> Tensor:
-        """Positions of the k * rows largest of the batch, increasing."""
-        return largest(pre.flatten(), self.config.k * len(pre))
+        """Positions of the k * rows largest of the batch, increasing; of a part of it, those of them that it has."""
+        flat, count = pre.flatten(), self.config.k * len(pre) * size()
+        positions = largest(flat, count)
+        if size() == 1:
+            return positions
+        bound = whole(flat[positions]).topk(count, sorted=False).values.min()
+        return positions[flat[positions] >= bound]
 
     def active(self, pre: Tensor) -> Tensor:
         """Pre-activations above the threshold, which is never negative."""

@@ -16,6 +16,7 @@ from torch.autograd.function import once_differentiable
 
 from lib.sae.base import SAE, Step, squared_error
 from lib.sae.config import SAEConfig
+from lib.sae.parallel import batch_mean
 
 BANDWIDTH = 1e-3
 INITIAL_THRESHOLD = 1e-3
@@ -36,7 +37,7 @@ class JumpReLU(SAE):
         """Squared error and the distance of L0 from its target; dead latents get no help."""
         acts, gate = jump(self.pre_activations(x), self.threshold)
         reconstruction = acts @ self.W_dec + self.b_dec
-        l0 = gate.sum(dim=1).mean()
+        l0 = batch_mean(gate.sum(dim=1))
         loss = squared_error(x, reconstruction) + (l0 / self.config.k - 1).square()
         return Step(loss, reconstruction.detach(), gate.detach().sum(dim=0))
 

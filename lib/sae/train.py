@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from lib.data.errors import CompanionError, NotAvailable
-from lib.data.files import cached, digest, write_json
+from lib.data.files import cache_folder, cached, digest, write_json
 from lib.data.progress import progress
 from lib.encoders.embeddings import Embeddings, Tower
 from lib.sae.base import SAE, Step, as_tensor
 from lib.sae.checkpoint import FILE, fitting, load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
 from lib.sae.config import TrainConfig
-from lib.sae.recipes import build
+from lib.sae.parallel import announced, first, merged, part, same, size, whole
+from lib.sae.recipes import RECIPES, build
 from lib.sae.scaling import root_mean_square_norm
 from lib.sae.storage import load_sae, save_sae
 
@@ -107,6 +108,10 @@ def train(
     run = TrainingRun(config, embeddings, tower, device)
     if folder is not None:
         run.restore(folder)
+    if not same(run.step):
+        raise CompanionError(
+            "processes of one training found other checkpoints; COMPANION_CACHE must be theirs in common"
+        )
     bar = progress(total=config.steps, initial=run.step, desc=f"{config.sae.recipe} {config.sae.width}")
     while run.step < config.steps:
         x, out = run.advance()
@@ -122,15 +127,26 @@ def train(
 
 
 def train_cached(config: TrainConfig, embeddings: Embeddings, tower: Towers = "image", device: str = "cpu") -> Trained:
-    """`train`, once: the result lies in the cache under everything that decides it, a killed run's state included."""
+    """`train`, once: the result lies in the cache under everything that decides it, a killed run's state included.
+
+    Of processes that train together the first looks into the cache and writes; the others train when it does.
+    """
+    key = run_key(config, embeddings, tower)
 
     def work(folder: Path) -> None:
+        announced(True)
         trained = train(config, embeddings, tower, folder=folder, device=device)
         save_sae(trained.sae, folder)
         write_json(folder / "history.json", trained.history.to_numpy(dtype=float).tolist())
         (folder / FILE).unlink()
 
-    folder = cached(KIND, run_key(config, embeddings, tower), work, keep_partial=True)
+    folder = cache_folder(KIND, key)
+    if first():
+        cached(KIND, key, work, keep_partial=True)
+        announced(False)
+    else:
+        while announced():
+            train(config, embeddings, tower, folder=folder, device=device)
     return Trained(load_sae(folder).to(device), _table(json.loads((folder / "history.json").read_text())))
 
 
@@ -150,6 +166,7 @@ class TrainingRun:
         self.data = as_tensor(training_rows(embeddings, tower)).to(device)
         self.members = len(tower) if isinstance(tower, tuple) else 1
         self.batch = min(config.batch, len(self.data))
+        self._check_parts()
         self.optimiser = torch.optim.Adam(self.sae.parameters(), betas=(0.9, 0.999), fused=True)
         self.order = torch.arange(len(self.data), device=device)
         self.silent = torch.zeros(config.sae.width, dtype=torch.int64, device=device)
@@ -158,17 +175,18 @@ class TrainingRun:
         self.history: list[list[float]] = []
 
     def advance(self) -> tuple[Tensor, Step]:
-        """One step: the scaled batch and what the recipe made of it."""
+        """One step: the scaled batch, or this process's part of it, and what the recipe made of it."""
         x = self._next_batch()
         out = self.sae.loss(x, self.dead)
         self.optimiser.zero_grad()
         out.loss.backward()
+        out = merged(self.sae, out)
         self.sae.tangent_gradient()
         torch.nn.utils.clip_grad_norm_(self.sae.parameters(), 1.0)
         self.optimiser.param_groups[0]["lr"] = schedule(self.step, self.config)
         self.optimiser.step()
         self.sae.after_step(out, self.step, self.config.steps)
-        self.silent = torch.where(out.fired > 0, 0, self.silent + len(x) * self.members)
+        self.silent = torch.where(out.fired > 0, 0, self.silent + self.batch * self.members)
         self.step += 1
         if self.step % DEAD_EVERY == 0:
             self.dead = (self.silent >= self.config.dead_after).nonzero()[:, 0]
@@ -179,11 +197,23 @@ class TrainingRun:
         place = self.step % (len(self.data) // self.batch)
         if place == 0:
             self.order = torch.randperm(len(self.data), generator=self.generator).to(self.data.device)
-        return self.data[self.order[place * self.batch : (place + 1) * self.batch]] / self.scale
+        return self.data[part(self.order[place * self.batch : (place + 1) * self.batch])] / self.scale
+
+    def _check_parts(self) -> None:
+        if size() > 1 and self.config.sae.recipe not in RECIPES:
+            known = ", ".join(RECIPES)
+            raise CompanionError(
+                f"{self.config.sae.recipe} trains in one process; under torchrun train one of: {known}"
+            )
+        if self.batch % size():
+            raise CompanionError(
+                f"a batch of {self.batch} rows has no {size()} equal parts; start another number of processes"
+            )
 
     def log(self, x: Tensor, out: Step) -> None:
         """Add a row to the history; reads the state only."""
-        left = (x - out.reconstruction).double().square().sum()
+        x, reconstruction = whole(x), whole(out.reconstruction)
+        left = (x - reconstruction).double().square().sum()
         spread = (x - x.mean(dim=0)).double().square().sum()
         l0 = out.fired.sum() / (len(x) * self.members)
         dead = (self.silent >= self.config.dead_after).sum()
@@ -199,7 +229,9 @@ class TrainingRun:
         return weights | optimiser_state(self.sae, self.optimiser) | own
 
     def save(self, folder: Path) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint, one for all processes."""
+        if not first():
+            return
         save_checkpoint(folder, self.tensors(), {"key": self.key, "step": self.step, "history": self.history})
 
     def restore(self, folder: Path) -> None:

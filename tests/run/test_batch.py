@@ -5,15 +5,14 @@ import os
 import subprocess
 import sys
 import time
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
 
 from lib.data.errors import CompanionError
 from lib.data.files import ROOT
-from lib.run.batch import _outcome, plan, run_tasks, write_summary
+from lib.data.workers import Workers
+from lib.run.batch import _killed, plan, run_tasks, write_summary
 from lib.run.profiles import load_profile
 from lib.run.runner import Outcome, Task
 from tests.run.conftest import Write
@@ -76,7 +75,7 @@ def test_late_notebooks_run_last_and_a_failure_stops_no_other(
 
 @pytest.mark.slow
 def test_processes_side_by_side(notebooks: Path, results: Path) -> None:
-    outcomes = run_tasks(plan(SCENES, ["10", "90", "20"], notebooks=notebooks), jobs=2)
+    outcomes = run_tasks(plan(SCENES, ["10", "90", "20"], notebooks=notebooks), workers=Workers(2))
     assert {one.status for one in outcomes} == {"ran"}
     assert outcomes[-1].notebook == "90_last"
     assert {path.name for path in (results / "scenes" / "notebooks").iterdir()} == {
@@ -85,9 +84,7 @@ def test_processes_side_by_side(notebooks: Path, results: Path) -> None:
 
 
 def test_a_killed_process_is_a_failed_notebook() -> None:
-    future: Future[Outcome] = Future()
-    future.set_exception(BrokenProcessPool())
-    outcome = _outcome(future, Task(Path("10_x.ipynb"), "scenes", {}))
+    outcome = _killed(Task(Path("10_x.ipynb"), "scenes", {}))
     assert outcome.status == "failed"
     assert outcome.message.startswith("10_x: a runner process was killed")
 
@@ -103,10 +100,11 @@ def test_the_summary_lies_in_the_cache(cache: Path) -> None:
 KILLED = """
 import sys
 from pathlib import Path
+from lib.data.workers import Workers
 from lib.run.batch import run_tasks
 from lib.run.runner import Task
 if __name__ == "__main__":
-    run_tasks([Task(Path(path), "scenes", {}) for path in sys.argv[1:]], jobs=2)
+    run_tasks([Task(Path(path), "scenes", {}) for path in sys.argv[1:]], workers=Workers(2))
 """
 
 

@@ -1,0 +1,113 @@
+"""One training by several processes that torchrun started: each takes its part of every batch, and all keep one state.
+
+The parts are equal and the gradients averaged, so a step is that of the whole batch, up to the order of float32 sums.
+What a recipe or the trainer looks at beyond single rows is asked for here. A process alone gets back what it gave.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from lib.data.errors import CompanionError
+from lib.sae.base import Step
+
+
+def launched() -> bool:
+    """Whether torchrun started this process."""
+    return dist.is_torchelastic_launched()
+
+
+@contextmanager
+def together(device: str) -> Iterator[None]:
+    """Under torchrun: within it the processes train together, by gloo, or by NCCL with a GPU each."""
+    if not launched():
+        yield
+        return
+    if device.startswith("cuda"):
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    if not first():
+        os.environ["COMPANION_QUIET"] = "1"
+    yield
+    with suppress(RuntimeError):  # gloo fails who is still waiting when another one, all having come, leaves
+        dist.barrier()
+    dist.destroy_process_group()
+
+
+def size() -> int:
+    """Number of processes that train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def first() -> bool:
+    """Whether this is the process that writes and prints."""
+    return size() == 1 or dist.get_rank() == 0
+
+
+def announced(news: bool = False) -> bool:
+    """What the first process announces; the others wait for it, and what they give does not matter."""
+    return bool(_exchange(dist.broadcast, torch.tensor(int(news)), 0))
+
+
+def same(number: int) -> bool:
+    """Whether no process has a smaller number."""
+    return int(_exchange(dist.all_reduce, torch.tensor(number), dist.ReduceOp.MIN)) == number
+
+
+def part(rows: Tensor) -> Tensor:
+    """This process's part of the rows of a batch."""
+    return rows if size() == 1 else rows.chunk(size())[dist.get_rank()]
+
+
+def whole(rows: Tensor) -> Tensor:
+    """The rows of all parts, in order."""
+    if size() == 1:
+        return rows
+    parts = [torch.empty_like(rows) for _ in range(size())]
+    _exchange(lambda mine: dist.all_gather(parts, mine), rows.contiguous())
+    return torch.cat(parts)
+
+
+def batch_mean(values: Tensor) -> Tensor:
+    """The mean (...) over the rows (n, ...) of the whole batch; its gradient is that of this part's mean."""
+    mean = values.mean(dim=0)
+    if size() == 1:
+        return mean
+    return mean + (_exchange(dist.all_reduce, mean.detach().clone()) / size() - mean.detach())
+
+
+def merged(sae: nn.Module, out: Step) -> Step:
+    """The step of the whole batch, but for the reconstruction; the gradients become those of the whole batch, too."""
+    if size() == 1:
+        return out
+    for parameter in sae.parameters():
+        if parameter.grad is not None:
+            _exchange(dist.all_reduce, parameter.grad).div_(size())
+    return out._replace(
+        loss=_exchange(dist.all_reduce, out.loss.detach().clone()) / size(),
+        fired=_exchange(dist.all_reduce, out.fired.clone()),
+        smallest=None if out.smallest is None else _exchange(dist.all_reduce, out.smallest.clone(), dist.ReduceOp.MIN),
+    )
+
+
+def _exchange(operation: Callable[..., Any], tensor: Tensor, *how: Any) -> Tensor:
+    """An operation of `torch.distributed` in place, where there is somebody to exchange with."""
+    if size() == 1:
+        return tensor
+    if dist.get_backend() == "nccl":
+        tensor = tensor.cuda()
+    try:
+        operation(tensor, *how)
+    except RuntimeError as error:
+        line = str(error).strip().splitlines()[0]
+        raise CompanionError(
+            f"another process of this training has ended ({line}); start it again, and it goes on from its checkpoint"
+        ) from None
+    return tensor
