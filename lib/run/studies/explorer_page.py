@@ -44,6 +44,7 @@ class Album:
 
     def _key(self, key: str, pairs: Pairs, row: int) -> str:
         if key not in self.pictures:
+            assert pairs.images is not None
             stream = io.BytesIO()
             Image.fromarray(np.asarray(pairs.images[row])).save(stream, "WEBP", quality=QUALITY)
             source = f"data:image/webp;base64,{base64.b64encode(stream.getvalue()).decode()}"
