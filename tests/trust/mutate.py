@@ -1,0 +1,269 @@
+"""Mutation testing: do the tests notice a small fault in the code that they test?
+
+    python -m tests.trust.mutate --sample 300              # drawn evenly over all modules, the same on every run
+    python -m tests.trust.mutate lib/metrics/gap.py        # every mutant of a module
+    python -m tests.trust.mutate --again                   # those that survived last time
+
+Modules: `lib/metrics`, `lib/sae`, and the gates of `tests/gates`. A mutant of `lib/metrics/gap.py` is tried on
+`tests/metrics/test_gap.py`, then on the other tests of that folder that import the module. It is killed where a test
+fails, or a process dies or exceeds its limit of time. What no test can notice stands in `survivors.yaml` with the
+reason. The figures go to `results/mutants.json`.
+
+Every mutant runs in a process forked from this one, on a copy of the repository, so that torch is imported once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import gc
+import importlib
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import Phase, settings
+
+from lib.data.errors import CompanionError
+from lib.data.files import ROOT, write_json
+from lib.data.yaml import load_yaml
+from tests.trust.mutants import KEY, Mutant, mutants
+
+GATES = ("lint", "tolerance", "nbval_plugin")
+SURVIVORS = ROOT / "tests" / "trust" / "survivors.yaml"
+RESULTS = ROOT / "tests" / "trust" / "results" / "mutants.json"
+MEMORY = 8 * 2**30
+"""Bytes that a test process may use."""
+
+OWN = ("lib", "tests", "exercises", "benchmarks")
+"""Packages of the repository, which every process imports anew."""
+
+# Modules whose tests are named after something else and reach them by a recipe's name.
+TESTED_BY = {
+    "lib/sae/sae_d.py": "tests/sae/test_two_towers.py",
+    "lib/sae/sae_s.py": "tests/sae/test_two_towers.py",
+    "lib/sae/vl_sae_ablations.py": "tests/sae/test_two_towers.py",
+    "lib/sae/mgsae.py": "tests/sae/test_paired.py",
+    "tests/gates/lint.py": "tests/gates/test_notebook_lint.py",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the tests of a module ended. seconds: of processor. tail: the end of what they printed."""
+
+    passed: bool
+    seconds: float
+    tail: str
+
+
+def modules(root: Path) -> list[str]:
+    """Paths of all modules whose tests are tested."""
+    lib = [path for room in ("metrics", "sae") for path in sorted((root / "lib" / room).glob("[!_]*.py"))]
+    gates = [root / "tests" / "gates" / f"{name}.py" for name in GATES]
+    return [path.relative_to(root).as_posix() for path in [*lib, *gates] if path.exists()]
+
+
+def checked_by(root: Path, module: str) -> list[str]:
+    """The test files of a module, its own first."""
+    path = Path(module)
+    folder = root / "tests" / path.parent.name
+    name = ".".join(path.with_suffix("").parts)
+    own = [root / TESTED_BY[module]] if module in TESTED_BY else [folder / f"test_{path.stem}.py"]
+    importing = [other for other in sorted(folder.glob("test_*.py")) if name in _imported(other)]
+    found = [test.relative_to(root).as_posix() for test in dict.fromkeys([*own, *importing]) if test.exists()]
+    if not found:
+        raise CompanionError(f"{module}: no test of {folder.name} imports it; write tests/{folder.name}/{own[0].name}")
+    return found
+
+
+def _imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            names |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def draw(all_mutants: dict[str, list[Mutant]], sample: int | None, seed: int) -> dict[str, list[Mutant]]:
+    """`sample` mutants, as many of each module as of every other where it has them; a larger sample holds a smaller."""
+    if sample is None:
+        return all_mutants
+    shuffled = {module: random.Random(f"{seed} {module}").sample(own, len(own)) for module, own in all_mutants.items()}
+    rounds = zip_longest(*shuffled.values())
+    order = [mutant for each in rounds for mutant in random.Random(seed).sample(each, len(each)) if mutant is not None]
+    chosen = set(map(id, order[:sample]))
+    return {module: [mutant for mutant in own if id(mutant) in chosen] for module, own in all_mutants.items()}
+
+
+@contextmanager
+def scratch_copy(root: Path) -> Iterator[Path]:
+    """A copy of the repository without what was made in it, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        copy = Path(folder) / "repository"
+        shutil.copytree(root, copy, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+        yield copy
+
+
+def try_module(copy: Path, module: str, chosen: list[Mutant]) -> Iterator[Mutant]:
+    """The mutants of a module that survive its tests in a copy of the repository."""
+    tests = checked_by(copy, module)
+    path = copy / module
+    original = path.read_bytes()
+    clean = run_tests(copy, tests, limit=3600)
+    if not clean.passed:
+        raise CompanionError(f"{module}: its tests fail without a mutant\n{clean.tail}")
+    _import_what_they_did(copy)
+    try:
+        for time_stamp, mutant in enumerate(chosen):
+            path.write_text(mutant.source())
+            os.utime(path, (time_stamp, time_stamp))  # another one each time, so that no old bytecode is used
+            if run_tests(copy, tests, limit=int(5 * clean.seconds) + 10).passed:
+                yield mutant
+    finally:
+        path.write_bytes(original)
+
+
+def run_tests(copy: Path, tests: list[str], limit: int) -> Outcome:
+    """Run test files of a copy in a forked process of its own session, for at most `limit` seconds of processor."""
+    sys.stdout.flush()
+    process = os.fork()
+    if process == 0:
+        _in_child(copy, tests, limit)
+    deadline = time.monotonic() + 4 * limit
+    done = status = 0
+    while not done and time.monotonic() < deadline:
+        time.sleep(0.01)
+        done, status, used = os.wait4(process, os.WNOHANG)
+    with suppress(ProcessLookupError):
+        os.killpg(process, signal.SIGKILL)  # what the tests left behind, and themselves after the deadline
+    if not done:
+        _, status, used = os.wait4(process, 0)
+    tail = (copy.parent / "log").read_text(errors="replace")[-3000:]
+    return Outcome(status == 0, used.ru_utime + used.ru_stime, tail)
+
+
+def _in_child(copy: Path, tests: list[str], limit: int) -> None:
+    """Never returns: the exit status is pytest's."""
+    status = 70
+    try:
+        os.setsid()
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+        sys.stdout = sys.stderr = open(copy.parent / "log", "w")  # noqa: SIM115
+        for stream in (1, 2):
+            os.dup2(sys.stdout.fileno(), stream)
+        os.chdir(copy)
+        os.environ |= {"PYTHONPATH": str(copy), "COMPANION_QUIET": "1"}
+        sys.path[:] = [str(copy), *(entry for entry in sys.path if Path(entry).resolve() != ROOT)]
+        for name in [name for name in sys.modules if name.split(".")[0] in OWN]:
+            del sys.modules[name]
+        before = set(sys.modules)
+        flags = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", f"--basetemp={copy.parent / 'tmp'}"]
+        status = int(pytest.main([*flags, *tests], plugins=[WithoutShrinking()]))
+        imported = [name for name in sys.modules if name not in before and name.split(".")[0] not in OWN]
+        (copy.parent / "imported").write_text("\n".join(imported))
+        sys.stdout.flush()
+    finally:
+        os._exit(status)
+
+
+class WithoutShrinking:
+    """A pytest plugin: that an example fails is enough, it need not become a small one."""
+
+    def pytest_sessionstart(self) -> None:
+        settings.register_profile("mutants", settings(), phases=[Phase.explicit, Phase.generate])
+        settings.load_profile("mutants")
+
+
+def _import_what_they_did(copy: Path) -> None:
+    """Import here what the tests had to, besides the repository, so that the next process finds it."""
+    for name in (copy.parent / "imported").read_text().split():
+        with suppress(Exception):
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # so that forked processes share these pages
+
+
+def summary(tried: dict[str, int], survived: list[Mutant], exist: int, arguments: str) -> dict[str, Any]:
+    """The figures: mutants tried and killed, of each module and in all, and each survivor with its reason or None."""
+    left = Counter(mutant.module for mutant in survived)
+    reasons = read_survivors(SURVIVORS)
+    return {
+        "arguments": arguments,
+        "mutants": exist,
+        "tried": sum(tried.values()),
+        "killed": sum(tried.values()) - len(survived),
+        "modules": {module: {"tried": n, "killed": n - left[module]} for module, n in tried.items()},
+        "survived": [mutant.key | {"reason": reasons.get(tuple(mutant.key.values()))} for mutant in survived],
+    }
+
+
+def read_survivors(path: Path) -> dict[tuple[str, ...], str]:
+    """From a mutant's key to the reason why no test can notice it."""
+    return {tuple(entry[name] for name in KEY): entry["reason"] for entry in load_yaml(path) or []}
+
+
+def main(arguments: list[str]) -> int:
+    """The command; 1 if a mutant survives without a reason."""
+    parser = argparse.ArgumentParser(prog="python -m tests.trust.mutate", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("module", nargs="*", help="try all mutants of these modules, and write nothing")
+    parser.add_argument("--sample", type=int, help="how many mutants, all if not given")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample")
+    parser.add_argument("--again", action="store_true", help="try what survived last time, and update the figures")
+    asked = parser.parse_args(arguments)
+    made = {module: mutants(module, (ROOT / module).read_text()) for module in asked.module or modules(ROOT)}
+    last = json.loads(RESULTS.read_text()) if asked.again else None
+    chosen = _survivors_of(last, made) if last else draw(made, asked.sample, asked.seed)
+    survived = list(_try_all(chosen))
+    tried = {module: count["tried"] for module, count in last["modules"].items()} if last else _counts(chosen)
+    found = summary(tried, survived, sum(map(len, made.values())), last["arguments"] if last else " ".join(arguments))
+    if not asked.module:
+        write_json(RESULTS, found)
+    print(f"{found['killed']} of {found['tried']} mutants killed")
+    return int(any(entry["reason"] is None for entry in found["survived"]))
+
+
+def _try_all(chosen: dict[str, list[Mutant]]) -> Iterator[Mutant]:
+    os.environ["OMP_NUM_THREADS"] = "1"  # a forked process has none of its parent's threads and would wait for them
+    with scratch_copy(ROOT) as copy:
+        for module, own in chosen.items():
+            if own:
+                print(f"{module}: {len(own)}", flush=True)
+            for mutant in try_module(copy, module, own) if own else []:
+                print(f"  survived: {mutant.function}: {mutant.operator}: {mutant.change}", flush=True)
+                yield mutant
+
+
+def _counts(chosen: dict[str, list[Mutant]]) -> dict[str, int]:
+    return {module: len(own) for module, own in chosen.items() if own}
+
+
+def _survivors_of(last: dict[str, Any], made: dict[str, list[Mutant]]) -> dict[str, list[Mutant]]:
+    """The mutants that the last figures call survivors."""
+    keys = [{name: entry[name] for name in KEY} for entry in last["survived"]]
+    gone = [key for key in keys if not any(mutant.key == key for mutant in made[key["module"]])]
+    if gone:
+        raise CompanionError(f"{gone[0]['module']}: changed since the last run; run a sample again")
+    return {module: [mutant for mutant in own if mutant.key in keys] for module, own in made.items()}
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except CompanionError as error:
+        sys.exit(f"error: {error}")
