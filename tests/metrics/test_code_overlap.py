@@ -36,9 +36,17 @@ def test_overlap_by_loops() -> None:
 def test_frequent_latents_and_their_removal() -> None:
     (v, image), (_, text) = codes(0), codes(1)
     often = frequent(image, text)
-    assert often[0]
+    assert often[0] and not often.all()
     kept = without(image, often).dense()
     np.testing.assert_array_equal(kept, v * ~often)
+
+
+def test_frequent_is_more_than_a_share_of_either_tower() -> None:
+    v, t = np.ones((4, 3)), np.zeros((4, 3))
+    v[2:, :2], t[:3, 1] = 0, 1
+    image, text = (SparseCodes.from_matrix(np.arange(4), matrix) for matrix in (v, t))
+    assert frequent(image, text).tolist() == frequent(text, image).tolist() == [False, True, True]
+    assert frequent(image, text, 0.75).tolist() == [False, False, True]
 
 
 def test_common_latents() -> None:
@@ -49,8 +57,13 @@ def test_common_latents() -> None:
 
 
 def test_errors() -> None:
-    with pytest.raises(CompanionError, match="20 pictures x 9 latents and 19 captions x 9"):
-        overlap(codes(0)[1], codes(1, n=19)[1])
+    for use in (overlap, frequent, common_latents):
+        with pytest.raises(CompanionError, match="20 pictures x 9 latents and 19 captions x 9"):
+            use(codes(0)[1], codes(1, n=19)[1])
+        with pytest.raises(CompanionError, match="20 pictures x 9 latents and 20 captions x 8"):
+            use(codes(0)[1], codes(1, width=8)[1])
+    two = SparseCodes.from_matrix(np.arange(2), np.eye(2))
+    assert (overlap(two, two).cosine, overlap(two, two).cosine_random) == (1, 0)
     with pytest.raises(CompanionError, match="random pairs need at least 2"):
         one = SparseCodes.from_matrix(np.arange(1), np.ones((1, 3)))
         overlap(one, one)

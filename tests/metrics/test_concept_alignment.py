@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,20 @@ def test_latents_that_match_and_latents_that_do_not() -> None:
     assert len(same.gaps) == 5
 
 
+def test_a_trial_draws_some_of_the_latents() -> None:
+    image, text = rows(9), rows(9, seed=1)
+    found = alignment(image, text, np.random.default_rng(7), neurons=4, trials=1)
+    chosen = np.random.default_rng(7).permutation(9)[:4]
+    x, y = (m[chosen] / np.linalg.norm(m[chosen], axis=1, keepdims=True) for m in (image, text))
+    assert (found.intra, found.inter, found.auc) == pytest.approx(similarity(x @ y.T))
+    assert found.gap == pytest.approx(found.gaps[0]) and len(found.gaps) == 1
+    # The floor is a mean of cosines that some permutation has, and few have more.
+    means = [(x * y[list(order)]).sum(axis=1).mean() for order in permutations(range(4))]
+    assert sum(mean > found.floor + 1e-12 for mean in means) in (1, 2)
+    two = alignment(image[:2], text[:2], np.random.default_rng(0))
+    assert two.latents == 2
+
+
 def test_dead_latents_are_left_out() -> None:
     image, text = rows(12), rows(12, seed=1)
     image[3], text[5] = np.nan, 0
@@ -64,5 +80,9 @@ def test_repeated_rows() -> None:
 def test_errors() -> None:
     with pytest.raises(CompanionError, match="1 latents have pictures and captions"):
         alignment(rows(1), rows(1), np.random.default_rng(0))
+    with pytest.raises(CompanionError, match="5 rows of image means and 4 of text means"):
+        alignment(rows(5), rows(4), np.random.default_rng(0))
+    with pytest.raises(CompanionError, match="image means have 6 dimensions and text means 5"):
+        alignment(rows(5), rows(5, 5), np.random.default_rng(0))
     with pytest.raises(CompanionError, match="lists over 30 rows and a judge of 29"):
         concept_means(rows(29), top_examples(SparseCodes.from_matrix(np.arange(30), np.abs(rows())), 2))

@@ -43,5 +43,7 @@ def test_a_stored_zero_is_no_firing() -> None:
 def test_errors_are_one_line() -> None:
     with pytest.raises(CompanionError, match=r"^codes of 0 rows and 3 latents; give at least one of each$"):
         firing(codes_of(np.zeros((0, 3))))
+    with pytest.raises(CompanionError, match=r"^codes of 2 rows and 0 latents; give at least one of each$"):
+        firing(SparseCodes(np.arange(2), np.zeros(3, int), np.zeros(0, int), np.zeros(0), 0))
     with pytest.raises(CompanionError, match="firing of 3 and 2 latents"):
         firing(codes_of(np.ones((1, 3)))).merge(firing(codes_of(np.ones((1, 2)))))

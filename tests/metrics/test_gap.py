@@ -47,6 +47,8 @@ def test_errors_are_one_line() -> None:
         modality_gap(x, x[:2])
     with pytest.raises(CompanionError, match="image embeddings have 3 dimensions and text embeddings 2"):
         modality_gap(x, x[:, :2] + 1)
+    with pytest.raises(CompanionError, match=r"text embeddings have shape \(3,\)"):
+        modality_gap(x, np.ones(3))
     with pytest.raises(CompanionError, match="one came; give at least 2"):
         modality_gap(x[:1], x[:1])
     with pytest.raises(CompanionError, match="text embeddings are zero in row 0"):

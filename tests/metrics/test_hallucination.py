@@ -41,11 +41,34 @@ def test_chair_by_hand() -> None:
     assert np.isnan(chair([[]], [{"cat"}]).objects)
 
 
+def test_the_interval_of_chair_is_that_of_a_ratio_of_means() -> None:
+    rng = np.random.default_rng(1)
+    said = rng.integers(1, 5, 400)
+    wrong = rng.binomial(said, 0.3)
+    captions = [[*["no"] * int(bad), *["yes"] * int(n - bad)] for n, bad in zip(said, wrong, strict=True)]
+    found = chair(captions, [{"yes"}] * 400)
+    interval = found.interval(np.random.default_rng(0))
+    share = wrong.sum() / said.sum()
+    error = np.sqrt(((wrong - share * said) ** 2).sum()) / said.sum()  # linearised
+    assert found.objects == interval.estimate == share
+    assert interval.low == pytest.approx(share - 1.96 * error, abs=0.15 * error)
+    assert interval.high == pytest.approx(share + 1.96 * error, abs=0.15 * error)
+
+
 def test_errors() -> None:
-    for yes, truth in ((np.ones(2), np.array([True, True])), (np.ones(3), np.array([True, False]))):
+    yes_no, both = np.array([True, False]), np.ones(2)
+    for yes, truth in (
+        (both, yes_no | True),
+        (both, yes_no & False),
+        (np.ones(3), yes_no),
+        (both, yes_no.astype(int)),
+        (np.ones((2, 1)), yes_no[:, None]),
+    ):
         with pytest.raises(CompanionError, match="questions of both answers"):
             pope(yes, truth)
-    with pytest.raises(CompanionError, match="outside 0 to 1"):
-        pope(np.array([0.5, 1.5]), np.array([True, False]))
-    with pytest.raises(CompanionError, match="1 captions and 2 truths"):
-        chair([[]], [set(), set()])
+    for chance in (1.5, -0.5, np.nan):
+        with pytest.raises(CompanionError, match="outside 0 to 1"):
+            pope(np.array([0.5, chance]), yes_no)
+    for said, there in (([[]], [{1}, {1}]), ([], []), ([[1], [1]], [set(), set()])):
+        with pytest.raises(CompanionError, match=f"{len(said)} captions and {len(there)} truths"):
+            chair(said, there)

@@ -73,11 +73,19 @@ def test_levels_are_cut_at_their_ends_and_leave_out_short_lists() -> None:
     np.testing.assert_array_equal(np.concatenate(levels), found.depth[found.kept])
 
 
+def test_a_list_may_name_the_last_image_and_none_behind_it() -> None:
+    top = top_examples(SparseCodes.from_matrix(np.arange(3).astype(str), np.array([[0.0], [1.0], [2.0]])), 2)
+    assert latent_depths(top, np.array([["a"], ["b"], ["b"]])).depth.tolist() == [1]
+    with pytest.raises(CompanionError, match="top images name row 2 of 2"):
+        latent_depths(top, np.array([["a"], ["b"]]))
+
+
 @pytest.mark.parametrize(
     ("paths", "m", "message"),
     [
         (np.zeros(4), 2, r"labels of shape \(4,\); give a row of ranks"),
         (np.zeros((1, 2)), 2, "at least 2 images"),
+        (np.zeros((30, 0)), 2, r"labels of shape \(30, 0\)"),
         (np.zeros((30, 2)), 1, "lists of 1 top images; depths need pairs"),
         (np.zeros((5, 2)), 2, "name row .* of 5; give the labels of the same images"),
     ],

@@ -68,17 +68,32 @@ def test_errors_are_one_line() -> None:
         bootstrap(np.zeros(0), rng)
     with pytest.raises(CompanionError, match="give a non-empty list of finite numbers"):
         spread([1.0, float("nan")])
-    with pytest.raises(CompanionError, match="a confidence level of 95"):
-        bootstrap(np.ones(3), rng, level=95)
+    for values in (np.ones((2, 2)), np.array([1.0, np.inf])):
+        with pytest.raises(CompanionError, match="give a non-empty list of finite numbers"):
+            bootstrap(values, rng)
+    for level in (95, 1, 0, -0.5):
+        with pytest.raises(CompanionError, match=f"a confidence level of {level}; give one between 0 and 1"):
+            bootstrap(np.ones(3), rng, level=level)
+        with pytest.raises(CompanionError, match=f"a confidence level of {level}; give one between 0 and 1"):
+            wilson(1, 2, level=level)
+    assert bootstrap(np.ones(1), rng, resamples=1) == (1, 1, 1)
     with pytest.raises(CompanionError, match="0 bootstrap resamples"):
         bootstrap(np.ones(3), rng, resamples=0)
     with pytest.raises(CompanionError, match="3 and 2 values are not paired"):
         paired_difference(np.ones(3), np.ones(2), rng)
-    with pytest.raises(CompanionError, match="4 successes in 3 trials"):
-        wilson(4, 3)
+    for bad in (4, -1):
+        with pytest.raises(CompanionError, match=f"{bad} successes in 3 trials"):
+            wilson(bad, 3)
+    assert wilson(1, 1).estimate == 1
     with pytest.raises(CompanionError, match="0 successes in 0 trials"):
         wilson(0, 0)
     with pytest.raises(CompanionError, match=r"shapes \(3,\) and \(2,\) are not paired"):
         spearman(np.ones(3), np.ones(2))
-    with pytest.raises(CompanionError, match="3 pairs with no variation"):
-        spearman(np.ones(3), np.arange(3.0))
+    with pytest.raises(CompanionError, match=r"shapes \(2, 2\) and \(2, 2\) are not paired"):
+        spearman(np.eye(2), np.eye(2))
+    for first, second in ((np.ones(3), np.arange(3.0)), (np.arange(3.0), np.ones(3))):
+        with pytest.raises(CompanionError, match="3 pairs with no variation"):
+            spearman(first, second)
+    with pytest.raises(CompanionError, match="1 pairs with no variation"):
+        spearman(np.array([1.0, np.nan]), np.array([1.0, 2.0]))
+    assert spearman(np.array([0.0, 1.0]), np.array([1.0, 0.0])) == pytest.approx(-1)

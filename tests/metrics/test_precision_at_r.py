@@ -57,6 +57,8 @@ def test_collapsed_embeddings_do_not_score() -> None:
     [
         ([np.zeros((2, 2))], r"scores of shape \(2, 2\) after 0 queries for positives of shape \(2, 3\)"),
         ([np.zeros((2, 3)), np.zeros((1, 3))], "after 2 queries"),
+        ([np.zeros(3)], r"scores of shape \(3,\)"),
+        ([np.zeros((2, 3, 1))], r"scores of shape \(2, 3, 1\)"),
         ([np.zeros((1, 3))], "scores of 1 queries for positives of 2"),
         ([np.full((2, 3), np.nan)], "NaN or infinity"),
     ],

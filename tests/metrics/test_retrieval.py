@@ -83,6 +83,10 @@ def test_errors_are_one_line() -> None:
         retrieval(x, x, pair * 1.0)
     with pytest.raises(CompanionError, match="owner names images 0 to 3 of 3"):
         retrieval(x, x, np.array([0, 1, 3]))
+    with pytest.raises(CompanionError, match="owner names images -1 to 2 of 3"):
+        retrieval(x, x, np.array([0, -1, 2]))
+    with pytest.raises(CompanionError, match="queries have 3 dimensions and candidates 2"):
+        true_at_1(x, np.ones((3, 2)), np.ones((3, 3), bool))
     with pytest.raises(CompanionError, match="image 2 has no caption"):
         retrieval(x, x, pair)
     with pytest.raises(CompanionError, match="ties 'lucky'; known: average, pessimistic"):

@@ -71,8 +71,11 @@ def test_rates_by_hand() -> None:
         ([(np.zeros((1, 3)), np.zeros((1, 1)))], [0], r"shapes \(1, 3\) and \(1, 1\) after 0 of 1 queries"),
         ([(np.zeros((1, 2)), np.zeros((2, 1)))], [0], r"shapes \(1, 2\) and \(2, 1\)"),
         ([(np.zeros((1, 2)), np.zeros((1, 1)))], [0, 1], "scores of 1 queries for 2 labels"),
-        ([(np.zeros((1, 2)), np.full((1, 1), np.inf))], [0], "NaN or infinity"),
+        ([(np.zeros((1, 2)), np.array([[0.0, np.inf]]))], [0], "NaN or infinity"),
+        ([(np.array([[0.0, np.nan]]), np.zeros((1, 1)))], [0], "NaN or infinity"),
         ([(np.zeros((1, 2)), np.zeros((1, 1)))], [5], "query 0 has no right candidate"),
+        ([(np.zeros((1, 2)), np.zeros((1, 1)))] * 2, [0, 5], "query 1 has no right candidate"),
+        ([(np.zeros((2, 2)), np.zeros((2, 1)))], [0], r"shapes \(2, 2\) and \(2, 1\) after 0 of 1 queries"),
         ([], [], "scores of 0 queries"),
     ],
 )
@@ -98,7 +101,13 @@ def test_accuracy_of_subsets() -> None:
 
 @pytest.mark.parametrize(
     ("right", "wrong", "says"),
-    [([1.0], [1.0, 2.0], "give each item one of both"), ([], [], "give each"), ([np.nan], [1.0], "NaN")],
+    [
+        ([1.0], [1.0, 2.0], "give each item one of both"),
+        ([], [], "give each"),
+        ([[1.0]], [[1.0]], "give each"),
+        ([np.nan, 1.0], [1.0, 1.0], "NaN"),
+        ([1.0, 1.0], [1.0, np.inf], "NaN"),
+    ],
 )
 def test_wrong_scores(right: list[float], wrong: list[float], says: str) -> None:
     with pytest.raises(CompanionError, match=says):

@@ -132,23 +132,55 @@ def test_average_precision_equals_the_loop(seed):
         assert found == pytest.approx(np.mean([i / rank for i, rank in enumerate(ranks, 1)]))
 
 
-A, B = codes_of(drawn(0)), codes_of(drawn(1, width=5))
+def test_one_row_of_each_is_enough():
+    one = codes_of(np.array([[0.5, 0.0, 2.0]]))
+    found = census(one, one)
+    assert (found.both, found.dead, found.balanced_energy) == (2, 1, 1.0)
+    assert pair_cosine(one, one) == pytest.approx([1]) and jaccard(one, one).tolist() == [1]
+    assert code_retrieval(one, one).image_to_text.ranks.tolist() == [1]
+    assert code_zero_shot(one, one, np.zeros(1, int)).accuracy == 1
+
+
+def test_energy_on_the_edge_of_the_band_is_not_balanced():
+    a, b = codes_of(np.array([[1.0, 4.0, 1.0]])), codes_of(np.array([[4.0, 1.0, 3.0]]))
+    found = census(a, b)
+    assert found.modality_score.tolist() == [0.2, 0.8, 0.25]
+    assert found.balanced_energy == pytest.approx(4 / 14)
+
+
+A, B, NONE = codes_of(drawn(0)), codes_of(drawn(1, width=5)), codes_of(np.zeros((0, 6)))
+HALF = codes_of(drawn(0)[:4])
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: census(A, B), "rows of both modalities from one dictionary"),
-        (lambda: pair_cosine(A, B), "both members of the same pairs"),
+        (lambda: census(A, B), r"shapes \(8, 6\) and \(8, 5\); give rows of both modalities from one dictionary"),
+        (lambda: census(A, NONE), r"shapes \(8, 6\) and \(0, 6\); give rows of both modalities"),
+        (lambda: census(NONE, A), r"shapes \(0, 6\) and \(8, 6\); give rows of both modalities"),
+        (lambda: pair_cosine(A, B), r"shapes \(8, 6\) and \(8, 5\); give both members of the same pairs"),
+        (lambda: pair_cosine(A, HALF), "both members of the same pairs"),
+        (lambda: pair_cosine(NONE, NONE), "both members of the same pairs"),
+        (lambda: jaccard(A, HALF), "both members of the same pairs"),
+        (lambda: bridge_score(A, HALF, np.ones((6, 2))), "both members of the same pairs"),
         (lambda: bridge_score(A, A, np.ones((5, 2))), "a decoder of 5 rows for codes of 6 latents"),
-        (lambda: code_retrieval(A, B), "rows of both from one dictionary"),
-        (lambda: code_retrieval(A, codes_of(drawn(0)[:4])), "codes of 8 images and 4 texts"),
+        (lambda: code_retrieval(A, B), r"shapes \(8, 6\) and \(8, 5\); give rows of both from one dictionary"),
+        (lambda: code_retrieval(A, NONE), r"shapes \(8, 6\) and \(0, 6\); give rows of both"),
+        (lambda: code_retrieval(A, HALF), "codes of 8 images and 4 texts"),
+        (lambda: code_zero_shot(A, B, np.zeros(8, int)), r"shapes \(8, 6\) and \(8, 5\); give rows of both"),
+        (lambda: code_zero_shot(NONE, A, np.zeros(0, int)), r"shapes \(0, 6\) and \(8, 6\); give rows of both"),
         (lambda: code_zero_shot(A, A, np.full(8, 9)), "labels from 9 to 9 for 8 classes"),
         (lambda: code_zero_shot(A, A, np.zeros(3, int)), "labels of shape"),
         (lambda: probe_parts(np.ones(3), np.ones((6, 4)), A, np.ones(8, bool)), "give those of one model"),
+        (lambda: probe_parts(np.ones(4), np.ones((5, 4)), A, np.ones(8, bool)), "give those of one model"),
         (lambda: probe_parts(np.ones(4), np.ones((6, 4)), A, np.zeros(8, bool)), "give booleans, one true"),
+        (lambda: probe_parts(np.ones(4), np.ones((6, 4)), A, np.ones(7, bool)), "give booleans, one true"),
+        (lambda: probe_parts(np.ones(4), np.ones((6, 4)), A, np.ones(8, int)), "give booleans, one true"),
         (lambda: average_precision(np.ones((1, 2)), np.ones((3, 2)), np.zeros(3, bool)), "give booleans, one true"),
-        (lambda: stability(np.ones((2, 3)), np.ones((2, 4))), "4"),
+        (lambda: average_precision(np.ones((1, 2)), np.ones((3, 2)), np.ones(2, bool)), "give booleans, one true"),
+        (lambda: average_precision(np.ones((1, 2)), np.ones((3, 2)), np.ones(3, int)), "give booleans, one true"),
+        (lambda: average_precision(np.ones((1, 2)), np.ones((3, 3)), np.ones(3, bool)), "gallery 3; embed both with"),
+        (lambda: stability(np.ones((2, 3)), np.ones((2, 4))), "rows have 3 dimensions and second decoder rows 4"),
     ],
 )
 def test_errors(call, message):

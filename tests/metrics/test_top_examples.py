@@ -59,6 +59,9 @@ def test_a_stored_zero_is_no_example() -> None:
 def test_errors_are_one_line() -> None:
     with pytest.raises(CompanionError, match=r"^top 0 rows of 3 latents; give at least 1 of each$"):
         TopExamples(3, 0)
+    with pytest.raises(CompanionError, match=r"^top 3 rows of 0 latents; give at least 1 of each$"):
+        TopExamples(0, 3)
+    assert TopExamples(1, 1).rows.tolist() == [[-1]]
     with pytest.raises(CompanionError, match="codes of 2 latents for lists of 3"):
         TopExamples(3).update(codes_of(np.ones((1, 2))))
     with pytest.raises(CompanionError, match="codes of 4 latents for lists of 3"):

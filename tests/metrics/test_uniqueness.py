@@ -53,5 +53,8 @@ def test_errors_are_one_line() -> None:
     top = top_examples(codes_of(np.eye(3)), 2)
     with pytest.raises(CompanionError, match=r"^0 of 3 latents have 2 active images and a pair needs 2; use"):
         uniqueness(top)
+    with pytest.raises(CompanionError, match=r"^1 of 2 latents have 2 active images"):
+        uniqueness(top_examples(codes_of(np.array([[1.0, 0.0], [2.0, 1.0]])), 2))
+    assert uniqueness(top_examples(codes_of(np.ones((2, 2))), 2)).share_above(0.99) == 1
     with pytest.raises(CompanionError, match="a Jaccard threshold of -1"):
         uniqueness(top_examples(codes_of(np.eye(3)), 1)).share_above(-1)

@@ -44,5 +44,9 @@ def test_errors_are_one_line() -> None:
         zero_shot(x, x, np.zeros(3))
     with pytest.raises(CompanionError, match="labels from 0 to 3 for 3 classes"):
         zero_shot(x, x, np.array([0, 1, 3]))
+    with pytest.raises(CompanionError, match="labels from -1 to 1 for 3 classes"):
+        zero_shot(x, x, np.array([0, 1, -1]))
+    with pytest.raises(CompanionError, match=r"labels of shape \(3, 1\)"):
+        zero_shot(x, x, np.zeros((3, 1), int))
     with pytest.raises(CompanionError, match="image embeddings have 3 dimensions and class embeddings 2"):
         zero_shot(x, np.ones((3, 2)), np.zeros(3, int))

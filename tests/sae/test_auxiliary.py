@@ -41,5 +41,6 @@ def test_pairs_come_together() -> None:
 def test_errors() -> None:
     with pytest.raises(CompanionError, match="unknown similarity 'l2'"):
         info_nce(torch.ones(2, 2), torch.ones(2, 2), "l2")  # type: ignore[arg-type]
-    with pytest.raises(CompanionError, match="at least two pairs"):
-        info_nce(torch.ones(1, 2), torch.ones(1, 2))
+    for image, text in ((torch.ones(1, 2), torch.ones(1, 2)), (torch.ones(2, 2), torch.ones(3, 2))):
+        with pytest.raises(CompanionError, match="at least two pairs"):
+            info_nce(image, text)

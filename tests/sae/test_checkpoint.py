@@ -18,6 +18,12 @@ def test_no_checkpoint_is_none(tmp_path):
     assert load_checkpoint(tmp_path, "run") is None
 
 
+def test_a_checkpoint_of_another_run_is_refused(tmp_path):
+    save_checkpoint(tmp_path, {"a": torch.zeros(1)}, {"key": "run"})
+    with pytest.raises(CompanionError, match="is of another run; give this run its own folder"):
+        load_checkpoint(tmp_path, "other")
+
+
 @pytest.mark.parametrize("content", [b"", b"garbage that is not safetensors"])
 def test_a_broken_file_is_refused(tmp_path, content):
     (tmp_path / FILE).write_bytes(content)

@@ -48,6 +48,14 @@ def test_rows_without_ids_are_refused():
         SparseCodes(ids(3), np.array([0, 0, 0]), np.array([]), np.array([]), 4)
 
 
+@pytest.mark.parametrize("latents", [[-1, 0], [0, 4], [4, 5]])
+def test_latents_outside_the_width_are_refused(latents):
+    with pytest.raises(CompanionError, match="codes name latents outside 0 to 3; make them with `encode`"):
+        SparseCodes(ids(1), np.array([0, 2]), np.array(latents), np.ones(2), 4)
+    edge = SparseCodes(ids(1), np.array([0, 2]), np.array([0, 3]), np.ones(2), 4)
+    np.testing.assert_array_equal(edge.dense(), [[1, 0, 0, 1]])
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_values_that_are_not_finite_are_refused(bad):
     with pytest.raises(CompanionError, match="codes hold NaN or infinity"):

@@ -49,8 +49,10 @@ def test_a_shuffled_dictionary_is_put_back_in_order():
 
 
 def test_errors():
-    with pytest.raises(CompanionError, match="the same pairs and dictionaries of one width"):
-        match_latents(codes_of(random_codes(0)), codes_of(random_codes(0, n=9)))
+    full = random_codes(0)
+    for first, second in ((full, full[:9]), (full, full[:, :4]), (full[:0], full[:0])):
+        with pytest.raises(CompanionError, match="the same pairs and dictionaries of one width"):
+            match_latents(codes_of(first), codes_of(second))
     found = match_latents(codes_of(random_codes(0)), codes_of(random_codes(1)))
     with pytest.raises(CompanionError, match="a dictionary of 6 latents for a matching of 5"):
         found.apply(build(SAEConfig("topk", 6, 2), 4))

@@ -31,6 +31,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -84,16 +85,17 @@ def checked_by(root: Path, module: str) -> list[str]:
     folder = root / "tests" / path.parent.name
     name = ".".join(path.with_suffix("").parts)
     own = [root / TESTED_BY[module]] if module in TESTED_BY else [folder / f"test_{path.stem}.py"]
-    importing = [other for other in sorted(folder.glob("test_*.py")) if name in _imported(other)]
+    importing = [other for other in sorted(folder.glob("test_*.py")) if name in _imported(other.read_text())]
     found = [test.relative_to(root).as_posix() for test in dict.fromkeys([*own, *importing]) if test.exists()]
     if not found:
         raise CompanionError(f"{module}: no test of {folder.name} imports it; write tests/{folder.name}/{own[0].name}")
     return found
 
 
-def _imported(path: Path) -> set[str]:
+@cache
+def _imported(source: str) -> set[str]:
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):
             names |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
     return names

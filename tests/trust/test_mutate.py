@@ -72,8 +72,8 @@ def test_mutants_are_whole_modules_with_one_fault() -> None:
 
 def test_a_sample_is_even_over_modules_and_the_same_each_time() -> None:
     made = {name: mutants(name, "\n".join(f"x{i} = a + {i + 2}" for i in range(n))) for name, n in (("a", 9), ("b", 2))}
-    counts = [{name: len(own) for name, own in draw(made, sample, 0).items()} for sample in (2, 7, None)]
-    assert counts == [{"a": 1, "b": 1}, {"a": 4, "b": 3}, {"a": 18, "b": 4}]
+    counts = [{name: len(own) for name, own in draw(made, sample, 0).items()} for sample in (2, 8, 9, None)]
+    assert counts == [{"a": 1, "b": 1}, {"a": 4, "b": 4}, {"a": 5, "b": 4}, {"a": 18, "b": 4}]
 
     def drawn(sample: int, seed: int) -> list[Mutant]:
         return [mutant for own in draw(made, sample, seed).values() for mutant in own]
