@@ -141,6 +141,14 @@ def test_one_row_of_each_is_enough():
     assert code_zero_shot(one, one, np.zeros(1, int)).accuracy == 1
 
 
+def test_a_stored_zero_is_no_activation():
+    zero = SparseCodes(np.array(["a", "b"]), np.array([0, 1, 2]), np.array([0, 1]), np.array([0.0, 2.0]), 3)
+    assert unit_codes(zero).toarray().tolist() == [[0, 0, 0], [0, 1, 0]]
+    assert pair_cosine(zero, zero).tolist() == jaccard(zero, zero).tolist() == [0, 1]
+    found = census(zero, zero)
+    assert (found.both, found.dead) == (1, 2)
+
+
 def test_energy_on_the_edge_of_the_band_is_not_balanced():
     a, b = codes_of(np.array([[1.0, 4.0, 1.0]])), codes_of(np.array([[4.0, 1.0, 3.0]]))
     found = census(a, b)

@@ -38,6 +38,49 @@ def test_pairs_come_together() -> None:
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
 
 
+def test_training_is_adamw_with_cosine_annealing() -> None:
+    rng = np.random.default_rng(1)
+    rows = (rng.standard_normal((2, 30, 3)) * [[[2.0]], [[7.0]]]).astype(np.float32)
+    data = Embeddings(np.arange(30).astype(str), *rows, "toy", False, {"toy": 1})
+    model = train_auxiliary(data, steps=3, batch=12, rate=1.0, seed=5)
+    scales = [float(np.sqrt((part.astype(np.float64) ** 2).mean())) for part in rows]
+    torch.testing.assert_close(model.scale, torch.tensor(scales))
+
+    generator = torch.Generator().manual_seed(5)
+    weights = {
+        name: (2 * torch.rand(p.shape, generator=generator) - 1) / 3**0.5 for name, p in model.named_parameters()
+    }
+    first, second = ({name: torch.zeros_like(p) for name, p in weights.items()} for _ in range(2))
+    for step, rate in enumerate([1.0, 0.75, 0.25]):
+        chosen = torch.randperm(30, generator=generator)[:12]
+        leaves = {name: p.requires_grad_() for name, p in weights.items()}
+        common, error = [], 0.0
+        for tower, part, scale in zip(("image", "text"), rows, scales, strict=True):
+            x = torch.from_numpy(part)[chosen] / scale
+            common.append(x @ leaves[f"encoders.{tower}.weight"].t() + leaves[f"encoders.{tower}.bias"])
+            back = common[-1] @ leaves[f"decoders.{tower}.weight"].t() + leaves[f"decoders.{tower}.bias"]
+            error = error + ((back - x) ** 2).mean()
+        gradients = torch.autograd.grad(info_nce(*common) + error, list(leaves.values()))
+        for (name, p), g in zip(weights.items(), gradients, strict=True):
+            first[name], second[name] = 0.9 * first[name] + 0.1 * g, 0.999 * second[name] + 0.001 * g**2
+            mean, square = first[name] / (1 - 0.9 ** (step + 1)), second[name] / (1 - 0.999 ** (step + 1))
+            weights[name] = p.detach() * (1 - 0.01 * rate) - rate * mean / (square.sqrt() + 1e-8)
+    for name, p in model.named_parameters():
+        torch.testing.assert_close(p.detach(), weights[name], rtol=1e-5, atol=1e-5)
+    assert not model.training
+
+
+def test_what_is_decoded_has_the_scale_of_the_input() -> None:
+    rows = np.random.default_rng(2).standard_normal((2, 20, 3)).astype(np.float32) * 9
+    model = train_auxiliary(Embeddings(np.arange(20).astype(str), *rows, "toy", False, {"toy": 1}), steps=2)
+    for place, tower in enumerate(("image", "text")):
+        x, scale = torch.from_numpy(rows[place]), model.scale[place]
+        encoder, decoder = model.encoders[tower], model.decoders[tower]
+        torch.testing.assert_close(model.encode(x, tower), (x / scale) @ encoder.weight.t() + encoder.bias)
+        z = model.encode(x, tower)
+        torch.testing.assert_close(model.decode(z, tower), (z @ decoder.weight.t() + decoder.bias) * scale)
+
+
 def test_errors() -> None:
     with pytest.raises(CompanionError, match="unknown similarity 'l2'"):
         info_nce(torch.ones(2, 2), torch.ones(2, 2), "l2")  # type: ignore[arg-type]

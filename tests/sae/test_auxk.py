@@ -26,9 +26,10 @@ def slow_aux(sae, x, residual, dead):
     return error / (residual - residual.mean(dim=0)).pow(2).sum(dim=1).mean()
 
 
+@pytest.mark.parametrize("size", [1.0, 0.01])
 @pytest.mark.parametrize("dead", [DEAD, DEAD[:2], DEAD[:1]], ids=len)
-def test_equals_the_dense_one(dead):
-    sae, x, residual = random_sae("topk"), random_rows(), random_rows(seed=9)
+def test_equals_the_dense_one(dead, size):
+    sae, x, residual = random_sae("topk"), random_rows(), size * random_rows(seed=9)
     assert_same_gradients(sae, aux_loss(sae, x, residual, dead), slow_aux(sae, x, residual, dead))
 
 

@@ -36,8 +36,14 @@ def test_an_outlier_hardly_moves_it():
     assert torch.linalg.vector_norm(geometric_median(rows)) < 0.2
 
 
-def test_a_start_on_a_point_that_is_not_the_median_moves_off_it():
-    rows = torch.tensor([[0.0, 0], [-4, 0], [1, 0.5], [1, -0.5], [2, 0]])
+def test_data_far_from_zero_are_treated_as_those_near_it():
+    rows = torch.cat([0.1 * points(50, 2, 0), torch.full((1, 2), 10.0, dtype=torch.float64)])
+    torch.testing.assert_close(geometric_median(rows + 1e6) - 1e6, geometric_median(rows), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("offset", [0.0, 5.0])
+def test_a_start_on_a_point_that_is_not_the_median_moves_off_it(offset):
+    rows = torch.tensor([[0.0, 0], [-4, 0], [1, 0.5], [1, -0.5], [2, 0]]) + offset
     assert torch.equal(rows.mean(dim=0), rows[0])
     median = geometric_median(rows, 1000, 1e-9)
     assert cost(rows, median) < cost(rows, rows[0]) - 0.1
@@ -46,6 +52,17 @@ def test_a_start_on_a_point_that_is_not_the_median_moves_off_it():
 def test_a_start_on_the_median_stays():
     rows = torch.tensor([[0.0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]])
     torch.testing.assert_close(geometric_median(rows), torch.zeros(2))
+
+
+@pytest.mark.parametrize("offset", [0.0, 8.0])
+def test_a_point_that_outweighs_the_pull_of_the_others_is_the_median_itself(offset):
+    others = torch.tensor([[-4.0, 0], [1, 0.5], [1, -0.5], [2, 0]])  # mean 0, and their pull to the right is 1.79
+    rows = torch.cat([others, torch.zeros(2, 2)]) + offset
+    assert torch.equal(geometric_median(rows), torch.full((2,), offset))
+    lighter = geometric_median(rows[:5], iterations=1) - offset
+    directions = others / others.norm(dim=1, keepdim=True)
+    target = directions.sum(dim=0) / (1 / others.norm(dim=1)).sum()
+    torch.testing.assert_close(lighter, (1 - 1 / directions.sum(dim=0).norm()) * target, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("n", [1, 5])

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from lib.sae.jumprelu import BANDWIDTH, jump
@@ -27,6 +28,14 @@ def test_threshold_gradients_are_those_of_the_kernel():
     torch.testing.assert_close(for_gate, torch.tensor([-2 / BANDWIDTH]).double())
 
 
+@pytest.mark.parametrize("side", [0.4, -0.4])
+def test_the_gradient_of_activations_is_at_the_threshold_and_not_at_the_input(side):
+    theta = torch.tensor([0.5], dtype=torch.float64, requires_grad=True)
+    acts, _ = jump(torch.tensor([[0.5 + side * BANDWIDTH]]).double(), theta)
+    (gradient,) = torch.autograd.grad(acts.sum(), theta)
+    torch.testing.assert_close(gradient, torch.tensor([-0.5 / BANDWIDTH]).double())
+
+
 def test_the_kernel_estimates_the_true_gradient():
     """Over many draws the pseudo-gradients are the derivatives of the expected activation and of the expected L0."""
     generator = torch.Generator().manual_seed(0)
@@ -44,6 +53,13 @@ def test_pre_activations_get_gradient_where_active_only():
     acts, gate = jump(pre, torch.full((3,), 0.5))
     (gradient,) = torch.autograd.grad((2 * acts + 7 * gate).sum(), pre)
     assert torch.equal(gradient, torch.tensor([[0, 2.0, 0]]))
+
+
+def test_a_rescaled_dictionary_does_the_same_on_rescaled_rows():
+    sae, x = random_sae("jumprelu"), random_rows()
+    before = sae.encode(x).dense()
+    sae.rescale(4.0)
+    torch.testing.assert_close(sae.encode(4 * x).dense(), 4 * before)
 
 
 def test_loss_is_squared_error_and_distance_from_the_target():

@@ -101,6 +101,13 @@ def test_the_group_norm_lies_between_sharing_and_splitting(pairs, members, seed)
     assert abs(float(group_norm(dense_code(equal), members)) - float(equal.sum()) / pairs / members**0.5) < 1e-4
 
 
+def test_the_group_norm_by_loops():
+    z = torch.rand(12, 2, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)  # more pairs than latents
+    z *= z > 0.4
+    slow = sum(float(pair[:, latent].square().sum()) ** 0.5 for pair in z for latent in range(3)) / 12
+    assert float(group_norm(dense_code(z.flatten(0, 1)), 2)) == pytest.approx(slow)
+
+
 def test_a_latent_of_value_zero_has_no_gradient():
     values = torch.tensor([0.0, 2.0, 0.0], dtype=torch.float64, requires_grad=True)
     group_norm(Code(torch.tensor([0, 4, 5]), values, 2, 4), 2).backward()

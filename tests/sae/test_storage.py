@@ -36,6 +36,11 @@ def change(folder, **entries):
     (folder / CONFIG).write_text(json.dumps({**plain, **entries}))
 
 
+def test_the_schema_is_written(folder):
+    plain = json.loads((folder / CONFIG).read_text())
+    assert (plain["schema"], plain["d"], plain["sae"]["recipe"]) == (1, 5, "topk")
+
+
 def test_another_schema_is_refused(folder):
     change(folder, schema=2)
     with pytest.raises(CompanionError, match="has schema 2, this version reads 1; save the dictionary again"):

@@ -182,6 +182,17 @@ def test_controls() -> None:
     assert torch.equal(centroids.encoder, kmeans(config, middle, seed=0).encoder)
 
 
+def test_centroids_are_those_of_directions_whatever_the_norms() -> None:
+    rng = np.random.default_rng(0)
+    directions, _ = np.linalg.qr(rng.standard_normal((5, 3)))
+    rows = directions.T[np.arange(60) % 3] * rng.uniform(0.01, 100, (2, 60, 1))
+    image, text = rows.astype(np.float32)
+    found = kmeans(SAEConfig("vl_sae", 3, 1), replace(toy(60, 5), image=image, text=text), seed=0).encoder[0]
+    order = [int((directions.T @ row).argmax()) for row in found.detach().numpy()]
+    assert sorted(order) == [0, 1, 2]
+    np.testing.assert_allclose(found.detach().numpy(), directions.T[order], atol=1e-5)
+
+
 def test_errors() -> None:
     with pytest.raises(CompanionError, match="rows of 7 numbers are no pairs"):
         build(SAEConfig("vl_sae", 8), 7)
