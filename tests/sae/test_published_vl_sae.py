@@ -50,5 +50,6 @@ def test_refusals(tmp_path: Path) -> None:
         from_state({"encoder": torch.ones(2, 2)}, "x", 1)
     with pytest.raises(CompanionError, match=r"a decoder of shapes \(6, 47\)"):
         from_state(state() | {"vision_decoder.weight": torch.ones(D, WIDTH - 1)}, "x", 1)
-    with pytest.raises(CompanionError, match="NaN or infinity"):
-        from_state(state() | {"text_decoder.bias": torch.full((D,), torch.nan)}, "x", 1)
+    for bad in (torch.nan, torch.inf):
+        with pytest.raises(CompanionError, match="NaN or infinity"):
+            from_state(state() | {"text_decoder.bias": torch.tensor([bad, *[0.0] * (D - 1)])}, "x", 1)

@@ -182,6 +182,19 @@ def test_controls() -> None:
     assert torch.equal(centroids.encoder, kmeans(config, middle, seed=0).encoder)
 
 
+@pytest.mark.parametrize(
+    ("recipe", "encoders", "decoders"),
+    [
+        ("sae_s", 1, 1), ("sae_d", 2, 2), ("vl_sae", 1, 2), ("vl_sae_cosine", 1, 2),
+        ("cosine_shared", 1, 1), ("distance_shared", 1, 1), ("distance_l1", 1, 2),
+    ],
+)  # fmt: skip
+def test_what_the_towers_share(recipe: str, encoders: int, decoders: int) -> None:
+    sae = random_paired(recipe)
+    assert sae.encoder.shape == (encoders, 12, 5) and sae.W_dec.shape == (decoders, 12, 5)
+    assert sae.b_dec.shape == (decoders, 5) and (sae.b_enc is None or sae.b_enc.shape == (encoders, 12))
+
+
 def test_centroids_are_those_of_directions_whatever_the_norms() -> None:
     rng = np.random.default_rng(0)
     directions, _ = np.linalg.qr(rng.standard_normal((5, 3)))
