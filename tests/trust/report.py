@@ -60,7 +60,7 @@ def kills() -> str:
 def steps() -> str:
     """A row for each small work: kills before every change of the disk, and disks of every size."""
     killed, disks = ({one["work"]: one for one in noted(name) or []} for name in ("steps", "disk"))
-    rows = ["| work | kills, one before each change | files that differed | disks too small | files that differed |"]
+    rows = ["| work | kills before each change | files that differed | small disks, limits | files that differed |"]
     rows += ["|---|--:|--:|--:|--:|"]
     for name in WORKS:
         one, disk = killed.get(name), disks.get(name)

@@ -45,12 +45,14 @@ def run(module: str, *words: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in answer.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_a_kill_before_any_change_of_the_disk_costs_nothing() -> None:
     found = run("steps")
     assert [one["work"] for one in found] == list(WORKS)
     assert all(one["kills"] > 10 and one["files"] and one["differing"] == [] for one in found)
 
 
+@pytest.mark.slow
 def test_a_full_or_read_only_disk_is_told_and_costs_nothing() -> None:
     found = run("disk")
     assert [one["work"] for one in found] == list(WORKS) and all(one["limited"] for one in found)
@@ -58,6 +60,7 @@ def test_a_full_or_read_only_disk_is_told_and_costs_nothing() -> None:
         assert all(one["disks"] > 1 and one["differing"] == [] and one["read_only"] for one in found)
 
 
+@pytest.mark.slow
 def test_works_at_once_and_under_a_jumping_clock() -> None:
     found = run("together", str(AT_ONCE))
     assert [(one["work"], one["at_once"], one["clock"]) for one in found] == [(name, True, True) for name in WORKS]
