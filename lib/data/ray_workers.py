@@ -1,10 +1,11 @@
-"""Tasks on a Ray cluster: actors that hold the function, and that Ray starts elsewhere when their node dies."""
+"""Tasks on a Ray cluster: actors that hold the function; when one dies, its task is begun again by another."""
 
 from __future__ import annotations
 
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,43 +42,56 @@ def on_ray(
 ) -> Iterator[tuple[T, R]]:
     """`Workers.each` on the cluster at an address: as many actors as there is room for, one task at a time each.
 
-    An actor takes OMP_NUM_THREADS processors (one if it is not set) and uses as many threads. One whose node died
-    starts again where there is room: at the latest when another one has nothing more to do.
+    An actor takes OMP_NUM_THREADS processors (one if it is not set) and uses as many threads. The task of one that died
+    goes to a new one, which starts where there is room: at the latest when another one has nothing more to do.
     """
     ray = _connect(address)
     threads = int(os.environ.get("OMP_NUM_THREADS") or 1)
     room = min(_room(ray, address, {"CPU": threads, "GPU": int(gpu)}), len(tasks))
-    kind = ray.remote(num_cpus=threads, num_gpus=int(gpu), max_restarts=-1, max_task_retries=TRIES - 1)(Worker)
+    kind = ray.remote(num_cpus=threads, num_gpus=int(gpu))(Worker)
     held = ray.put(function)
-    actors = [kind.remote(_environment(threads), [held]) for _ in range(room)]
-    waiting = iter(tasks)
-    running = {actor.do.remote(task): (actor, task) for actor, task in zip(actors, waiting, strict=False)}
+    begun = [0] * len(tasks)
+    running: dict[Any, tuple[Any, int]] = {}
+
+    def begin(number: int, actor: Any = None) -> None:
+        actor = actor or kind.remote(_environment(threads), [held])
+        begun[number] += 1
+        running[actor.do.remote(tasks[number])] = actor, number
+
+    waiting = iter(range(len(tasks)))
+    for number in islice(waiting, room):
+        begin(number)
     try:
         while running:
             (ended,), _ = ray.wait(list(running))
-            actor, task = running.pop(ended)
-            result = _result(ray, ended, task, lost)
-            following = next(waiting, None)
-            if following is None:
+            actor, number = running.pop(ended)
+            try:
+                result = _result(ray, ended)
+            except ray.exceptions.RayActorError as error:
                 ray.kill(actor)
-            else:
-                running[actor.do.remote(following)] = actor, following
-            yield task, result
+                if begun[number] < TRIES:
+                    begin(number)
+                    continue
+                log.warning("%s: %s", tasks[number], error)
+                actor, result = None, lost(tasks[number])
+            following = next(waiting, None)
+            if following is not None:
+                begin(following, actor)
+            elif actor is not None:
+                ray.kill(actor)
+            yield tasks[number], result
     finally:
-        for actor in actors:
+        for actor, _ in running.values():
             ray.kill(actor)
 
 
-def _result(ray: Any, ended: Any, task: T, lost: Callable[[T], R]) -> R:
+def _result(ray: Any, ended: Any) -> Any:
     try:
         return ray.get(ended)
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, CompanionError):
             raise error.cause from None
         raise
-    except ray.exceptions.RayError as error:
-        log.warning("%s: %s", task, error)
-        return lost(task)
 
 
 def _connect(address: str) -> Any:

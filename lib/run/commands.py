@@ -67,11 +67,12 @@ def train(profile: Profile, recipes: Sequence[Recipe], seeds: Sequence[int], wor
         for split in ("train", "test"):
             world.embeddings(split)
     with together(open_session("train", profile).device if launched() else "cpu"):
-        lines = dict[tuple[Recipe, int], str]()
+        lines, told = dict[tuple[Recipe, int], str](), 0
         for run, line in workers.each(Trainer(profile), runs, gpu=profile.device == "cuda"):
             lines[run] = line
-            while first() and runs and runs[0] in lines:
-                yield lines[runs.pop(0)]
+            while first() and told < len(runs) and runs[told] in lines:
+                yield lines[runs[told]]
+                told += 1
 
 
 def score(profile: Profile, protocol: str, photos: Path) -> str:

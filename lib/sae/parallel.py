@@ -26,8 +26,11 @@ def launched() -> bool:
 
 @contextmanager
 def together(device: str) -> Iterator[None]:
-    """Under torchrun: within it the processes train together, by gloo, or by NCCL with a GPU each."""
-    if not launched():
+    """Under torchrun: within it the processes train together, by gloo, or by NCCL with a GPU each.
+
+    Within another one it changes nothing. A process does this once: a second group meets the first one's addresses.
+    """
+    if not launched() or dist.is_initialized():
         yield
         return
     if device.startswith("cuda"):

@@ -172,7 +172,10 @@ def test_notebooks_have_the_results_of_the_loop(
     cluster: Cluster, gate: Path, write: Write, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [f"{number}_x" for number in (10, 11, 12, 13, 90)]
-    paths = [write(name, NOTEBOOK.format(name=name, value=number, gate=str(gate))) for number, name in enumerate(names)]
+    paths = [
+        write(name, NOTEBOOK.format(name=name, value=number, gate=str(gate), open=OPEN))
+        for number, name in enumerate(names)
+    ]
     tasks = [Task(path, "scenes", {"rate": 0.25}) for path in paths]
     outcomes = with_a_node_killed(cluster, gate, partial(run_tasks, tasks, workers=Workers(ray=cluster.address)))
     assert {one.status for one in outcomes} == {"ran"}, outcomes

@@ -74,5 +74,5 @@ if __name__ == "__main__":
     work = {"recipes": recipes, "killed": killed}[sys.argv[1]]
     with together("cpu"):
         work(Path(sys.argv[2]))
-    if work is recipes:
-        command()
+        if work is recipes:
+            command()

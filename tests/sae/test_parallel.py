@@ -28,8 +28,8 @@ from lib.sae.train import TrainingRun, train
 from tests.sae.parallel_examples import CHECKPOINT, KILLED_AT, STEPS, config
 from tests.sae.reference import toy
 
-TOLERANCE = 2e-4
-"""Largest difference of a weight after 100 steps; weights are of the order of 0.1 to 1."""
+TOLERANCE = 1e-5
+"""Largest difference of a weight after 100 steps; weights are of the order of 0.1 to 1. Measured: 3e-7."""
 
 
 def torchrun(*command: str | Path) -> subprocess.CompletedProcess[str]:
@@ -46,7 +46,7 @@ def largest_difference(first: SAE, second: SAE) -> float:
 
 @pytest.mark.slow
 def test_two_processes_train_what_one_trains(tmp_path: Path, cache: Path) -> None:
-    """One is killed, and torchrun starts both again: they go on after the checkpoint to the same bits."""
+    """One is killed, which ends the other; started again, they go on after the checkpoint to the same bits."""
     folders = [tmp_path / "recipes", tmp_path / "killed"]
     for folder in folders:
         folder.mkdir()
@@ -66,9 +66,10 @@ def test_two_processes_train_what_one_trains(tmp_path: Path, cache: Path) -> Non
     assert [re.sub(" seed (.).*", r"\1", line) for line in answer.stdout.splitlines()] == [
         f"topk          512 latents  K 8  {seed}" for seed in (0, 1)
     ]
-    again = torchrun("--max-restarts=1", "-m", "tests.sae.parallel_examples", "killed", folders[1])
+    cut = torchrun("-m", "tests.sae.parallel_examples", "killed", folders[1])
+    assert cut.returncode != 0 and "Signal 9 (SIGKILL)" in cut.stderr
+    again = torchrun("-m", "tests.sae.parallel_examples", "killed", folders[1])
     assert again.returncode == 0, again.stderr
-    assert "Signal 9 (SIGKILL)" in again.stderr or "exitcode: -9" in again.stderr
     assert (folders[1] / "began at").read_text().split() == ["0", str(KILLED_AT // CHECKPOINT * CHECKPOINT)]
     assert largest_difference(load_sae(folders[1]), load_sae(folders[0] / "batch_topk")) == 0
 
