@@ -37,5 +37,12 @@ def test_a_notebook_without_its_data_is_skipped_with_the_reason(marks) -> None:
     assert others == [[], []]
 
 
+def test_notebooks_leave_stderr_out_of_the_comparison() -> None:
+    notebook_file, other = SimpleNamespace(skip_compare=("metadata",)), SimpleNamespace()
+    for collector in (notebook_file, other):
+        nbval_plugin.pytest_collectstart(collector)
+    assert notebook_file.skip_compare == ("metadata", "stderr") and vars(other) == {}
+
+
 def test_with_the_data_nothing_is_skipped(marks) -> None:
     assert marks(lambda dataset: []) == [[], [], []]

@@ -15,6 +15,14 @@ def test_l0_is_k(recipe, scale):
     assert len(codes.values) / len(codes) == pytest.approx(5, rel=0.01)
 
 
+def test_the_threshold_is_the_largest_pre_activation_that_is_not_active():
+    embeddings = toy()
+    sae = untrained(TrainConfig(SAEConfig("batch_topk", 64, k=5)), embeddings)
+    pre = sae.pre_activations(torch.from_numpy(embeddings.image)).detach().flatten().sort(descending=True).values
+    assert float(sae.threshold) == pytest.approx(float(pre[5 * len(embeddings)]), rel=1e-6)
+    assert float(sae.threshold) != pytest.approx(float(pre[5 * len(embeddings) - 1]), rel=1e-6)
+
+
 def test_it_is_what_training_starts_from():
     embeddings = toy(scale=20.0)
     sae = untrained(TrainConfig(SAEConfig("topk", 64)), embeddings)

@@ -29,13 +29,14 @@ def section(figures: dict[str, Any]) -> str:
             *rows,
             total,
             "",
-            f"Repeat it: `{COMMAND} {figures['arguments']}`",
+            f"Repeat it: `{COMMAND} --sample {figures['sample']} --seed {figures['seed']}`",
             "",
+            *([f"Not tried yet: {', '.join(figures['not_tried'])}.", ""] if figures["not_tried"] else []),
             "A mutant is a module with one small fault, and it is killed where the module's own tests fail:",
             "",
             *[f"- {operator.__name__}: {operator.__doc__}" for operator in OPERATORS],
             "",
-            *_listed("Survivors that no test notices yet:", open_ones, lambda entry: ""),
+            *_listed("Survivors of the last run without a reason:", open_ones, lambda entry: ""),
             *_listed("Survivors that change no result:", explained, lambda entry: f": {entry['reason']}"),
         ]
     )

@@ -2,7 +2,7 @@
 
     python -m tests.trust.mutate --sample 300              # drawn evenly over all modules, the same on every run
     python -m tests.trust.mutate lib/metrics/gap.py        # every mutant of a module
-    python -m tests.trust.mutate --again                   # those that survived last time
+    python -m tests.trust.mutate --again                   # those that survived last time, or were not come to
 
 Modules: `lib/metrics`, `lib/sae`, and the gates of `tests/gates`. A mutant of `lib/metrics/gap.py` is tried on
 `tests/metrics/test_gap.py`, then on the other tests of that folder that import the module. It is killed where a test
@@ -201,16 +201,18 @@ def _import_what_they_did(copy: Path) -> None:
     gc.freeze()  # so that forked processes share these pages
 
 
-def summary(tried: dict[str, int], survived: list[Mutant], exist: int, arguments: str) -> dict[str, Any]:
+def summary(sample: Sample, tried: dict[str, int], survived: list[Mutant]) -> dict[str, Any]:
     """The figures: mutants tried and killed, of each module and in all, and each survivor with its reason or None."""
     left = Counter(mutant.module for mutant in survived)
     reasons = read_survivors(SURVIVORS)
     return {
-        "arguments": arguments,
-        "mutants": exist,
+        "sample": sample.size,
+        "seed": sample.seed,
+        "mutants": sample.mutants,
         "tried": sum(tried.values()),
         "killed": sum(tried.values()) - len(survived),
-        "modules": {module: {"tried": n, "killed": n - left[module]} for module, n in tried.items()},
+        "modules": {module: {"tried": n, "killed": n - left[module]} for module, n in sorted(tried.items())},
+        "not_tried": [module for module, own in sample.chosen.items() if own and module not in tried],
         "survived": [mutant.key | {"reason": reasons.get(tuple(mutant.key.values()))} for mutant in survived],
     }
 
@@ -226,42 +228,51 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("module", nargs="*", help="try all mutants of these modules, and write nothing")
     parser.add_argument("--sample", type=int, help="how many mutants, all if not given")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
-    parser.add_argument("--again", action="store_true", help="try what survived last time, and update the figures")
+    parser.add_argument("--again", action="store_true", help="go on with the last figures: what survived, what is left")
     asked = parser.parse_args(arguments)
-    made = {module: mutants(module, (ROOT / module).read_text()) for module in asked.module or modules(ROOT)}
     last = json.loads(RESULTS.read_text()) if asked.again else None
-    chosen = _survivors_of(last, made) if last else draw(made, asked.sample, asked.seed)
-    survived = list(_try_all(chosen))
-    tried = {module: count["tried"] for module, count in last["modules"].items()} if last else _counts(chosen)
-    found = summary(tried, survived, sum(map(len, made.values())), last["arguments"] if last else " ".join(arguments))
-    if not asked.module:
-        write_json(RESULTS, found)
+    sample = Sample(asked.module, *((last["sample"], last["seed"]) if last else (asked.sample, asked.seed)))
+    tried = {module: counts["tried"] for module, counts in last["modules"].items()} if last else {}
+    survived = _survivors_of(last, sample.made) if last else []
+    with scratch_copy(ROOT) as copy:
+        for module, own in sample.chosen.items():
+            own = [mutant for mutant in survived if mutant.module == module] if module in tried else own
+            if own:
+                left = list(_told(try_module(copy, module, own), module, len(own)))
+                survived = [mutant for mutant in survived if mutant.module != module] + left
+                tried.setdefault(module, len(own))
+                if not asked.module:  # after each module, so that a run that is cut off can go on
+                    write_json(RESULTS, summary(sample, tried, survived))
+    found = summary(sample, tried, survived)
     print(f"{found['killed']} of {found['tried']} mutants killed")
     return int(any(entry["reason"] is None for entry in found["survived"]))
 
 
-def _try_all(chosen: dict[str, list[Mutant]]) -> Iterator[Mutant]:
-    os.environ["OMP_NUM_THREADS"] = "1"  # a forked process has none of its parent's threads and would wait for them
-    with scratch_copy(ROOT) as copy:
-        for module, own in chosen.items():
-            if own:
-                print(f"{module}: {len(own)}", flush=True)
-            for mutant in try_module(copy, module, own) if own else []:
-                print(f"  survived: {mutant.function}: {mutant.operator}: {mutant.change}", flush=True)
-                yield mutant
+class Sample:
+    """The mutants of some modules, or of all, and those of them that a run tries."""
+
+    def __init__(self, names: list[str], size: int | None, seed: int) -> None:
+        os.environ["OMP_NUM_THREADS"] = "1"  # a forked process has none of its parent's threads and would wait for them
+        self.size, self.seed = size, seed
+        self.made = {module: mutants(module, (ROOT / module).read_text()) for module in names or modules(ROOT)}
+        self.mutants = sum(map(len, self.made.values()))
+        self.chosen = draw(self.made, size, seed)
 
 
-def _counts(chosen: dict[str, list[Mutant]]) -> dict[str, int]:
-    return {module: len(own) for module, own in chosen.items() if own}
+def _told(survivors: Iterator[Mutant], module: str, tried: int) -> Iterator[Mutant]:
+    print(f"{module}: {tried}", flush=True)
+    for mutant in survivors:
+        print(f"  survived: {mutant.function}: {mutant.operator}: {mutant.change}", flush=True)
+        yield mutant
 
 
-def _survivors_of(last: dict[str, Any], made: dict[str, list[Mutant]]) -> dict[str, list[Mutant]]:
+def _survivors_of(last: dict[str, Any], made: dict[str, list[Mutant]]) -> list[Mutant]:
     """The mutants that the last figures call survivors."""
     keys = [{name: entry[name] for name in KEY} for entry in last["survived"]]
-    gone = [key for key in keys if not any(mutant.key == key for mutant in made[key["module"]])]
-    if gone:
-        raise CompanionError(f"{gone[0]['module']}: changed since the last run; run a sample again")
-    return {module: [mutant for mutant in own if mutant.key in keys] for module, own in made.items()}
+    found = [mutant for own in made.values() for mutant in own if mutant.key in keys]
+    if len(found) != len(keys):
+        raise CompanionError("a module with survivors has changed since the last run; run a sample again")
+    return found
 
 
 if __name__ == "__main__":

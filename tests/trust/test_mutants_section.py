@@ -8,7 +8,8 @@ from tests.trust.mutate import RESULTS, SURVIVORS, read_survivors
 
 SURVIVOR = dict(zip(KEY, ("lib/sae/a.py", "f", "return x", "result", "return x -> return None"), strict=True))
 FIGURES = {
-    "arguments": "--sample 7",
+    "sample": 9,
+    "seed": 0,
     "mutants": 90,
     "tried": 7,
     "killed": 5,
@@ -17,6 +18,7 @@ FIGURES = {
         "lib/sae/a.py": {"tried": 3, "killed": 2},
         "lib/sae/b.py": {"tried": 2, "killed": 1},
     },
+    "not_tried": ["lib/sae/c.py"],
     "survived": [{**SURVIVOR, "reason": None}, {**SURVIVOR, "module": "lib/sae/b.py", "reason": "x is None"}],
 }
 
@@ -28,7 +30,8 @@ def test_the_section_tells_the_figures_and_every_survivor() -> None:
         "| `lib/metrics` | 2 | 2 | 0 |",
         "| `lib/sae` | 5 | 3 | 1 |",
         "| all | 7 | 5 | 1 |",
-        "Repeat it: `python -m tests.trust.mutate --sample 7`",
+        "Repeat it: `python -m tests.trust.mutate --sample 9 --seed 0`",
+        "Not tried yet: lib/sae/c.py.",
         "- `lib/sae/a.py`, result: `return x -> return None`",
         "- `lib/sae/b.py`, result: `return x -> return None`: x is None",
     ):
