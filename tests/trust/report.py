@@ -14,6 +14,7 @@ from lib.data.files import ROOT, write_atomic
 from lib.run.readme import replaced
 from tests.trust.common import RESULTS, Tried
 from tests.trust.kill import CASES
+from tests.trust.mutants_section import section
 from tests.trust.works import WORKS
 
 PAGE = ROOT / "docs" / "trust.md"
@@ -78,6 +79,7 @@ def generated() -> dict[str, str]:
         "disturbed": tried(DISTURBED),
         "inputs": tried(INPUTS),
         "foreign": tried(FOREIGN),
+        "mutants": section(noted("mutants")),
     }
 
 
