@@ -39,7 +39,7 @@ TEMPLATE = """{% extends "index.html.j2" %}
 {% block html_head_js_requirejs %}{% endblock %}
 {% block html_head_js_mathjax %}{% endblock %}
 {% block html_head_js_mermaidjs %}{% endblock %}
-{% block html_head_css %}<style>{{ resources.style }}</style>{% endblock %}
+{% block html_head_css %}<link rel="icon" href="data:,"><style>{{ resources.style }}</style>{% endblock %}
 {% block body_header %}<body class="jp-Notebook" data-jp-theme-light="true">{{ resources.nav }}<main>{% endblock %}
 {% block data_png scoped %}<div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
 <img alt="{{ output | get_metadata("alt") | escape_html }}" src="data:image/png;base64,{{ output.data["image/png"] }}">
@@ -211,6 +211,7 @@ def _source(path: Path) -> str | bytes:
 
 def _page(title: str, body: str, up: str) -> str:
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    head += '<link rel="icon" href="data:,">'  # or browsers ask for one that is not there
     return (
         f'<!doctype html><html lang="en"><head>{head}<title>{escape(title)}</title><style>{STYLE}</style></head>'
         f"<body>{_nav(up)}<main>{body}</main></body></html>\n"
