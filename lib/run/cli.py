@@ -53,15 +53,14 @@ def run(
     from lib.run.batch import plan, run_tasks, write_summary
     from lib.run.profiles import load_profile, split_assignment
 
+    parameters = dict(split_assignment(text) for text in parameter or [])
+    tasks = plan(load_profile(profile), numbers or [], overrides=setting or [], parameters=parameters)
     if dry_run:
         from lib.run.estimate import estimate
 
-        for line in estimate(load_profile(profile, setting or []), numbers or []):
+        for line in estimate(load_profile(profile, setting or []), tasks):
             typer.echo(line)
         return
-
-    parameters = dict(split_assignment(text) for text in parameter or [])
-    tasks = plan(load_profile(profile), numbers or [], overrides=setting or [], parameters=parameters)
     outcomes = run_tasks(
         tasks,
         force=force,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import chain
@@ -24,7 +24,9 @@ from lib.data.progress import progress
 from lib.encoders.embeddings import Embeddings
 from lib.encoders.shim import ensure_torchvision
 from lib.run.own_worlds import open_model
-from lib.run.profiles import Profile, load_profile
+from lib.run.places import notebook_number
+from lib.run.profiles import Profile
+from lib.run.runner import Task
 from lib.run.start import Session, open_session
 from lib.run.studies import hierarchy, monosemanticity, split, text_editing, vl_concepts
 from lib.run.studies.dictionaries import Recipe, training_run
@@ -105,22 +107,30 @@ TRAININGS: dict[str, Callable[[Session], Iterator[Run]]] = {
 """The dictionaries that follow the profile, by notebook."""
 
 
-def estimate(profile: Profile, numbers: Iterable[str] = ()) -> Iterator[str]:
-    """Lines: what embedding takes, what the dictionaries of each notebook take, and all of it together."""
+def estimate(profile: Profile, tasks: Sequence[Task]) -> Iterator[str]:
+    """Lines: what embedding takes, what the dictionaries of each task take, all of it together, and what is left out.
+
+    tasks: notebooks of the profile, as `lib.run.batch.plan` gives them.
+    """
     session = open_session("estimate", profile)
     yield f"estimate for profile {profile.name} on {session.device}, {torch.get_num_threads()} threads, from nothing"
-    total = []
+    costs = [Cost(0.0, 0.0, 0.0)]
     for name, pairs in embedded(profile):
-        total.append(cost := embedding_cost(name, pairs, session.device))
-        yield _line(f"embed    {pairs:,} pairs by {name}", cost)
-    known = set[str]()
-    for number in numbers or profile.notebooks:
-        own = profile if number not in profile.own_profile else load_profile(profile.own_profile[number])
+        costs.append(embedding_cost(name, pairs, session.device))
+        yield _line(f"embed    {pairs:,} pairs by {name}", costs[-1])
+    known, left_out = set[str](), list[str]()
+    for task in tasks:
+        number, (_, _, own) = notebook_number(task.notebook), task.checked()
+        if number not in TRAININGS:
+            left_out.append(number)
+            continue
         runs = new_runs(number, own, known)
-        total.append(cost := training_cost(runs, own, session.device))
-        yield _line(f"train    {number}: {len(runs)} dictionaries", cost)
-    yield _line("together", _together(total))
-    yield "from small pieces timed just now, right to a factor of two; what notebooks measure takes minutes more"
+        costs.append(training_cost(runs, own, session.device))
+        yield _line(f"train    {number}: {len(runs)} dictionaries", costs[-1])
+    yield _line("together", _together(costs))
+    yield "extrapolated from small pieces timed just now; what notebooks do beside training takes minutes more"
+    if left_out:
+        yield f"not counted: notebooks {', '.join(left_out)}, whose sizes are their own"
 
 
 def embedded(profile: Profile) -> list[tuple[str, int]]:
@@ -144,9 +154,7 @@ def embedding_cost(name: str, pairs: int, device: str) -> Cost:
 
 
 def new_runs(number: str, profile: Profile, known: set[str]) -> list[Run]:
-    """The trainings of a notebook that are not `known` yet, which it adds to."""
-    if number not in TRAININGS:
-        return []
+    """The trainings of a notebook of `TRAININGS` that are not `known` yet, which it adds to."""
     session = open_session("estimate", profile)
     session.__dict__["world"] = StandIn(profile, dimensions(profile))
     runs = {digest(run_key(*run)): run for run in TRAININGS[number](session)}

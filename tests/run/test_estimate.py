@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from lib.data.errors import NotAvailable
+from lib.data.errors import CompanionError, NotAvailable
 from lib.run import estimate as module
 from lib.run.cli import app
 from lib.run.places import NOTEBOOKS, find_notebook
@@ -54,7 +54,6 @@ def test_trainings_follow_the_profile_and_are_counted_once():
     matched = 1  # two dictionaries of half the width
     assert len(module.new_runs("31", profile, known)) == 2 * (len(split.MORE_ARMS) + matched)
     assert module.new_runs("31", profile, known) == []
-    assert module.new_runs("00", profile, known) == []
 
 
 def test_sizes_are_those_of_the_profile():
@@ -97,5 +96,17 @@ def test_a_dry_run_says_all_and_runs_nothing(a_second_each, tmp_path, monkeypatc
     answer = CliRunner().invoke(app, ["run", "10", "30", "--profile", "clip-small", "--dry-run"])
     assert answer.exit_code == 0, answer.output
     lines = answer.output.splitlines()
-    assert [line.split()[0] for line in lines] == ["estimate", "embed", "train", "train", "together", "from"]
+    assert [line.split()[0] for line in lines] == ["estimate", "embed", "train", "train", "together", "extrapolated"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_left_out_is_said():
+    answer = CliRunner().invoke(app, ["run", "00", "03", "--dry-run"])
+    assert answer.exit_code == 0, answer.output
+    assert answer.output.splitlines()[-1] == "not counted: notebooks 00, 03, whose sizes are their own"
+
+
+@pytest.mark.parametrize("words", [["99"], ["10", "-p", "sead=1"], ["10", "--set", "sae.step=1"]])
+def test_bad_input_is_told_as_by_a_run(words):
+    answer = CliRunner().invoke(app, ["run", *words, "--dry-run"])
+    assert isinstance(answer.exception, CompanionError)
