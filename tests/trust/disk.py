@@ -21,7 +21,7 @@ from typing import Any
 
 from lib.data.files import ROOT
 from tests.trust.common import kept, note
-from tests.trust.works import WORKS, begin, end, ready
+from tests.trust.works import begin, end, undisturbed
 
 PAGE, GROWTH = 4096, 1.25
 LIMITS = (0, 200, 2_000, 20_000)
@@ -135,17 +135,11 @@ def limited(name: str, wanted: dict[str, str]) -> bool:
 def examine(mounts: bool, write: bool) -> None:
     """All works; mounts: whether this process may mount disks."""
     found = []
-    with tempfile.TemporaryDirectory(prefix="companion-disk-") as folder:
-        ready(Path(folder))
-        for name in WORKS:
-            root = Path(folder) / name
-            if end(begin(name, root)) != 0:
-                raise SystemExit(f"{name} fails undisturbed")
-            wanted = kept(root)
-            found.append({"work": name, "limits": len(LIMITS), "limited": limited(name, wanted)})
-            if mounts:
-                found[-1] |= full(name, wanted) | {"read_only": read_only(name, wanted)}
-            print(json.dumps(found[-1]), flush=True)
+    for name, _, wanted in undisturbed():
+        found.append({"work": name, "limits": len(LIMITS), "limited": limited(name, wanted)})
+        if mounts:
+            found[-1] |= full(name, wanted) | {"read_only": read_only(name, wanted)}
+        print(json.dumps(found[-1]), flush=True)
     if write:
         note("disk", found)
     if any(one.get("differing") or not one.get("read_only", True) or not one["limited"] for one in found):

@@ -9,12 +9,11 @@ import json
 import os
 import random
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 from tests.trust.common import kept
-from tests.trust.works import WORKS, begin, end, ready
+from tests.trust.works import begin, end, undisturbed
 
 YEARS = 365 * 86400
 
@@ -53,19 +52,13 @@ def under_a_jumping_clock(name: str, root: Path, wanted: dict[str, str]) -> bool
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 4
-    with tempfile.TemporaryDirectory(prefix="companion-together-") as folder:
-        ready(Path(folder))
-        for name in WORKS:
-            alone = Path(folder) / name
-            if end(begin(name, alone)) != 0:
-                raise SystemExit(f"{name} fails alone")
-            wanted = kept(alone)
-            found = {
-                "work": name,
-                "at_once": at_once(name, Path(folder) / f"{name}-at-once", wanted, count),
-                "clock": under_a_jumping_clock(name, Path(folder) / f"{name}-clock", wanted),
-            }
-            print(json.dumps(found), flush=True)
+    for name, root, wanted in undisturbed():
+        found = {
+            "work": name,
+            "at_once": at_once(name, root / "at-once", wanted, count),
+            "clock": under_a_jumping_clock(name, root / "clock", wanted),
+        }
+        print(json.dumps(found), flush=True)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import tempfile
 import traceback
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,7 @@ from tests.editing.toy import toy as toy_pairs
 from tests.encoders.examples import Toy, make_pairs
 from tests.report.examples import example
 from tests.sae.reference import toy
+from tests.trust.common import kept
 
 inputs = Path()
 """Where `ready` has put what the works read."""
@@ -191,3 +193,14 @@ def ready(folder: Path) -> None:
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
         for work in WORKS.values():  # here, so that what is imported at first use is imported for all
             work()
+
+
+def undisturbed() -> Iterator[tuple[str, Path, dict[str, str]]]:
+    """Each work done once and left alone: its name, a folder for what is tried next, and what it left (`kept`)."""
+    with tempfile.TemporaryDirectory(prefix="companion-works-") as folder:
+        ready(Path(folder))
+        for name in WORKS:
+            root = Path(folder) / name
+            if end(begin(name, root)) != 0:
+                raise SystemExit(f"{name} fails undisturbed")
+            yield name, Path(folder) / f"{name}-disturbed", kept(root)
