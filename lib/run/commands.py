@@ -84,6 +84,6 @@ def score(profile: Profile, protocol: str, photos: Path) -> str:
 def explorer(profile: Profile, file: Path) -> str:
     """Write the pages of notebook 80 as one HTML file; what it takes is trained first, or found in the cache."""
     session = open_session("80_explorer", profile)
-    concepts = explore.Concepts(session, vl_concepts.fit(session, vl_concepts.MAIN[-1], session.seeds[0]))
+    concepts = explore.Concepts(session, vl_concepts.fit(session, vl_concepts.UNIFIED, session.seeds[0]))
     write_atomic(file, explorer_page(concepts, explore.Edits(session), explore.Steering(session), asked=["a red cat"]))
     return f"{file}, {file.stat().st_size / 1e6:.1f} MB; open it in a browser"

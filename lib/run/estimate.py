@@ -81,12 +81,6 @@ def _of_recipes(recipes: Callable[[Session], list[Recipe]]) -> Callable[[Session
     return runs
 
 
-def _of_pairs(session: Session) -> Iterator[Run]:
-    for arm in vl_concepts.ARMS:
-        if arm.trained and arm.recipe != "kmeans":
-            yield from (vl_concepts.training_run(session, arm, seed) for seed in session.seeds)
-
-
 def _of_arms(arms: Mapping[str, split.Arm]) -> Callable[[Session], Iterator[Run]]:
     def runs(session: Session) -> Iterator[Run]:
         material = split.world_material(session, split.world_setting(session))
@@ -99,7 +93,9 @@ def _of_arms(arms: Mapping[str, split.Arm]) -> Callable[[Session], Iterator[Run]
 TRAININGS: dict[str, Callable[[Session], Iterator[Run]]] = {
     "10": _of_recipes(monosemanticity.recipes),
     "11": _of_recipes(hierarchy.recipes),
-    "20": _of_pairs,
+    "20": lambda session: vl_concepts.training_runs(session, vl_concepts.ARMS["20_concepts"]),
+    "23": lambda session: vl_concepts.training_runs(session, vl_concepts.ARMS["23_sparsity"]),
+    "24": lambda session: vl_concepts.training_runs(session, vl_concepts.ARMS["24_encoder"]),
     "30": _of_arms(split.ARMS),
     "31": _of_arms(split.ARMS | split.MORE_ARMS),
     "41": _of_recipes(lambda session: [text_editing.DICTIONARY]),

@@ -67,12 +67,23 @@ class OwnPictures(World):
 
     def judges(self, split: str) -> dict[str, Embeddings]:
         """network: the image tower of the profile's judge, another open_clip model than the one under study."""
+        found = embed(self.everything, self._judge(), towers=("image",))
+        return {"network": found.rows(self._rows(split), f"{split} of {list(self.sizes.values())}").unit()}
+
+    def pair_judges(self, split: str) -> dict[str, Embeddings]:
+        """network: both towers of the profile's judge."""
+        if not self.everything.captions:
+            raise NotAvailable(f"{self.folder} has no captions; put captions.csv (columns image and caption) there")
+        found = self._embedded(self._judge())
+        network = found.rows(self._rows(split), f"{split} of {list(self.sizes.values())}").unit()
+        return {"network": network, "source": self.embeddings(split)}
+
+    def _judge(self) -> ClipEncoder:
         if not self.judge:
             raise NotAvailable(f"profile of world {self.name} names no judge; --set judge=MODEL gives one")
         if self.judge == self.model:
             raise CompanionError(f"judge and encoder are both {self.model}, which is circular; name another judge")
-        found = embed(self.everything, open_model(self.judge), towers=("image",))
-        return {"network": found.rows(self._rows(split), f"{split} of {list(self.sizes.values())}").unit()}
+        return open_model(self.judge)
 
     def _embedded(self, encoder: ClipEncoder) -> Embeddings:
         return embed(self.everything, encoder, towers=("image", "text") if self.everything.captions else ("image",))
@@ -108,6 +119,12 @@ class OwnArrays(World):
             )
         matrix = text if judge is None else judge
         return {"network": self._rows_of(Embeddings(ids, matrix, None, "own judge", False, {"judge": identity}), split)}
+
+    def pair_judges(self, split: str) -> dict[str, Embeddings]:
+        """network: judge.npy, or the texts, which stand for their pictures."""
+        judge = self.judges(split)["network"]
+        both = Embeddings(judge.ids, judge.image, judge.image, judge.encoder, True, judge.identity)
+        return {"network": both, "source": self.embeddings(split)}
 
     def _rows_of(self, whole: Embeddings, split: str) -> Embeddings:
         rows = cut(len(whole), self.sizes, split, self.name)

@@ -44,10 +44,11 @@ class SaeSettings(_Strict):
 
 
 class PairSettings(_Strict):
-    """Dictionaries of pairs (notebooks 30 and 31): latents, and optimiser steps of 128 pairs."""
+    """Dictionaries of pairs (papers 2 and 3): latents, optimiser steps, and pairs a step."""
 
     width: Count
     steps: Count
+    batch: Count = 128
 
 
 class Profile(_Strict):
@@ -73,7 +74,7 @@ class Profile(_Strict):
     judge: str | None = None
     """The one that judges them."""
     pairs: PairSettings | None = None
-    """None: the sizes for small worlds, in `lib.run.studies.split`."""
+    """None: the sizes for small worlds, in `lib.run.studies.split` and `vl_concepts`."""
 
     @field_validator("seeds", "notebooks")
     @classmethod

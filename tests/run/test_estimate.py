@@ -18,6 +18,8 @@ LISTS = {
     "10": "study.recipes(session)",
     "11": "study.recipes(session)",
     "20": "vl_concepts.ARMS",
+    "23": "vl_concepts.ARMS",
+    "24": "vl_concepts.ARMS",
     "30": "split.ARMS, session.seeds",
     "31": "split.ARMS | split.MORE_ARMS",
     "41": "text_editing.fit_editors(session)",
@@ -48,8 +50,9 @@ def test_every_estimated_notebook_trains_the_list_that_is_estimated():
 def test_trainings_follow_the_profile_and_are_counted_once():
     profile = load_profile("scenes", ["seeds=[0,1]"])
     known: set[str] = set()
-    trained = [arm for arm in vl_concepts.ARMS if arm.trained and arm.recipe != "kmeans"]
-    assert len(module.new_runs("20", profile, known)) == 2 * len(trained)
+    assert len(module.new_runs("20", profile, known)) == 2 * (len(vl_concepts.MAIN) + 2)
+    assert len(module.new_runs("23", profile, known)) == 2 * len(vl_concepts.SWEEP)
+    assert len(module.new_runs("24", profile, known)) == 2 * (1 + len(vl_concepts.ABLATIONS))
     assert len(module.new_runs("30", profile, known)) == 2 * len(split.ARMS)
     matched = 1  # two dictionaries of half the width
     assert len(module.new_runs("31", profile, known)) == 2 * (len(split.MORE_ARMS) + matched)

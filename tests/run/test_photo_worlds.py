@@ -11,9 +11,12 @@ from PIL import Image
 from lib.data.errors import CompanionError, NotAvailable
 from lib.encoders.photo_vectors import FOLDER
 from lib.metrics.retrieval import retrieval
+from lib.run import own_worlds
+from lib.run.own_worlds import open_model
 from lib.run.photo_worlds import cut
 from lib.run.profiles import load_profile
 from lib.run.worlds import World, open_world
+from tests.encoders.examples import Toy
 
 
 @pytest.fixture
@@ -105,6 +108,9 @@ def test_own_arrays(tmp_path: Path, no_data: None) -> None:
     np.save(tmp_path / "judge.npy", vectors[:, :2])
     judges = world("own-arrays", f"folder={tmp_path}", *SMALL).judges("test")
     assert (judges["network"].ids == mine.embeddings("test").ids).all()
+    judge, source = world("own-arrays", f"folder={tmp_path}", *SMALL).pair_judges("test").values()
+    np.testing.assert_array_equal(judge.tower("text"), judges["network"].image)
+    np.testing.assert_array_equal(source.image, mine.embeddings("test").image)
 
 
 def test_own_pictures(tmp_path: Path, no_data: None) -> None:
@@ -121,3 +127,22 @@ def test_own_pictures(tmp_path: Path, no_data: None) -> None:
     circular = world("own-pictures", f"folder={tmp_path}", "encoder=scenes-clip", "judge=scenes-clip", *SMALL)
     with pytest.raises(CompanionError, match="judge and encoder are both scenes-clip, which is circular"):
         circular.judges("test")
+    with pytest.raises(CompanionError, match="which is circular"):
+        circular.pair_judges("test")
+
+
+def test_own_pictures_are_judged_in_both_towers(tmp_path: Path, no_data: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for i in range(12):
+        Image.new("RGB", (64, 64), (20 * i, 0, 0)).save(tmp_path / f"{i:02d}.png")
+    settings = (f"folder={tmp_path}", "encoder=scenes-clip", "judge=toy", *SMALL)
+    with pytest.raises(NotAvailable, match=r"has no captions; put captions\.csv"):
+        world("own-pictures", *settings).pair_judges("test")
+    (tmp_path / "captions.csv").write_text("image,caption\n" + "".join(f"{i:02d}.png,red {i}\n" for i in range(12)))
+    monkeypatch.setattr(own_worlds, "open_model", lambda name: Toy() if name == "toy" else open_model(name))
+    mine = world("own-pictures", *settings)
+    judge, source = mine.pair_judges("test").values()
+    expected = Toy().encode_texts([one[0] for one in mine.pairs("test").captions or ()])
+    np.testing.assert_allclose(
+        judge.tower("text"), expected / np.linalg.norm(expected, axis=1, keepdims=True), rtol=1e-5
+    )
+    np.testing.assert_array_equal(source.tower("text"), mine.embeddings("test").tower("text"))

@@ -39,7 +39,7 @@ from typing import Any
 import pytest
 from hypothesis import Phase, settings
 
-from lib.data.errors import CompanionError
+from lib.data.errors import CompanionError, NotAvailable
 from lib.data.files import ROOT, write_json
 from lib.data.yaml import load_yaml
 from tests.trust.mutants import KEY, Mutant, mutants
@@ -65,9 +65,10 @@ TESTED_BY = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the tests of a module ended. seconds: of processor. tail: the end of what they printed."""
+    """How the tests of a module ended. skipped: none ran. seconds: of processor. tail: the end of what they printed."""
 
     passed: bool
+    skipped: bool
     seconds: float
     tail: str
 
@@ -127,6 +128,8 @@ def try_module(copy: Path, module: str, chosen: list[Mutant]) -> Iterator[Mutant
     path = copy / module
     original = path.read_bytes()
     clean = run_tests(copy, tests, limit=3600)
+    if clean.skipped:
+        raise NotAvailable(f"{module}: its tests are skipped here\n{clean.tail}")
     if not clean.passed:
         raise CompanionError(f"{module}: its tests fail without a mutant\n{clean.tail}")
     _import_what_they_did(copy)
@@ -156,7 +159,8 @@ def run_tests(copy: Path, tests: list[str], limit: int) -> Outcome:
     if not done:
         _, status, used = os.wait4(process, 0)
     tail = (copy.parent / "log").read_text(errors="replace")[-3000:]
-    return Outcome(status == 0, used.ru_utime + used.ru_stime, tail)
+    skipped = os.waitstatus_to_exitcode(status) == pytest.ExitCode.NO_TESTS_COLLECTED
+    return Outcome(status == 0, skipped, used.ru_utime + used.ru_stime, tail)
 
 
 def _in_child(copy: Path, tests: list[str], limit: int) -> None:
@@ -238,7 +242,11 @@ def main(arguments: list[str]) -> int:
         for module, own in sample.chosen.items():
             own = [mutant for mutant in survived if mutant.module == module] if module in tried else own
             if own:
-                left = list(_told(try_module(copy, module, own), module, len(own)))
+                try:
+                    left = list(_told(try_module(copy, module, own), module, len(own)))
+                except NotAvailable as missing:
+                    print(missing, flush=True)
+                    continue
                 survived = [mutant for mutant in survived if mutant.module != module] + left
                 tried.setdefault(module, len(own))
                 if not asked.module:  # after each module, so that a run that is cut off can go on

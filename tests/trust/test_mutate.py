@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.data.errors import CompanionError
+from lib.data.errors import CompanionError, NotAvailable
 from lib.data.files import ROOT
 from tests.trust.mutants import Mutant, mutants
 from tests.trust.mutate import SURVIVORS, checked_by, draw, modules, read_survivors, run_tests, try_module
@@ -132,6 +132,12 @@ def test_a_module_whose_tests_fail_or_lack_is_refused(toy: Path) -> None:
         list(try_module(toy, "lib/metrics/clipped.py", []))
     with pytest.raises(CompanionError, match=r"write tests/sae/test_new\.py"):
         checked_by(toy, "lib/sae/new.py")
+
+
+def test_a_module_whose_tests_are_skipped_here_is_left_out(toy: Path) -> None:
+    (toy / "tests/metrics/test_clipped.py").write_text("import pytest\npytest.importorskip('no_such_package')")
+    with pytest.raises(NotAvailable, match=r"lib/metrics/clipped\.py: its tests are skipped here"):
+        list(try_module(toy, "lib/metrics/clipped.py", []))
 
 
 def test_every_module_has_tests_its_own_first() -> None:

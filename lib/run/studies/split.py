@@ -126,7 +126,7 @@ def world_setting(session: Session, towers: Pair = ("image", "text")) -> Setting
     dimensions, WIDEST at most."""
     k, pairs = session.profile.sae.k, session.profile.pairs
     if pairs is not None:
-        return Setting(pairs.width, k, pairs.steps, lr=1e-3)
+        return Setting(pairs.width, k, pairs.steps, pairs.batch, lr=1e-3)
     d = session.world.embeddings("train").tower(towers[0]).shape[1]
     return Setting(width=min(4 * d, WIDEST), k=k, steps=STEPS, lr=1e-3)
 

@@ -14,9 +14,12 @@ import pandas as pd
 from lib.report.claims import Claim, claim_over_seeds
 from lib.report.verdicts import Verdict, above, combine, near, verdict
 from lib.run.studies.monosemanticity_claims import per_seed
-from lib.run.studies.vl_concepts import FRACTIONS, KS, K
 
-NOTEBOOK = "20_concepts"
+NOTEBOOKS = {
+    "20_concepts": ("C1", "C2", "C4", "C5", "C9", "C10"),
+    "23_sparsity": ("C3", "C6"),
+    "24_encoder": ("C7", "C8", "C12", "C13"),
+}
 MARGIN = 0.02
 TOLERANCES = {
     "C1": 0.02,
@@ -35,32 +38,41 @@ TOLERANCES = {
 """How far an effect may move on another machine: about twice the range over seeds of the committed run."""
 
 
-def claims(scores: pd.DataFrame, codes: pd.DataFrame, judge: str, n: int, tests: int) -> list[Claim]:
-    """All claims. scores, codes: the two tables. judge: the main one. n, tests: concept rows and test pairs."""
+def claims(notebook: str, scores: pd.DataFrame, codes: pd.DataFrame, judge: str, n: int, tests: int) -> list[Claim]:
+    """The claims of a notebook.
+
+    scores, codes: its tables. judge: the main one. n, tests: numbers of concept rows and test pairs.
+    """
     mine = scores[scores.judge == judge]
-    return [
-        claim_c1(mine, n),
-        claim_c2(mine, n),
-        claim_c3(mine, n),
-        claim_c4(codes, tests),
-        claim_c5(codes, tests),
-        claim_c6(codes, tests),
-        claim_c7(mine, n),
-        claim_c8(mine, n),
-        claim_c9(mine, n),
-        claim_c10(mine, n),
-        claim_c12(mine, n),
-        claim_c13(mine, n),
-    ]
+    made = {
+        "C1": lambda: claim_c1(mine, n),
+        "C2": lambda: claim_c2(mine, n),
+        "C3": lambda: claim_c3(mine, n),
+        "C4": lambda: claim_c4(codes, tests),
+        "C5": lambda: claim_c5(codes, tests),
+        "C6": lambda: claim_c6(codes, tests),
+        "C7": lambda: claim_c7(mine, n),
+        "C8": lambda: claim_c8(mine, n),
+        "C9": lambda: claim_c9(mine, n),
+        "C10": lambda: claim_c10(mine, n),
+        "C12": lambda: claim_c12(mine, n),
+        "C13": lambda: claim_c13(mine, n),
+    }
+    return [made[name]() for name in NOTEBOOKS[notebook]]
 
 
-def of(table: pd.DataFrame, column: str, arm: str, k: int | None = K) -> np.ndarray:
-    """A column over seeds; k None: whatever the arm has."""
-    return per_seed(table, column, arm=arm) if k is None else per_seed(table, column, arm=arm, k=k)
+def ks(table: pd.DataFrame) -> list[int]:
+    """The numbers of active latents that a table tries, of VL-SAE."""
+    return sorted(int(k) for k in table.k[table.arm == "VL-SAE"].unique())
+
+
+def of(table: pd.DataFrame, column: str, arm: str, k: int | None = None) -> np.ndarray:
+    """A column over seeds; k None: the arm's largest."""
+    return per_seed(table, column, arm=arm, k=table.k[table.arm == arm].max() if k is None else k)
 
 
 def lead(table: pd.DataFrame, column: str, arm: str, other: str) -> np.ndarray:
-    """An arm minus another at the main K, same seed."""
+    """An arm minus another, each at its largest K, same seed."""
     return of(table, column, arm) - of(table, column, other)
 
 
@@ -74,7 +86,7 @@ def claim_c1(table: pd.DataFrame, n: int) -> Claim:
         near(gap, 0.0, MARGIN),
         statement="the concepts of SAE-D do not match across modalities: intra equals inter",
         expected="equal",
-        metric=f"intra - inter of SAE-D, K {K}",
+        metric=f"intra - inter of SAE-D, K {ks(table)[-1]}",
         n=n,
         why=f"within {MARGIN} of zero in every seed",
         controls={"AUC": of(table, "auc", "SAE-D").mean(), "VL-SAE": of(table, "gap", "VL-SAE").mean()},
@@ -92,7 +104,7 @@ def claim_c2(table: pd.DataFrame, n: int) -> Claim:
         above(over_d, MARGIN),
         statement="SAE-S aligns in part: its intra - inter lies between those of SAE-D and VL-SAE",
         expected="greater",
-        metric=f"intra - inter of SAE-S, K {K}",
+        metric=f"intra - inter of SAE-S, K {ks(table)[-1]}",
         n=n,
         verdict=combine(parts),
         why=f"above SAE-D by {MARGIN}: {parts[0]}; below VL-SAE by {MARGIN}: {parts[1]}",
@@ -102,9 +114,10 @@ def claim_c2(table: pd.DataFrame, n: int) -> Claim:
 
 def claim_c3(table: pd.DataFrame, n: int) -> Claim:
     """The paper's figure 3: VL-SAE over SAE-S over SAE-D, at every K."""
+    tried = ks(table)
 
     def at(column: str, arm: str) -> np.ndarray:
-        return np.stack([of(table, column, arm, k) for k in KS], axis=1)
+        return np.stack([of(table, column, arm, k) for k in tried], axis=1)
 
     intra = [at("intra", arm) for arm in ("VL-SAE", "SAE-S", "SAE-D")]
     inter = [at("inter", arm) for arm in ("VL-SAE", "SAE-S", "SAE-D")]
@@ -120,11 +133,11 @@ def claim_c3(table: pd.DataFrame, n: int) -> Claim:
         (ordered & lowest).tolist(),
         statement="at every K, intra is highest for VL-SAE, then SAE-S, then SAE-D, and VL-SAE has the lowest inter",
         expected="greater",
-        metric=f"intra - inter, VL-SAE minus SAE-S, mean over K {KS[0]} to {KS[-1]}",
+        metric=f"intra - inter, VL-SAE minus SAE-S, mean over K {tried[0]} to {tried[-1]}",
         n=n,
         verdict=combine(parts),
         why=f"order of intra: {parts[0]}; lowest inter: {parts[1]}; by {MARGIN} at every K in every seed",
-        controls={f"K {k}": value for k, value in zip(KS, gain.mean(axis=0), strict=True)}
+        controls={f"K {k}": value for k, value in zip(tried, gain.mean(axis=0), strict=True)}
         | {name: of(table, "gap", name).mean() for name in ("untrained", "k-means")},
     )
 
@@ -142,7 +155,7 @@ def claim_c4(codes: pd.DataFrame, n: int) -> Claim:
         above(recall[0] - recall[1], 0.0),
         statement="codes of true pairs agree and find each other best with VL-SAE, then SAE-S, then SAE-D",
         expected="greater",
-        metric=f"text-to-image R@10 on codes, VL-SAE minus SAE-S, K {K}",
+        metric=f"text-to-image R@10 on codes, VL-SAE minus SAE-S, K {ks(codes)[-1]}",
         n=n,
         verdict=combine(parts),
         why=f"order of the code cosine, true minus other pairs: {parts[0]}; order of R@10: {parts[1]}",
@@ -163,7 +176,7 @@ def claim_c5(codes: pd.DataFrame, n: int) -> Claim:
         above(np.mean(list(cost.values()), axis=0), 0.0),
         statement="at equal width and K, VL-SAE leaves more variance unexplained than SAE-S, in both modalities",
         expected="greater",
-        metric=f"FVU of test rows, VL-SAE minus SAE-S, mean of both towers, K {K}",
+        metric=f"FVU of test rows, VL-SAE minus SAE-S, mean of both towers, K {ks(codes)[-1]}",
         n=n,
         verdict=combine(parts),
         why=f"pictures: {parts[0]}; captions: {parts[1]}; each tower against its own mean",
@@ -177,24 +190,26 @@ def claim_c5(codes: pd.DataFrame, n: int) -> Claim:
 
 def claim_c6(codes: pd.DataFrame, n: int) -> Claim:
     """Dead latents at several K."""
+    tried = ks(codes)
+    few, many = tried[0], tried[-1]
 
     def dead(arm: str, k: int) -> np.ndarray:
         return (of(codes, "dead_image", arm, k) + of(codes, "dead_text", arm, k)) / 2
 
-    saved = {k: np.minimum(dead("SAE-S", k), dead("SAE-D", k)) - dead("VL-SAE", k) for k in KS}
-    parts = (verdict(above(saved[KS[0]], 0.0)), verdict(above(saved[KS[0]] - saved[KS[-1]], 0.0)))
+    saved = {k: np.minimum(dead("SAE-S", k), dead("SAE-D", k)) - dead("VL-SAE", k) for k in tried}
+    parts = (verdict(above(saved[few], 0.0)), verdict(above(saved[few] - saved[many], 0.0)))
     return _claim(
         "C6",
         codes,
-        saved[KS[0]],
-        above(saved[KS[0]], 0.0),
+        saved[few],
+        above(saved[few], 0.0),
         statement="VL-SAE has the fewest dead latents, by much at small K and by little at large K",
         expected="greater",
-        metric=f"share of dead latents (mean of towers), the better of SAE-S and SAE-D minus VL-SAE, K {KS[0]}",
+        metric=f"share of dead latents (mean of towers), the better of SAE-S and SAE-D minus VL-SAE, K {few}",
         n=n,
         verdict=combine(parts),
-        why=f"fewest at K {KS[0]}: {parts[0]}; smaller lead at K {KS[-1]}: {parts[1]}; dead: silent on {n} test rows",
-        controls={f"{arm} K {k}": dead(arm, k).mean() for arm in ("VL-SAE", "SAE-S", "SAE-D") for k in KS},
+        why=f"fewest at K {few}: {parts[0]}; smaller lead at K {many}: {parts[1]}; dead: silent on {n} test rows",
+        controls={f"{arm} K {k}": dead(arm, k).mean() for arm in ("VL-SAE", "SAE-S", "SAE-D") for k in tried},
     )
 
 
@@ -220,7 +235,7 @@ def claim_c8(table: pd.DataFrame, n: int) -> Claim:
         above(gain, MARGIN),
         statement="the distance encoder aligns concepts better than a cosine encoder",
         expected="greater",
-        metric=f"intra - inter, distance minus cosine encoder, two decoders, K {K}",
+        metric=f"intra - inter, distance minus cosine encoder, two decoders, K {ks(table)[-1]}",
         n=n,
         why=f"margin {MARGIN} in every seed; with the same weights both select the same latents",
         controls={c: lead(table, c, "VL-SAE", "cosine, two decoders").mean() for c in ("intra", "inter")},
@@ -229,8 +244,8 @@ def claim_c8(table: pd.DataFrame, n: int) -> Claim:
 
 def claim_c9(table: pd.DataFrame, n: int) -> Claim:
     """More training pairs."""
-    arms = [f"VL-SAE on {share:.0%}" for share in FRACTIONS[:-1]] + ["VL-SAE"]
-    change = {c: of(table, c, arms[-1]) - of(table, c, arms[0]) for c in ("intra", "inter", "gap")}
+    few = "VL-SAE on 10%"
+    change = {c: lead(table, c, "VL-SAE", few) for c in ("intra", "inter", "gap")}
     parts = (verdict(above(change["intra"], MARGIN)), verdict(above(-change["inter"], MARGIN)))
     return _claim(
         "C9",
@@ -239,11 +254,11 @@ def claim_c9(table: pd.DataFrame, n: int) -> Claim:
         above(change["gap"], MARGIN),
         statement="more training pairs raise intra and lower inter",
         expected="up",
-        metric=f"intra - inter of VL-SAE, all training pairs minus {FRACTIONS[0]:.0%}, same number of steps",
+        metric="intra - inter of VL-SAE, all training pairs minus 10%, same number of steps",
         n=n,
         verdict=combine(parts),
         why=f"intra rises: {parts[0]}; inter falls: {parts[1]}; by {MARGIN} in every seed",
-        controls={arm: of(table, "gap", arm).mean() for arm in arms},
+        controls={arm: of(table, "gap", arm).mean() for arm in (few, "VL-SAE")},
     )
 
 
@@ -266,7 +281,7 @@ def claim_c10(table: pd.DataFrame, n: int) -> Claim:
 
 def claim_c12(table: pd.DataFrame, n: int) -> Claim:
     """The sparsifier."""
-    change = {c: of(table, c, "VL-SAE") - of(table, c, "L1 for TopK", None) for c in ("intra", "inter", "gap")}
+    change = {c: of(table, c, "VL-SAE") - of(table, c, "L1 for TopK") for c in ("intra", "inter", "gap")}
     return _both(
         "C12", table, n, change, "TopK gives a higher intra and a lower inter than an L1 term", "TopK minus L1"
     )
@@ -282,7 +297,7 @@ def claim_c13(table: pd.DataFrame, n: int) -> Claim:
         [bool(g > MARGIN and g >= m / 2) for g, m in zip(gain, missing, strict=True)],
         statement="SAE-S on embeddings centred by modality makes up at least half of VL-SAE's lead",
         expected="open",
-        metric=f"intra - inter of SAE-S, centred minus not, K {K}",
+        metric=f"intra - inter of SAE-S, centred minus not, K {ks(table)[-1]}",
         n=n,
         why=f"at least half of the lead in the same seed, and above {MARGIN}; not a claim of the paper but a control",
         controls={"lead of VL-SAE": missing.mean(), "centred": of(table, "gap", "SAE-S centred").mean()},
@@ -304,7 +319,7 @@ def _both(claim: str, table: pd.DataFrame, n: int, change: dict[str, np.ndarray]
         above(change["gap"], MARGIN),
         statement=statement,
         expected="greater",
-        metric=f"intra - inter, {which}, K {K}",
+        metric=f"intra - inter, {which}, K {ks(table)[-1]}",
         n=n,
         verdict=combine(parts),
         why=f"higher intra: {parts[0]}; lower inter: {parts[1]}; by {MARGIN} in every seed",
@@ -315,4 +330,5 @@ def _both(claim: str, table: pd.DataFrame, n: int, change: dict[str, np.ndarray]
 def _claim(claim: str, table: pd.DataFrame, effects: np.ndarray, holds: list[bool], **rest: object) -> Claim:
     seeds = sorted(int(seed) for seed in table.seed.unique())
     named = dict(zip(seeds, effects.tolist(), strict=True))
-    return claim_over_seeds(f"p2.{claim}", named, holds, tolerance=TOLERANCES[claim], notebook=NOTEBOOK, **rest)  # type: ignore[arg-type]
+    notebook = next(name for name, its in NOTEBOOKS.items() if claim in its)
+    return claim_over_seeds(f"p2.{claim}", named, holds, tolerance=TOLERANCES[claim], notebook=notebook, **rest)  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -18,6 +18,7 @@ from lib.metrics.firing import firing
 from lib.metrics.retrieval import retrieval
 from lib.metrics.top_examples import TopExamples, top_examples
 from lib.run.start import Session
+from lib.run.studies.split import Setting
 from lib.sae.base import SAE
 from lib.sae.codes import SparseCodes
 from lib.sae.config import SAEConfig, TrainConfig
@@ -30,14 +31,11 @@ from lib.sae.untrained import untrained
 WIDTH, K = 512, 32
 """One latent in sixteen is active, as in the paper's ViT-B models (256 of 4096)."""
 
-KS = (8, 32)
-"""The sparsity sweep."""
-
-FRACTIONS = (0.1, 1.0)
-"""Shares of the training rows, for the claim on the amount of data."""
-
 STEPS, BATCH, RATE = 800, 128, 1e-3
 """The rate is that of the released CLIP script; the paper prints 1e-4 (`rate_table` shows what that gives)."""
+
+RATES = (1e-4, RATE)
+"""The paper's and its code's."""
 
 L1 = 1e-4
 """Weight of the L1 term, the paper's."""
@@ -56,13 +54,14 @@ CANDIDATES = 1000
 class Arm:
     """One way to make a dictionary of pairs.
 
-    recipe: in `lib.sae.recipes.TWO_TOWER_RECIPES`, or "kmeans". centre: subtract each tower's mean first.
-    shuffle: train with the captions in another order than the pictures. rows: share of the training rows.
+    recipe: in `lib.sae.recipes.TWO_TOWER_RECIPES`, or "kmeans". sparser: what K is divided by. rows: share of the
+    training rows. centre: subtract each tower's mean first. shuffle: train with the captions in another order than the
+    pictures.
     """
 
     name: str
     recipe: str
-    k: int = K
+    sparser: int = 1
     rows: float = 1.0
     centre: bool = False
     shuffle: bool = False
@@ -70,21 +69,24 @@ class Arm:
     rate: float = RATE
 
 
-MAIN = (Arm("SAE-D", "sae_d"), Arm("SAE-S", "sae_s"), Arm("VL-SAE", "vl_sae"))
+SEPARATE, SHARED, UNIFIED = MAIN = (Arm("SAE-D", "sae_d"), Arm("SAE-S", "sae_s"), Arm("VL-SAE", "vl_sae"))
 ABLATIONS = (
     Arm("distance, one decoder", "distance_shared"),
     Arm("cosine, two decoders", "vl_sae_cosine"),
-    Arm("L1 for TopK", "distance_l1", k=WIDTH),
+    Arm("L1 for TopK", "distance_l1"),
 )
-CONTROLS = (
-    Arm("SAE-S centred", "sae_s", centre=True),
-    Arm("untrained", "vl_sae", trained=False),
-    Arm("k-means", "kmeans", centre=True),
-    Arm("VL-SAE shuffled", "vl_sae", shuffle=True),
-)
-SWEEP = tuple(replace(arm, k=k) for arm in MAIN for k in KS if k != K)
-LESS_DATA = tuple(replace(MAIN[-1], name=f"VL-SAE on {share:.0%}", rows=share) for share in FRACTIONS[:-1])
-ARMS = (*MAIN, *ABLATIONS, *CONTROLS, *SWEEP, *LESS_DATA)
+CENTRED = Arm("SAE-S centred", "sae_s", centre=True)
+BASELINES = (Arm("untrained", "vl_sae", trained=False), Arm("k-means", "kmeans", centre=True))
+SHUFFLED = replace(UNIFIED, name="VL-SAE shuffled", shuffle=True)
+LESS_DATA = replace(UNIFIED, name="VL-SAE on 10%", rows=0.1)
+SWEEP = tuple(replace(arm, sparser=4) for arm in MAIN)
+
+ARMS = {
+    "20_concepts": (*MAIN, *BASELINES, SHUFFLED, LESS_DATA),
+    "23_sparsity": (*MAIN, *BASELINES, *SWEEP),
+    "24_encoder": (SHARED, CENTRED, UNIFIED, *ABLATIONS),
+}
+"""What each notebook trains and measures."""
 
 
 @dataclass(frozen=True)
@@ -121,19 +123,36 @@ class FittedPair:
         return top_examples(image, m), top_examples(text, m)
 
 
+def setting(session: Session) -> Setting:
+    """Sizes of the world's runs: the profile's, if it names some."""
+    pairs = session.profile.pairs
+    if pairs is None:
+        return Setting(WIDTH, K, STEPS, BATCH)
+    return Setting(pairs.width, session.profile.sae.k, pairs.steps, pairs.batch)
+
+
+def training_runs(session: Session, arms: Iterable[Arm]) -> Iterator[Run]:
+    """All trainings of the arms, with every seed of the session."""
+    for arm in arms:
+        if arm.trained and arm.recipe != "kmeans":
+            yield from (training_run(session, arm, seed) for seed in session.seeds)
+
+
 def training_run(session: Session, arm: Arm, seed: int) -> Run:
     """The training of an arm on the training pairs."""
-    train = session.world.embeddings("train")
+    train, sizes = session.world.embeddings("train"), setting(session)
     data = _prepared(train, train, arm)
     if arm.rows < 1:
         count = int(arm.rows * len(data))
         data = data.rows(np.arange(count), f"first {count}")
     if arm.shuffle:
         data = shuffled_captions(data, seed)
+    recipe = "vl_sae" if arm.recipe == "kmeans" else arm.recipe
+    k = sizes.width if recipe == "distance_l1" else sizes.k // arm.sparser
     config = TrainConfig(
-        SAEConfig("vl_sae" if arm.recipe == "kmeans" else arm.recipe, WIDTH, arm.k, L1),
-        steps=STEPS,
-        batch=BATCH,
+        SAEConfig(recipe, sizes.width, k, L1),
+        steps=sizes.steps,
+        batch=sizes.batch,
         lr=arm.rate,
         decay=0.5,
         dead_after=3 * len(train),
@@ -156,11 +175,10 @@ def fit(session: Session, arm: Arm, seed: int) -> FittedPair:
     return FittedPair(session, arm, seed, sae)
 
 
-def fit_all(session: Session, arms: Iterable[Arm]) -> list[FittedPair]:
+def fit_all(session: Session, arms: Sequence[Arm]) -> list[FittedPair]:
     """Every arm with every seed of the session."""
+    train_ahead(training_runs(session, arms), session.device)
     runs = [(arm, seed) for arm in arms for seed in session.seeds]
-    learnt = [run for run in runs if run[0].trained and run[0].recipe != "kmeans"]
-    train_ahead((training_run(session, *run) for run in learnt), session.device)
     return [fit(session, *run) for run in progress(runs, desc="codes of pairs")]
 
 
@@ -183,7 +201,7 @@ def alignment_table(session: Session, fitted: Iterable[FittedPair]) -> pd.DataFr
         tops, repeats = f.top(), f.top(unique=False)
         both = int(((tops[0].counts > 0) & (tops[1].counts > 0)).sum())
         for name, judge in judges.items():
-            about = {"arm": f.arm.name, "k": f.arm.k, "seed": f.seed, "judge": name, "latents": both}
+            about = {"arm": f.arm.name, "k": f.sae.config.k, "seed": f.seed, "judge": name, "latents": both}
             image, text = (concept_means(judge.tower(tower), top) for tower, top in zip(TOWERS, tops, strict=True))
             doubled = concept_means(judge.tower("text"), repeats[1])
             rows.append(about | (_alignment_row(image, text, doubled, f.seed) if both > 1 else {}))
@@ -212,7 +230,7 @@ def code_table(fitted: Iterable[FittedPair]) -> pd.DataFrame:
         agree, rare = overlap(image, text), overlap(without(image, often), without(text, often))
         few = min(CANDIDATES, len(image))
         ranks = retrieval(image.csr()[:few].toarray(), text.csr()[:few].toarray()).text_to_image
-        about = {"arm": f.arm.name, "k": f.arm.k, "seed": f.seed}
+        about = {"arm": f.arm.name, "k": f.sae.config.k, "seed": f.seed}
         fidelity = dict.fromkeys(("fvu_image", "fvu_text", "only_shared"), np.nan)
         if f.arm.recipe != "kmeans" and f.arm.trained:
             both = zip(TOWERS, (image, text), strict=True)
@@ -232,9 +250,10 @@ def code_table(fitted: Iterable[FittedPair]) -> pd.DataFrame:
 
 def rate_table(session: Session) -> pd.DataFrame:
     """FVU of dev pairs at the paper's learning rate and at its code's: rate, tower, fvu (first seed)."""
-    rows = []
-    for rate in (1e-4, 1e-3):
-        f = fit(session, replace(MAIN[-1], rate=rate), session.seeds[0])
+    arms, seed, rows = [replace(UNIFIED, rate=rate) for rate in RATES], session.seeds[0], []
+    train_ahead((training_run(session, arm, seed) for arm in arms), session.device)
+    for rate, arm in zip(RATES, arms, strict=True):
+        f = fit(session, arm, seed)
         dev = f.embeddings("dev")
         for tower in TOWERS:
             rows.append(

@@ -23,7 +23,7 @@ from lib.metrics.zero_shot import zero_shot
 from lib.report.claims import Claim, claim_over_seeds
 from lib.report.verdicts import above, combine, verdict
 from lib.run.start import Session
-from lib.run.studies.vl_concepts import MAIN, FittedPair, fit
+from lib.run.studies.vl_concepts import UNIFIED, FittedPair, fit
 
 Source = Literal["latents", "decoders"]
 
@@ -87,7 +87,7 @@ def score(session: Session) -> Scored:
     data = {split: (session.world.embeddings(split), session.world.truth(split).scenes) for split in ("dev", "test")}
     classes = {task: class_embeddings(session, task) for task in TASKS}
     for seed in progress(session.seeds, desc="zero-shot"):
-        f = fit(session, MAIN[-1], seed)
+        f = fit(session, UNIFIED, seed)
         for source in ("latents", "decoders"):
             for alpha in GRID:
                 images = {split: enhanced(f, e, "image", source, alpha) for split, (e, _) in data.items()}

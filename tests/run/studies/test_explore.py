@@ -31,7 +31,7 @@ def session(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
 
 
 def test_latents(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    fitted = vl_concepts.fit(session, vl_concepts.MAIN[-1], 0)
+    fitted = vl_concepts.fit(session, vl_concepts.UNIFIED, 0)
     concepts = explore.Concepts(session, fitted)
     scores = concepts.scores.score[concepts.latents]
     assert (np.diff(scores) <= 0).all()
@@ -78,7 +78,7 @@ def test_the_page_without_a_kernel(session: Session, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(explorer_page, "LATENTS", 3)
     monkeypatch.setattr(explorer_page, "CAPTIONS", 1)
     few = {arm: replace(config, steps=3, batch=32) for arm, config in text_editing.ARMS.items()}
-    concepts = explore.Concepts(session, vl_concepts.fit(session, vl_concepts.MAIN[-1], 0))
+    concepts = explore.Concepts(session, vl_concepts.fit(session, vl_concepts.UNIFIED, 0))
     edits, clamps = explore.Edits(session, few), explore.Steering(session)
     html = explorer_page.explorer_page(concepts, edits, clamps, asked=["a red </script> cat"])
     assert html.count("</script>") == 2

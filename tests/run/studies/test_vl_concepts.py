@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,10 @@ from lib.metrics.fidelity import fvu
 from lib.run.profiles import load_profile
 from lib.run.start import Session, open_session
 from lib.run.studies import vl_cards, vl_concepts
-from lib.run.studies.vl_concepts import CONTROLS, LESS_DATA, MAIN, FittedPair
+from lib.run.studies.split import Setting
+from lib.run.studies.vl_concepts import ABLATIONS, BASELINES, CENTRED, LESS_DATA, MAIN, SHUFFLED, SWEEP, FittedPair
 
+ARMS = (*MAIN, CENTRED, *BASELINES, SHUFFLED, LESS_DATA)
 SMALL = ["splits.train=300", "splits.dev=100", "splits.test=200", "seeds=[0]"]
 
 
@@ -23,25 +24,21 @@ SMALL = ["splits.train=300", "splits.dev=100", "splits.test=200", "seeds=[0]"]
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COMPANION_CACHE", str(tmp_path_factory.mktemp("cache")))
-        for name, value in {"STEPS": 20, "WIDTH": 64, "TOP": 3}.items():
+        for name, value in {"STEPS": 20, "WIDTH": 64, "K": 8, "TOP": 3}.items():
             patch.setattr(vl_concepts, name, value)
         yield open_session("20_concepts", load_profile("scenes", SMALL))
 
 
-def small(*arms: vl_concepts.Arm) -> list[vl_concepts.Arm]:
-    return [replace(arm, k=8) for arm in arms]
-
-
 @pytest.fixture(scope="module")
 def fitted(session: Session) -> list[FittedPair]:
-    return vl_concepts.fit_all(session, small(*MAIN, *CONTROLS, *LESS_DATA))
+    return vl_concepts.fit_all(session, ARMS)
 
 
 def test_arms_differ_in_what_their_names_say(session: Session, fitted: list[FittedPair]) -> None:
     by_name = {f.arm.name: f for f in fitted}
-    assert len(by_name) == len(MAIN) + len(CONTROLS) + len(LESS_DATA)
+    assert len(by_name) == len(ARMS)
     train = session.world.embeddings("train")
-    runs = {arm.name: vl_concepts.training_run(session, arm, 0) for arm in small(*MAIN, *CONTROLS, *LESS_DATA)}
+    runs = {arm.name: vl_concepts.training_run(session, arm, 0) for arm in ARMS}
     both = runs["VL-SAE"].embeddings.tower("image")
     assert both.shape == (300, 256)
     np.testing.assert_array_equal(both, np.hstack([train.tower("image"), train.tower("text")]))
@@ -50,6 +47,8 @@ def test_arms_differ_in_what_their_names_say(session: Session, fitted: list[Fitt
     assert not np.array_equal(mixed[:, 128:], both[:, 128:])
     np.testing.assert_array_equal(np.sort(mixed[:, 128:], axis=0), np.sort(both[:, 128:], axis=0))
     np.testing.assert_array_equal(runs["VL-SAE on 10%"].embeddings.tower("image"), both[:30])
+    active = [vl_concepts.training_run(session, arm, 0).config.sae.k for arm in (*SWEEP, ABLATIONS[-1])]
+    assert active == [2, 2, 2, 64]
     middle = runs["SAE-S centred"].embeddings.tower("image").mean(axis=0)
     np.testing.assert_allclose(middle, 0, atol=1e-6)
 
@@ -81,6 +80,11 @@ def test_a_caption_that_repeats_enters_once(fitted: list[FittedPair], session: S
         rows = once.rows[latent, : once.counts[latent]]
         assert len(np.unique(texts[rows], axis=0)) == len(rows)
     assert (once.counts <= all_of_them.counts).all()
+
+
+def test_a_profile_may_name_the_sizes() -> None:
+    paper = open_session("20_concepts", load_profile("paper-2", ["device=cpu"]))
+    assert vl_concepts.setting(paper) == Setting(4096, 256, 45000, 512)
 
 
 def test_the_rate_table_is_measured_on_dev(session: Session) -> None:
