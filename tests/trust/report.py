@@ -12,6 +12,7 @@ from typing import Any
 
 from lib.data.files import ROOT, write_atomic
 from lib.run.readme import replaced
+from tests.peers import compare
 from tests.trust.common import RESULTS, Tried
 from tests.trust.kill import CASES
 from tests.trust.mutants_section import section
@@ -80,6 +81,7 @@ def generated() -> dict[str, str]:
         "inputs": tried(INPUTS),
         "foreign": tried(FOREIGN),
         "mutants": section(noted("mutants")),
+        "peers": compare.table(noted("peers")),
     }
 
 
