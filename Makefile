@@ -6,13 +6,15 @@ JOBS ?= 2
 BENCH ?=
 BIN = .venv/bin
 
-.PHONY: help reproduce test check browser notebooks html bench lab kernel clean
+.PHONY: help reproduce test check browser peers coverage notebooks html bench lab kernel clean
 
 help:
 	@echo "make reproduce   run every notebook and write results/ (PROFILE=scenes, JOBS=2; skips what is up to date)"
 	@echo "make test        all checks: ruff, mypy, pytest, then every committed notebook again under nbval"
 	@echo "make check       the inner loop, under two minutes: ruff, mypy, pytest without the slow tests"
 	@echo "make browser     JupyterLab, the explorer and the static site in headless Chromium, which it installs if it may"
+	@echo "make peers       compare our numbers with those of three other libraries, which it installs beside the companion"
+	@echo "make coverage    which lines of lib/ the tests reach, without the slow ones; written to docs/trust.md"
 	@echo "make notebooks   run the committed notebooks in their default profiles and write their outputs back"
 	@echo "make html        write the executed notebooks as a static site to .cache/site"
 	@echo "make bench       measure speed beside peers and bounds, write benchmarks/results/ (BENCH=train_step for one)"
@@ -40,6 +42,18 @@ check: lint
 
 browser: .venv/.browser
 	$(BIN)/python -m pytest -q -rs tests/browser
+
+peers: .venv/.installed .cache/bench-peers/.installed
+	$(THREADS) $(BIN)/python -m pytest -q -rs tests/peers
+	@$(THREADS) $(BIN)/python -m tests.peers.compare
+	@$(BIN)/python -m tests.trust.report
+
+coverage: .venv/.installed
+	@rm -rf .cache/coverage && mkdir -p .cache/coverage
+	$(THREADS) $(BIN)/python -m coverage run -m pytest -q -rs -m "not slow"
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m tests.trust.covered
+	@$(BIN)/python -m tests.trust.report
 
 .PHONY: lint
 lint: .venv/.installed

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from lib.data import files
-from lib.data.files import DONE, cache_folder, cached, damage, is_done, lock, sha256_file
+from lib.data.errors import CompanionError
+from lib.data.files import DONE, cache_folder, cached, damage, digest, is_done, lock, sha256_file
 
 KEY = {"x": 1}
 CONTENT = b"0123456789"
@@ -172,3 +173,9 @@ def test_a_build_that_fails_leaves_no_finished_folder(cache: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         cached("kind", KEY, fails)
     assert damage(cache_folder("kind", KEY)) == ""
+
+
+@pytest.mark.parametrize("value", [float("nan"), {1, 2}, Path("a")])
+def test_a_cache_key_that_is_no_plain_json_is_one_line(value: object) -> None:
+    with pytest.raises(CompanionError, match=r"cache key .* is not plain JSON .*; use strings and numbers"):
+        digest({"part": value})

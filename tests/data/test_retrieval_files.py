@@ -293,3 +293,10 @@ def test_real_sugarcrepe_positives_descriptions_and_flickr8k(data_root: Path, ca
     photos = flickr8k("test")
     assert len(photos) == 1000 and len(photos.identity["left_out"]) == 1 and photos.images is not None
     assert photos.images[0].size == (224, 224)
+
+
+def test_sugarcrepe_of_another_size_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = {"0": {"filename": "a.jpg", "caption": "A cat.", "negative_caption": "A dog."}}
+    monkeypatch.setattr("lib.data.sugarcrepe.locate", lambda dataset, path: put(tmp_path, path, one))
+    with pytest.raises(CompanionError, match=f"swap_att has {SIZES['swap_att']} items and this file 1; get it again"):
+        sugarcrepe("swap_att")

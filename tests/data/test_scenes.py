@@ -171,3 +171,10 @@ def test_bad_requests_get_one_line() -> None:
 
 def test_factor_names_and_values_belong_together() -> None:
     assert len(FACTORS) == len(VALUES) == 12
+
+
+def test_pictures_are_taken_by_ranges_without_a_step() -> None:
+    images = scenes("test", 4).images
+    assert len(images[1:3]) == 2 and len(images[3:1]) == 0
+    with pytest.raises(CompanionError, match="pictures of scenes are taken by ranges without a step"):
+        images[::2]

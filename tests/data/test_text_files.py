@@ -129,3 +129,14 @@ def test_sentences_lose_no_word(text: str) -> None:
         return "".join(letter for letter in value if letter.isalnum())
 
     assert letters("".join(split_sentences(text))) == letters(text)
+
+
+def test_captions_that_are_no_unicode_are_one_line(tmp_path: Path) -> None:
+    for name, caption in (("a\ud800", "fine"), ("a", "half \udc00")):
+        with pytest.raises(CompanionError, match=r"f.json: image .* or its caption is no Unicode; get the file again"):
+            text_pairs("x", [written(tmp_path, TEXT)], [(name, (caption,))])
+
+
+def test_a_number_of_thousands_of_digits_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(CompanionError, match=r"f.json: cannot be read \(.*digits.*\); get the file again"):
+        read_json(written(tmp_path, "1" * 5000))

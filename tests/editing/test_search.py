@@ -9,6 +9,7 @@ import torch
 from lib.data.errors import CompanionError
 from lib.editing.masker import ImageSide
 from lib.editing.search import Index
+from lib.encoders.embeddings import Embeddings
 from tests.editing.test_masker import masker
 from tests.editing.toy import D, toy
 
@@ -89,3 +90,10 @@ def test_wrong_settings(index: Index) -> None:
     for changes in ({"edit": "dimensions"}, {"rho": 0.5}):
         with pytest.raises(CompanionError, match="an index needs edit 'latents' and rho 0"):
             Index(t.pairs, t.sae, masker(**changes))  # type: ignore[arg-type]
+
+
+def test_pictures_of_another_encoder_are_one_line() -> None:
+    t = toy(N)
+    wider = Embeddings(t.pairs.ids, np.ones((N, D + 1), np.float32), None, "other", False, {})
+    with pytest.raises(CompanionError, match=f"pictures of other do not fit a dictionary of {D} dimensions"):
+        Index(wider, t.sae, masker())

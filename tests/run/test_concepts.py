@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from lib.data.errors import CompanionError
@@ -15,6 +17,8 @@ from lib.data.scenes.vocabulary import KIND_NAMES
 from lib.run import cli
 from lib.run.concepts import concepts, read_words
 from lib.run.profiles import load_profile
+from lib.run.protocols import PROTOCOLS, score
+from lib.run.search import search_folder
 
 SMALL = ["splits.train=400", "splits.dev=5", "splits.test=10", "sae.steps=100", "sae.batch=64"]
 LINE = re.compile(r"(\d\d\.png): (.+)")
@@ -65,3 +69,18 @@ def test_words(tmp_path: Path) -> None:
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(CompanionError, match="no such folder"):
         next(concepts(tmp_path / "none", load_profile("scenes"), ["a", "b"]))
+
+
+def test_an_encoder_that_reads_no_captions_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = SimpleNamespace(name="judge", encode_texts=None)
+    monkeypatch.setattr("lib.run.concepts.embedded", lambda pairs, profile: (judge, None))
+    monkeypatch.setattr("lib.run.search.embedded", lambda pairs, profile: (judge, None))
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    for lines in (
+        concepts(tmp_path, load_profile("scenes"), ["cat", "dog"]),
+        search_folder(tmp_path, "a cat", load_profile("scenes")),
+    ):
+        with pytest.raises(CompanionError, match=r"judge has no text tower; .* a profile whose encoder reads captions"):
+            next(lines)
+    with pytest.raises(CompanionError, match="judge has no text tower; retrieval needs one"):
+        score(next(iter(PROTOCOLS)), judge, tmp_path)  # type: ignore[arg-type]

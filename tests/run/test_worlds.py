@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lib.data.errors import CompanionError, NotAvailable
+from lib.run.own_worlds import open_model
 from lib.run.profiles import load_profile
-from lib.run.worlds import open_world
+from lib.run.worlds import World, open_world
 
 SMALL = ["splits.train=12", "splits.dev=5", "splits.test=7"]
 
@@ -60,3 +62,54 @@ def test_sounds_are_embedded_named_and_judged_row_by_row(cache: Path) -> None:
     assert len(prompts) == 16 and labels.shape == (7,) and (labels == world.truth("test").sounds[:, 0]).all()
     with pytest.raises(NotAvailable, match="world sounds has embeddings but no model to look into"):
         world.activations("test", 0)
+
+
+@pytest.fixture
+def arrays(monkeypatch: pytest.MonkeyPatch) -> World:
+    """The world of real embeddings on random ones, without text."""
+    image = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    found = (np.arange(20).astype(str), image, None, {"made": "for a test"})
+    monkeypatch.setattr("lib.run.worlds.coco500", lambda: found)
+    return open_world(load_profile("clip-arrays", [*SMALL[:2], "splits.test=3"]))
+
+
+@pytest.mark.parametrize(
+    ("asked", "lacks"),
+    [
+        (lambda world: world.encoder, "embeddings but no encoder"),
+        (lambda world: world.activations("test", 0), "embeddings but no model to look into"),
+        (lambda world: World.pair_judges(world, "test"), "no judge of pairs"),
+        (lambda world: world.captions("test"), "no captions"),
+        (lambda world: world.llava, "no multimodal LLM"),
+        (lambda world: world.pairs("test"), "embeddings but no pictures"),
+        (lambda world: world.classes("test"), "no class labels"),
+        (lambda world: world.taxa, "no taxonomy"),
+        (lambda world: world.taxonomy("test"), "no taxonomy"),
+    ],
+)
+def test_whatever_a_world_of_embeddings_lacks_is_one_line(
+    arrays: World, asked: Callable[[World], object], lacks: str
+) -> None:
+    with pytest.raises(NotAvailable, match=f"^world clip-arrays has {lacks}; use profile scenes"):
+        asked(arrays)
+
+
+def test_splits_of_embeddings_are_cut_from_all_rows(arrays: World) -> None:
+    parts = [arrays.embeddings(split) for split in ("train", "dev", "test")]
+    assert [len(part) for part in parts] == [12, 5, 3]
+    assert len({name for part in parts for name in part.ids}) == 20
+    with pytest.raises(CompanionError, match="world clip-arrays has no split 'novel'; known: train, dev, test"):
+        arrays.embeddings("novel")
+    with pytest.raises(CompanionError, match="splits of 24 pairs; world clip-arrays has 20"):
+        open_world(load_profile("clip-arrays", SMALL)).embeddings("train")
+
+
+def test_a_layer_that_the_tower_lacks_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lib.run.worlds._scene_activations", lambda split, size: {0: None, 1: None})
+    with pytest.raises(CompanionError, match="no layer 2: the image tower has 2 blocks, 0 to 1"):
+        open_world(load_profile("scenes", SMALL)).activations("test", 2)
+
+
+def test_a_profile_without_an_encoder_is_one_line() -> None:
+    with pytest.raises(NotAvailable, match="the profile names no encoder; --set encoder=MODEL gives one"):
+        open_model(None)

@@ -12,6 +12,8 @@ from typing import Any
 
 from lib.data.files import ROOT, write_atomic
 from lib.run.readme import replaced
+from tests.peers import compare
+from tests.trust import covered
 from tests.trust.common import RESULTS, Tried
 from tests.trust.kill import CASES
 from tests.trust.mutants_section import section
@@ -80,6 +82,8 @@ def generated() -> dict[str, str]:
         "inputs": tried(INPUTS),
         "foreign": tried(FOREIGN),
         "mutants": section(noted("mutants")),
+        "peers": compare.table(noted("peers")),
+        "coverage": covered.table(noted("coverage")),
     }
 
 
