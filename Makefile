@@ -6,13 +6,14 @@ JOBS ?= 2
 BENCH ?=
 BIN = .venv/bin
 
-.PHONY: help reproduce test check browser peers coverage notebooks html bench lab kernel clean
+.PHONY: help reproduce test check browser cluster peers coverage notebooks html bench lab kernel clean
 
 help:
 	@echo "make reproduce   run every notebook and write results/ (PROFILE=scenes, JOBS=2; skips what is up to date)"
-	@echo "make test        all checks: ruff, mypy, pytest, then every committed notebook again under nbval"
+	@echo "make test        ruff, mypy, pytest, then every committed notebook again under nbval; all but browser and cluster"
 	@echo "make check       the inner loop, under two minutes: ruff, mypy, pytest without the slow tests"
 	@echo "make browser     JupyterLab, the explorer and the static site in headless Chromium, which it installs if it may"
+	@echo "make cluster     tests on a Ray cluster on this machine, a node of which is killed; it installs Ray if it may"
 	@echo "make peers       compare our numbers with those of three other libraries, which it installs beside the companion"
 	@echo "make coverage    which lines of lib/ the tests reach, without the slow ones; written to docs/trust.md"
 	@echo "make notebooks   run the committed notebooks in their default profiles and write their outputs back"
@@ -27,11 +28,12 @@ reproduce: .venv/.installed
 
 # The notebooks are run again on a copy of the results, and what they write there must be within tolerance, too.
 # Two at a time with one thread each: the work is many small steps, which more threads do not speed up.
+# Browsers and Ray's nodes do not start in time beside it, so their tests have targets of their own.
 # Quiet: nbval loses the end of a cell that prints a bar of a thousand steps.
 THREADS = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1}
 FRESH = COMPANION_QUIET=1 COMPANION_RESULTS=$$PWD/.cache/fresh-results
 test: lint
-	$(THREADS) $(BIN)/python -m pytest -q -rs -n 2 --dist loadfile
+	$(THREADS) $(BIN)/python -m pytest -q -rs -n 2 --dist loadfile -m "not browser and not cluster"
 	@rm -rf .cache/fresh-results && mkdir -p .cache && cp -R results .cache/fresh-results
 	$(FRESH) $(THREADS) $(BIN)/python -m pytest -q -rs -n 2 --dist loadfile -p tests.gates.nbval_plugin \
 		--nbval --nbval-current-env --nbval-sanitize-with tests/sanitise.cfg notebooks
@@ -42,6 +44,9 @@ check: lint
 
 browser: .venv/.browser
 	$(BIN)/python -m pytest -q -rs tests/browser
+
+cluster: .venv/.cluster
+	$(BIN)/python -m pytest -q -rs tests/run/test_cluster.py
 
 peers: .venv/.installed .cache/bench-peers/.installed
 	$(THREADS) $(BIN)/python -m pytest -q -rs tests/peers
@@ -102,6 +107,10 @@ clean:
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -yqq chromium >/dev/null; \
 	} || { echo "error: no Chromium; on Debian or Ubuntu: apt install chromium" >&2; exit 1; }
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	@touch $@
+
+.venv/.cluster: .venv/.installed
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[cluster]'
 	@touch $@
 
 # The peers pin other packages than the companion does, so they live apart. One of them needs Python below 3.13.

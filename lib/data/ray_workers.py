@@ -103,9 +103,9 @@ def _connect(address: str) -> Any:
         raise NotAvailable("Ray is not installed; pip install -e '.[cluster]'") from None
     if not ray.is_initialized():
         try:
-            ray.init(address, logging_level="ERROR", log_to_driver=False)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0]
+            ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
+        except Exception as error:  # a node that starts too slowly is a bare one
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise CompanionError(f"no Ray cluster at {address} ({reason}); start one with `ray start --head`") from None
     return ray
 

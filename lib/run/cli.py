@@ -261,11 +261,11 @@ def readme() -> None:
 
 
 @app.command()
-def doctor(profile: ProfileName = "scenes") -> None:
+def doctor(profile: ProfileName = "scenes", setting: Settings = None) -> None:
     """Say what this machine can run."""
     from lib.run.doctor import doctor as examine
 
-    for line in examine(profile):
+    for line in examine(profile, setting or []):
         typer.echo(line)
 
 

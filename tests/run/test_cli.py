@@ -70,11 +70,37 @@ def test_doctor_says_what_can_run(cache: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delenv("COMPANION_DATA", raising=False)
     lines = list(doctor("scenes"))
     assert "  10  can run" in lines
-    assert (
-        "  03  needs clip-arrays: not here, 2.0 MiB; "
-        "fetched when needed, or now by `python -m lib data fetch clip-arrays`" in lines
-    )
+    state = "not here, 2.0 MiB; fetched when needed, or now by `python -m lib data fetch clip-arrays`"
+    assert f"  clip-arrays          {state}" in lines and "  03  needs clip-arrays" in lines
     assert any(line.startswith("torch        2.13.0") for line in lines)
+
+
+def own_lines(profile: str, *overrides: str) -> list[str]:
+    """What the doctor says after the list of data sets."""
+    lines = list(doctor(profile, overrides))
+    return lines[1 + max(i for i, line in enumerate(lines) if line.startswith("  imagenet-hierarchy")) :]
+
+
+def test_doctor_says_what_a_profile_lacks(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMPANION_DATA", str(tmp_path))
+    monkeypatch.setattr("lib.run.doctor.try_to_load_from_cache", lambda *_: None)
+    folder, encoder, judge, _, notebook = own_lines("paper-1")
+    assert folder.startswith(f"folder       {tmp_path}/imagenet/train: no such folder; --set folder=")
+    assert "1,281,167 rows" in folder and "profiles/paper-1.yaml" in folder
+    assert encoder.startswith(
+        "encoder      ViT-L-14-336 openai: not here, 1,632 MiB; fetched when needed, or now by `hf "
+    )
+    assert judge.startswith("judge        ViT-B-32 openai: not here, 577 MiB")
+    assert notebook == "  10  needs folder, encoder, judge"
+    assert own_lines("clip-small")[2:4] == ["  10  needs flickr8k, encoder", "  20  needs flickr8k, encoder"]
+    assert own_lines("own-pictures")[2] == "judge        none is named; --set judge=MODEL names one"
+
+
+def test_doctor_takes_settings(cache: Path, tmp_path: Path) -> None:
+    given = [f"folder={tmp_path}", "encoder=scenes-clip", "judge=scenes-clip"]
+    assert own_lines("own-pictures", *given)[-1] == "  10  can run"
+    assert own_lines("paper-4", *given[:2])[-1] == "  41  can run"
+    assert "no such folder" in own_lines("paper-4", given[0], "encoder=nothing")[1]
 
 
 @pytest.mark.data

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from socket import socket
 from time import sleep
-from typing import Any
+from typing import Any, TypeVar
 
+import psutil
 import pytest
 import torch
 
@@ -28,17 +29,21 @@ from lib.run.studies.dictionaries import Recipe
 from tests.run.cluster_examples import OPEN, GatedClip, GatedTrainer, fails, kills_its_worker, surroundings
 from tests.run.conftest import Write
 
-ray = pytest.importorskip("ray", reason="Ray is not installed; pip install -e '.[cluster]'")
+ray = pytest.importorskip("ray", reason="Ray is not installed; `make cluster` installs it")
 from ray.cluster_utils import Cluster  # noqa: E402
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+T = TypeVar("T")
 
 NODES = 3
+TRIES = 4
+"""How often a node is started: Ray gives its agent 15 seconds to load, which a busy machine passes the first time."""
 AGENTS = ("metrics_agent_port", "metrics_export_port", "dashboard_agent_listen_port", "runtime_env_agent_port")
 
 
 def node() -> dict[str, int]:
-    """Settings of a small node. With ports given, it does not wait for its agents, which start slowly side by side."""
+    """Settings of a small node. With ports given, it waits for one agent only; they start slowly side by side."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket()) for _ in AGENTS]
         for one in sockets:
@@ -47,13 +52,22 @@ def node() -> dict[str, int]:
     return {"num_cpus": 1, "object_store_memory": 80 * 2**20, **ports}
 
 
+def started(start: Callable[[], T]) -> T:
+    """What starts a node, called again while the node is too slow."""
+    for _ in range(TRIES - 1):
+        with suppress(Exception):  # Ray raises a bare one
+            return start()
+    return start()
+
+
 @pytest.fixture(scope="module")
 def head() -> Iterator[Cluster]:
     """The first node, which is never killed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("OMP_NUM_THREADS", "1")
-        cluster = Cluster(initialize_head=True, head_node_args={**node(), "include_dashboard": False})
+        fewer = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}  # processes that start
+        cluster = started(lambda: Cluster(initialize_head=True, head_node_args={**node(), **fewer}))
         yield cluster
         ray.shutdown()
         cluster.shutdown()
@@ -64,7 +78,7 @@ def cluster(head: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]
     """Three nodes of one processor each, and one thread here as there."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     while len(head.list_all_nodes()) < NODES:
-        head.add_node(**node())
+        started(lambda: head.add_node(**node()))
     head.wait_for_nodes()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -86,7 +100,12 @@ def with_a_node_killed(cluster: Cluster, gate: Path, work: Callable[[], Any]) ->
     def kill() -> None:
         while len(list(gate.iterdir())) < NODES:
             sleep(0.05)
-        cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+        node = next(iter(cluster.worker_nodes))
+        workers = psutil.Process(node.all_processes["raylet"][0].process.pid).children(recursive=True)
+        cluster.remove_node(node, allow_graceful=False)
+        for worker in workers:  # on a busy machine they outlive their node, and could end the task
+            with suppress(psutil.NoSuchProcess):
+                worker.kill()
         (gate / OPEN).touch()
 
     with ThreadPoolExecutor(1) as killer:
@@ -217,15 +236,13 @@ def test_a_worker_that_no_node_has_room_for_is_told(cluster: Cluster, monkeypatc
         list(Workers(ray=cluster.address).each(abs, [1]))
 
 
-def test_no_cluster_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [ConnectionError("none\nMore words."), Exception("none\nMore words.")])
+def test_no_cluster_is_told(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
 
     def refuse(*_: Any, **__: Any) -> None:
-        raise ConnectionError("Could not find any running Ray instance.\nMore words.")
+        raise error
 
     monkeypatch.setattr(ray, "init", refuse)
-    with pytest.raises(
-        CompanionError, match=r"no Ray cluster at auto \(Could not .* instance.\); start one with"
-    ) as error:
+    with pytest.raises(CompanionError, match=r"^no Ray cluster at auto \(none\); start one with .*$"):
         list(Workers(ray="auto").each(abs, [1]))
-    assert "\n" not in str(error.value)

@@ -30,12 +30,22 @@ PAPER_RECIPES = ("batch_topk", "matryoshka")
 """The two dictionaries that the paper evaluates."""
 
 
+def widths(session: Session) -> list[int]:
+    """The expansions of the profile, and 1: raw neurons are compared at equal width."""
+    return sorted({1, *session.profile.sae.expansions})
+
+
+def wide(session: Session) -> int:
+    """The expansion of the dictionaries that are looked at one latent at a time: 4, or the widest if there is no 4."""
+    return 4 if 4 in widths(session) else widths(session)[-1]
+
+
 def recipes(session: Session) -> list[Recipe]:
     """Both dictionaries at every width, the sparsity sweep at the embedding's width, and the untrained controls."""
-    settings = session.profile.sae
-    widths = [Recipe(name, e, settings.k) for name in PAPER_RECIPES for e in settings.expansions]
-    sweep = [Recipe("matryoshka", 1, k) for k in KS if k != settings.k]
-    return widths + sweep + [Recipe("matryoshka", e, settings.k, trained=False) for e in settings.expansions]
+    k = session.profile.sae.k
+    paper = [Recipe(name, e, k) for name in PAPER_RECIPES for e in widths(session)]
+    sweep = [Recipe("matryoshka", 1, one) for one in KS if one != k]
+    return paper + sweep + [Recipe("matryoshka", e, k, trained=False) for e in widths(session)]
 
 
 def score(activations: np.ndarray | SparseCodes, judge: np.ndarray) -> MonosemanticityScore:

@@ -58,6 +58,13 @@ def per_doubling(curves: np.ndarray, points: list[int]) -> np.ndarray:
     return np.polyfit(np.log2(points), curves.T, 1)[0]
 
 
+def supported_widths(table: pd.DataFrame, k: int, widths: list[int]) -> list[int]:
+    """The widths at which every dictionary has a best latent with support in every seed."""
+    best = table[(table.k == k) & (table.judge == MAIN_JUDGE)].groupby("expansion").supported_best
+    full = best.apply(lambda values: values.notna().all())
+    return [e for e in widths if full[e]]
+
+
 def claim_c1(table: pd.DataFrame, k: int, n: int, judge: str = MAIN_JUDGE, notebook: str = NOTEBOOK) -> Claim:
     """At equal width, dictionary latents score above raw neurons."""
     by = {"expansion": 1, "judge": judge}
@@ -90,6 +97,11 @@ def claim_c1(table: pd.DataFrame, k: int, n: int, judge: str = MAIN_JUDGE, noteb
 
 def claim_c2(table: pd.DataFrame, k: int, widths: list[int], n: int) -> Claim:
     """Wider dictionaries have a better best latent."""
+    fixed = {"statement": "the best latent's score trends upwards with the width", "expected": "up", "n": n}
+    widths = supported_widths(table, k, widths)
+    if len(widths) < 2:
+        why = "a trend needs two widths with latents that ten test pictures activate"
+        return untestable("p1.C2", why, metric="slope of the best MS", notebook=NOTEBOOK, **fixed)
     best = curve(table, "supported_best", "expansion", widths, arm="matryoshka", k=k, judge=MAIN_JUDGE)
     plain = curve(table, "best", "expansion", widths, arm="matryoshka", k=k, judge=MAIN_JUDGE)
     untrained = curve(table, "supported_best", "expansion", widths, arm="untrained", k=k, judge=MAIN_JUDGE)
@@ -99,22 +111,28 @@ def claim_c2(table: pd.DataFrame, k: int, widths: list[int], n: int) -> Claim:
         table,
         gain,
         above(gain, SLOPE),
-        statement="the best latent's score trends upwards with the width",
-        expected="up",
         metric=f"slope of the best MS at support >= 10 per doubling of the width, x{widths[0]} to x{widths[-1]}, "
         "Matryoshka",
-        n=n,
         why=f"margin {SLOPE}, half of the paper's slope, in every seed; one latent a width makes a noisy curve, so a "
         "trend is asked and no monotone rise; without a minimum support two alike images make any best",
         controls={
             "slope without support filter": float(per_doubling(plain, widths).mean()),
             "slope of an untrained dictionary": float(per_doubling(untrained, widths).mean()),
         },
+        **fixed,
     )
 
 
 def claim_c3(table: pd.DataFrame, k: int, widths: list[int], n: int) -> Claim:
     """The mean score has its peak at a moderate width, while the number of good latents keeps rising."""
+    fixed = {
+        "statement": "over widths the mean score rises and falls again, and the count of latents above one half rises",
+        "expected": "hump",
+        "metric": "peak of mean MS over widths minus the higher end, Matryoshka",
+        "n": n,
+    }
+    if len(widths) < 3:
+        return untestable("p1.C3", "a hump needs three widths", notebook=NOTEBOOK, **fixed)
     where = {"arm": "matryoshka", "k": k, "judge": MAIN_JUDGE}
     mean = curve(table, "mean", "expansion", widths, **where)
     high = curve(table, "high", "expansion", widths, **where)
@@ -125,10 +143,6 @@ def claim_c3(table: pd.DataFrame, k: int, widths: list[int], n: int) -> Claim:
         table,
         height,
         humped(mean, HUMP),
-        statement="over widths the mean score rises and falls again, and the count of latents above one half rises",
-        expected="hump",
-        metric="peak of mean MS over widths minus the higher end, Matryoshka",
-        n=n,
         verdict=combine(parts),
         why=f"hump of more than {HUMP}, half of the paper's: {parts[0]}; upward trend of the count of latents with "
         f"corrected MS above 0.5: {parts[1]}; "
@@ -137,6 +151,7 @@ def claim_c3(table: pd.DataFrame, k: int, widths: list[int], n: int) -> Claim:
             **{f"mean MS x{e}": value for e, value in zip(widths, mean.mean(axis=0), strict=True)},
             **{f"latents above one half x{e}": value for e, value in zip(widths, high.mean(axis=0), strict=True)},
         },
+        **fixed,
     )
 
 
@@ -214,13 +229,13 @@ def claim_c6(table: pd.DataFrame, n: int, notebook: str = NOTEBOOK) -> Claim:
     )
 
 
-def claim_c7(agreement: pd.DataFrame, table: pd.DataFrame, k: int, n: int) -> Claim:
+def claim_c7(agreement: pd.DataFrame, table: pd.DataFrame, k: int, wide: int, n: int) -> Claim:
     """Two judges that share nothing order latents and models alike; not testable in a world without ground truth."""
     fixed = {
         "statement": "an independent network and the ground truth rank the latents alike",
         "expected": "greater",
         "metric": "Spearman correlation of MS by the network and by the truth, latents with support >= 10, "
-        "Matryoshka x4",
+        f"Matryoshka x{wide}",
         "n": n,
     }
     if "truth" not in agreement:
@@ -246,7 +261,7 @@ def claim_c7(agreement: pd.DataFrame, table: pd.DataFrame, k: int, n: int) -> Cl
     )
 
 
-def claim_c11(overlap: pd.DataFrame, table: pd.DataFrame, n: int) -> Claim:
+def claim_c11(overlap: pd.DataFrame, table: pd.DataFrame, wide: int, n: int) -> Claim:
     """Latents have different top pictures."""
     half = overlap.sort_values("seed").half.to_numpy()
     shared = overlap["any"].to_numpy()
@@ -258,7 +273,8 @@ def claim_c11(overlap: pd.DataFrame, table: pd.DataFrame, n: int) -> Claim:
         below(half, 0.001),
         statement="hardly any two latents share their top 16 pictures",
         expected="less",
-        metric="share of latent pairs with Jaccard index of top-16 training pictures above one half, Matryoshka x4",
+        metric="share of latent pairs with Jaccard index of top-16 training pictures above one half, "
+        f"Matryoshka x{wide}",
         n=n,
         verdict=combine(parts),
         why=f"fewer than 0.1 % of pairs above one half: {parts[0]}; fewer than 5 % share any picture: {parts[1]}",

@@ -9,6 +9,9 @@ import pandas as pd
 import pytest
 
 from lib.report.claims import Claim
+from lib.run.profiles import load_profile
+from lib.run.start import open_session
+from lib.run.studies import monosemanticity as study
 from lib.run.studies import monosemanticity_claims as claims
 
 SEEDS, WIDTHS, KS, K, N = (0, 1, 2), [1, 2, 4, 8], [1, 4, 8, 16, 32], 8, 2000
@@ -72,8 +75,8 @@ MADE: dict[str, Callable[[pd.DataFrame], Claim]] = {
     "p1.C4": lambda table: claims.claim_c4(table, KS, N),
     "p1.C5": lambda table: claims.claim_c5(table, K, WIDTHS, N),
     "p1.C6": lambda table: claims.claim_c6(table, N),
-    "p1.C7": lambda table: claims.claim_c7(agreement(0.1), table, K, N),
-    "p1.C11": lambda table: claims.claim_c11(overlap(1e-5, 0.01), table, N),
+    "p1.C7": lambda table: claims.claim_c7(agreement(0.1), table, K, 4, N),
+    "p1.C11": lambda table: claims.claim_c11(overlap(1e-5, 0.01), table, 4, N),
     "p1.C12": lambda table: claims.claim_c12(table, K, WIDTHS, N),
 }
 
@@ -115,9 +118,9 @@ def test_the_verdict_is_partly_when_one_part_fails() -> None:
 
 
 def test_judges_that_disagree_and_copies_of_latents_are_found() -> None:
-    assert claims.claim_c7(agreement(1e3), ideal_table(), K, N).verdict == "partly"
-    assert claims.claim_c11(overlap(0.01, 0.2), ideal_table(), N).verdict == "not reproduced"
-    assert claims.claim_c11(overlap(1e-5, 0.2), ideal_table(), N).verdict == "partly"
+    assert claims.claim_c7(agreement(1e3), ideal_table(), K, 4, N).verdict == "partly"
+    assert claims.claim_c11(overlap(0.01, 0.2), ideal_table(), 4, N).verdict == "not reproduced"
+    assert claims.claim_c11(overlap(1e-5, 0.2), ideal_table(), 4, N).verdict == "partly"
 
 
 def test_one_seed_that_fails_is_not_hidden() -> None:
@@ -131,8 +134,28 @@ def test_another_judge_and_notebook_can_be_named() -> None:
     assert claim.notebook == "03_real_clip" and claim.verdict == "reproduced"
 
 
+def test_widths_without_a_supported_latent_are_left_out_of_the_trend() -> None:
+    claim = claims.claim_c2(spoil("supported_best", np.nan, expansion=8, seed=1), K, WIDTHS, N)
+    assert claim.verdict == "reproduced" and "x1 to x4" in claim.metric
+    claim = claims.claim_c2(spoil("supported_best", np.nan, seed=1), K, WIDTHS, N)
+    assert (claim.verdict, claim.effect) == ("not testable here", None)
+
+
+def test_two_widths_show_a_trend_but_no_hump() -> None:
+    assert claims.claim_c2(ideal_table(), K, [1, 8], N).verdict == "reproduced"
+    assert claims.claim_c3(ideal_table(), K, [1, 8], N).verdict == "not testable here"
+
+
+@pytest.mark.parametrize(("given", "widths", "wide"), [([16], [1, 16], 16), ([8, 4], [1, 4, 8], 4), ([1], [1], 1)])
+def test_every_profile_has_what_the_claims_compare(given: list[int], widths: list[int], wide: int) -> None:
+    """Whatever expansions it names: raw neurons stand beside x1, and some width is looked at latent by latent."""
+    session = open_session("10", load_profile("scenes", [f"sae.expansions={given}"]))
+    assert (study.widths(session), study.wide(session)) == (widths, wide)
+    assert {(r.expansion, r.k) for r in study.recipes(session)} >= {(1, k) for k in study.KS} | {(wide, 8)}
+
+
 def test_one_judge_cannot_agree_with_another() -> None:
     agreement = pd.DataFrame({"seed": [0, 0], "latent": [1, 2], "network": [0.1, 0.2]})
-    claim = claims.claim_c7(agreement, pd.DataFrame(), 8, 100)
+    claim = claims.claim_c7(agreement, pd.DataFrame(), 8, 4, 100)
     assert (claim.id, claim.verdict, claim.effect) == ("p1.C7", "not testable here", None)
     assert claim.notebook == "10_monosemanticity" and "one judge" in claim.why
