@@ -130,8 +130,8 @@ def explorer(
     profile: ProfileName = "scenes",
     setting: Settings = None,
 ) -> None:
-    """Write the explorer, notebook 80, as one page with sliders that needs no kernel."""
-    from lib.run.commands import explorer as work
+    """Write the explorer, notebook 80, as one page with sliders that needs no kernel. `make html` shows it, too."""
+    from lib.run.explorer import explorer as work
     from lib.run.profiles import load_profile
 
     typer.echo(work(load_profile(profile, setting or []), file))
