@@ -6,9 +6,10 @@ JOBS ?= 2
 BENCH ?=
 BIN = .venv/bin
 
-.PHONY: help reproduce test check browser cluster peers coverage notebooks html bench lab kernel clean
+.PHONY: help env reproduce test check browser cluster peers coverage notebooks html bench lab kernel clean
 
 help:
+	@echo "make env         make the environment and nothing else, a few minutes; the other targets do it, too"
 	@echo "make reproduce   run every notebook and write results/ (PROFILE=scenes, JOBS=2; skips what is up to date)"
 	@echo "make test        ruff, mypy, pytest, then every committed notebook again under nbval; all but browser and cluster"
 	@echo "make check       the inner loop, under two minutes: ruff, mypy, pytest without the slow tests"
@@ -22,6 +23,8 @@ help:
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make kernel      register the environment as the Jupyter kernel 'companion', for a Jupyter of your own"
 	@echo "make clean       remove executed notebooks and tool caches (rm -r .venv .cache removes the rest)"
+
+env: .venv/.installed
 
 reproduce: .venv/.installed
 	@$(BIN)/python -m lib run --profile $(PROFILE) --jobs $(JOBS)

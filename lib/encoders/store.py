@@ -201,7 +201,8 @@ def _bad(folder: Path) -> list[dict[str, Any]]:
 
 
 def _found(spec: EmbedSpec, bad: list[dict[str, Any]]) -> str:
-    return f"{len(bad)} of {len(spec.pairs)} images cannot be read, first {bad[0]['id']!r} ({bad[0]['error']})"
+    first, why = bad[0]["id"], bad[0]["reason"].removeprefix(f"{bad[0]['id']}: ")
+    return f"{len(bad)} of {len(spec.pairs)} images cannot be read, first {first!r} ({why})"
 
 
 def _refusal(spec: EmbedSpec, bad: list[dict[str, Any]]) -> CompanionError:

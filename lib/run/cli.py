@@ -130,8 +130,8 @@ def explorer(
     profile: ProfileName = "scenes",
     setting: Settings = None,
 ) -> None:
-    """Write the explorer, notebook 80, as one page with sliders that needs no kernel."""
-    from lib.run.commands import explorer as work
+    """Write the explorer, notebook 80, as one page with sliders that needs no kernel. `make html` shows it, too."""
+    from lib.run.explorer import explorer as work
     from lib.run.profiles import load_profile
 
     typer.echo(work(load_profile(profile, setting or []), file))
@@ -205,8 +205,8 @@ def concepts(
 
 
 @app.command()
-def index(folder: Folder, profile: ProfileName = "scenes", setting: Settings = None) -> None:
-    """Make a folder of pictures ready to be searched by captions."""
+def index(folder: Folder, profile: ProfileName = "photos", setting: Settings = None) -> None:
+    """Make a folder of pictures ready to be searched by captions, with the encoder of a profile's world."""
     from lib.run.profiles import load_profile
     from lib.run.search import index_folder
 
@@ -219,7 +219,7 @@ def search(
     folder: Folder,
     caption: Annotated[str, typer.Argument(help="What to look for, in words.")],
     k: Annotated[int, typer.Option("-k", min=1, help="Pictures to show.")] = 10,
-    profile: ProfileName = "scenes",
+    profile: ProfileName = "photos",
     setting: Settings = None,
 ) -> None:
     """Find the pictures of a caption in a folder, each scored as the caption edits it."""

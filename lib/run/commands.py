@@ -9,15 +9,12 @@ from itertools import product
 from pathlib import Path
 
 from lib.data.errors import CompanionError
-from lib.data.files import write_atomic
 from lib.data.workers import HERE, Workers
 from lib.encoders.store import shards_by
 from lib.run import protocols
 from lib.run.profiles import Profile
 from lib.run.start import Session, open_session
-from lib.run.studies import explore, vl_concepts
 from lib.run.studies.dictionaries import Recipe, fit
-from lib.run.studies.explorer_page import explorer_page
 from lib.run.worlds import open_world
 from lib.sae.parallel import first, launched, together
 
@@ -79,11 +76,3 @@ def score(profile: Profile, protocol: str, photos: Path) -> str:
     """The scores of a profile's encoder on a published protocol, as a table."""
     table = protocols.score(protocol, open_world(profile).encoder, photos)
     return table.to_string(index=False, float_format="%.1f")
-
-
-def explorer(profile: Profile, file: Path) -> str:
-    """Write the pages of notebook 80 as one HTML file; what it takes is trained first, or found in the cache."""
-    session = open_session("80_explorer", profile)
-    concepts = explore.Concepts(session, vl_concepts.fit(session, vl_concepts.UNIFIED, session.seeds[0]))
-    write_atomic(file, explorer_page(concepts, explore.Edits(session), explore.Steering(session), asked=["a red cat"]))
-    return f"{file}, {file.stat().st_size / 1e6:.1f} MB; open it in a browser"

@@ -16,7 +16,7 @@ from lib.data.files import ROOT
 from lib.data.folder import folder_pairs
 from lib.encoders.class_texts import class_texts
 from lib.run.profiles import Profile
-from lib.run.search import embedded
+from lib.run.search import embedded, left_out
 from lib.run.start import open_session
 from lib.run.studies.naming import centred
 from lib.run.studies.text_editing import dictionary
@@ -39,7 +39,8 @@ def read_words(path: Path = EVERYDAY) -> list[str]:
 
 def concepts(folder: Path, profile: Profile, words: Sequence[str], k: int = 5) -> Iterator[str]:
     """One line for each picture that can be read: its k strongest concepts by their words, with their activations."""
-    encoder, pictures = embedded(folder_pairs(folder), profile)
+    pairs = folder_pairs(folder)
+    encoder, pictures = embedded(pairs, profile)
     if encoder.encode_texts is None:
         raise CompanionError(f"{encoder.name} has no text tower; concepts need a profile whose encoder reads captions")
     session = open_session("concepts", profile)
@@ -53,4 +54,5 @@ def concepts(folder: Path, profile: Profile, words: Sequence[str], k: int = 5) -
         for which in np.argsort(-row.data, kind="stable"):
             found.setdefault(words[named[row.indices[which]]], float(row.data[which]))
         yield f"{name}: " + ", ".join(f"{word} {value:.2f}" for word, value in list(found.items())[:k])
+    yield from left_out(pairs, pictures)
     yield f"{len(pictures)} pictures, {sae.width} latents, each called by the nearest of {len(words)} words"

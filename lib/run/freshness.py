@@ -32,6 +32,11 @@ def run_digest(notebook: NotebookNode, number: str, parameters: Mapping[str, Any
     )
 
 
+def explorer_key(profile: Profile) -> dict[str, Any]:
+    """What decides the explorer's page: settings, and the library with its weights, pins and data manifest."""
+    return {"profile": profile.model_dump(), "library": _library()}
+
+
 def forget_written(profile: str, number: str) -> None:
     """A notebook starts: what it wrote before is no longer known."""
     _ledger(profile, number).unlink(missing_ok=True)

@@ -107,9 +107,13 @@ def load_profile(
 
 
 def profile_text(name: str, overrides: Sequence[str]) -> str:
-    """The profile and its overrides as one text that `load_profile` reads: "scenes sae.steps=100 seeds=[0,1]"."""
+    """The profile and its overrides as one text that `load_profile` reads: "scenes sae.steps=100 seeds=[0,1]".
+
+    Spaces in values, such as those of folders, are escaped, since spaces part the overrides.
+    """
     pairs = [split_assignment(override) for override in overrides]
-    return " ".join([name, *(f"{key}={json.dumps(value, separators=(',', ':'))}" for key, value in pairs)])
+    values = [(key, json.dumps(value, separators=(",", ":")).replace(" ", "\\u0020")) for key, value in pairs]
+    return " ".join([name, *(f"{key}={value}" for key, value in values)])
 
 
 def own_folder(profile: Profile) -> Path:

@@ -21,6 +21,12 @@ from lib.run.studies.text_editing import ARMS, dictionary, masker_pairs
 ARM = "masker + text"
 """What edits: the whole of TEVI."""
 
+BATCH = 16
+"""Pictures in one forward pass. Large batches are slower on a CPU: their activations are new memory every time."""
+
+SHARD = 256
+"""Pictures between two steps of the progress bar, and what a killed run loses at most."""
+
 NAMED = 5
 """So many unreadable pictures are named; the others are counted."""
 
@@ -33,10 +39,7 @@ def index_folder(folder: Path, profile: Profile) -> Iterator[str]:
     pairs = folder_pairs(folder)
     encoder, pictures = embedded(pairs, profile)
     yield f"{len(pictures)} of {len(pairs)} pictures in {folder} embedded by {encoder.name}"
-    bad = [name for name in pairs.ids if name not in set(pictures.ids)]
-    if bad:
-        more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
-        yield f"{len(bad)} cannot be read and are left out: {', '.join(bad[:NAMED])}{more}"
+    yield from left_out(pairs, pictures)
     index = make_index(pictures, profile)
     yield f"ready to be searched: {index.codes.nnz / len(index):.1f} of {index.codes.shape[1]} latents a picture"
 
@@ -64,4 +67,12 @@ def make_index(pictures: Embeddings, profile: Profile) -> Index:
 def embedded(pairs: Pairs, profile: Profile) -> tuple[Encoder, Embeddings]:
     """The encoder of a profile's world, and what it makes of those pictures that can be read."""
     encoder = open_session("search", profile).world.encoder
-    return encoder, embed(pairs, encoder, towers=("image",), on_bad="skip")
+    return encoder, embed(pairs, encoder, towers=("image",), batch=BATCH, shard=SHARD, on_bad="skip")
+
+
+def left_out(pairs: Pairs, pictures: Embeddings) -> Iterator[str]:
+    """One line on the pairs that could not be read, if there are any."""
+    bad = sorted({*pairs.ids.tolist()} - {*pictures.ids.tolist()})
+    if bad:
+        more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
+        yield f"{len(bad)} cannot be read and are left out: {', '.join(bad[:NAMED])}{more}"

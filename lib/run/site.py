@@ -1,7 +1,7 @@
 """A static site of the executed notebooks: an index, one page a notebook, and the source files that they speak of.
 
-Pages follow the reader's choice of light or dark. They hold no script and fetch nothing from elsewhere: formulas are
-MathML, which browsers set themselves.
+Pages follow the reader's choice of light or dark and fetch nothing from elsewhere: formulas are MathML, which browsers
+set themselves. None holds a script but the explorer's, which is there once `python -m lib explorer` has made it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from pygments.util import ClassNotFound
 from lib.data.errors import CompanionError
 from lib.data.files import ROOT, write_atomic
 from lib.data.progress import progress
+from lib.run.explorer import PAGE, kept_explorer
 from lib.run.places import NOTEBOOKS
+from lib.run.profiles import load_profile
 from lib.run.runner import read_notebook
 
 HREF = re.compile(r'(?P<before>(?:href|src)=")(?P<target>[^"#:]+)(?P<rest>(?:#[^"]*)?")')
@@ -46,6 +48,16 @@ TEMPLATE = """{% extends "index.html.j2" %}
 </div>{% endblock %}
 """
 """JupyterLab's look of a notebook, without the scripts that it would fetch."""
+
+NO_EXPLORER = """# Explorer
+
+Its page has not been made here. This makes it, in a minute or two where notebook 80 has run and in some more where it
+first has to train:
+
+    .venv/bin/python -m lib explorer explorer.html
+
+Then write the site anew (`make html`).
+"""
 
 AS_THEY_ARE = (".png", ".svg")
 """Files that a browser shows itself; the others become pages."""
@@ -75,6 +87,7 @@ def write_site(folder: Path, notebooks: Path = NOTEBOOKS) -> list[Path]:
     pages = {path: _notebook(path) for path in progress(paths, desc="pages")}  # all, before anything is written
     site = _Site(folder)
     site.add("index.html", _readme(), ROOT)
+    site.add(PAGE, _explorer(), ROOT)
     for path, page in pages.items():
         site.add(address(path), page, path.parent)
     done: set[Path] = set()
@@ -116,6 +129,8 @@ class _Site:
         def find(target: str) -> str | None:
             for folder in (base, ROOT):
                 path = (folder / unquote(unescape(target))).resolve()
+                if path == ROOT / PAGE:  # the site's own, wherever a reader keeps another
+                    return None
                 if path.is_file() and path.is_relative_to(ROOT):
                     self.wanted |= set() if path.suffix == ".ipynb" else {path}
                     return up + address(path)
@@ -155,6 +170,13 @@ def _html(markdown: str) -> str:
 
 def _readme() -> str:
     return _page("Companion", _html((ROOT / "README.md").read_text(encoding="utf-8")), "")
+
+
+def _explorer() -> str:
+    page = kept_explorer(load_profile("scenes"))
+    if page is None:
+        return _page("Explorer", _html(NO_EXPLORER), "")
+    return page.replace("<body>", f"<body>\n{_nav('')}", 1)
 
 
 def _notebook(path: Path) -> str:
@@ -219,4 +241,4 @@ def _page(title: str, body: str, up: str) -> str:
 
 
 def _nav(up: str) -> str:
-    return f'<nav><a href="{up}index.html">All notebooks</a></nav>'
+    return f'<nav><a href="{up}index.html">All notebooks</a> · <a href="{up}{PAGE}">Explorer</a></nav>'

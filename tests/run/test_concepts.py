@@ -51,6 +51,7 @@ def test_each_picture_has_its_strongest_concepts(folder: Path, tmp_path: Path) -
         assert len(set(named)) == len(named) <= 3 and set(named) <= set(KIND_NAMES)
         assert (np.diff([float(value) for value in values]) <= 0).all() and float(values[-1]) > 0
     assert len(set(lines.values())) > 1
+    assert "1 cannot be read and are left out: broken.jpg" in answer.output
     assert f"4 pictures, 256 latents, each called by the nearest of {len(KIND_NAMES)} words" in answer.output
 
 

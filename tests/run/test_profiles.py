@@ -113,3 +113,11 @@ def test_a_profile_passes_through_one_text(steps: int, seeds: list[int]) -> None
     text = profile_text("scenes", overrides)
     assert load_profile(text) == load_profile("scenes", overrides)
     assert profile_text("scenes", []) == "scenes"
+
+
+def test_values_with_spaces_stay_whole() -> None:
+    folder, encoder = "/home/me/my pictures", "ViT-B-32 openai"
+    text = profile_text("own-pictures", [f"folder={folder}", f"encoder={encoder}", f'judge="{encoder}"'])
+    assert len(text.split()) == 4
+    profile = load_profile(text)
+    assert (profile.folder, profile.encoder, profile.judge) == (folder, encoder, encoder)

@@ -17,7 +17,7 @@ from lib.run.search import search_folder
 from lib.run.studies import text_editing
 
 SMALL = ["splits.train=120", "splits.dev=5", "splits.test=10", "sae.steps=30", "sae.batch=64"]
-SETTINGS = [part for setting in SMALL for part in ("--set", setting)]
+SETTINGS = ["--profile", "scenes", *(part for setting in SMALL for part in ("--set", setting))]
 runner = CliRunner()
 
 

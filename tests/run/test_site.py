@@ -10,7 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from lib.data.errors import CompanionError
+from lib.run import explorer as explorer_file
+from lib.run import site as site_of
 from lib.run.places import NOTEBOOKS
+from lib.run.profiles import Profile, load_profile
 from lib.run.site import address, write_site
 from tests.run.conftest import Write
 
@@ -84,6 +87,28 @@ def test_a_notebook_without_outputs_is_refused(write: Write, tmp_path: Path) -> 
     assert not (tmp_path / "site").exists()
     with pytest.raises(CompanionError, match="no notebooks in"):
         write_site(tmp_path / "site", tmp_path)
+
+
+def test_the_explorer_is_shown_once_it_has_been_made(
+    write: Write, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site_of, "_notebook", lambda path: "<body></body>")
+    monkeypatch.setattr(site_of, "_readme", lambda: site_of._page("Companion", "", ""))
+    notebooks = write("80_explorer", "1 + 1").parent
+    index, page, *_ = write_site(tmp_path / "site", notebooks)
+    assert 'href="explorer.html"' in index.read_text(encoding="utf-8")
+    assert "python -m lib explorer explorer.html" in page.read_text(encoding="utf-8")
+    html = "<html><body>\n<p>made</p></body></html>"
+
+    def make(profile: Profile, folder: Path) -> None:
+        (folder / explorer_file.PAGE).write_text(html)
+
+    monkeypatch.setattr(explorer_file, "_make", make)
+    explorer_file.explorer(load_profile("scenes"), tmp_path / "alone.html")
+    assert (tmp_path / "alone.html").read_text() == html
+    _, page, *_ = write_site(tmp_path / "site", notebooks)
+    shown = page.read_text(encoding="utf-8")
+    assert "<p>made</p>" in shown and 'href="index.html"' in shown
 
 
 def test_addresses() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -12,22 +11,14 @@ import numpy as np
 import pytest
 
 from lib.data.errors import CompanionError
-from lib.run.profiles import load_profile
-from lib.run.start import Session, open_session
-from lib.run.studies import explore, explorer_page, steering, text_editing, vl_concepts
-
-SMALL = ["splits.train=200", "splits.dev=10", "splits.test=120", "sae.steps=10", "sae.batch=64", "seeds=[0]"]
+from lib.run.start import Session
+from lib.run.studies import explore, explorer_page, vl_concepts
+from tests.run.studies.small_explorer import shorten_page, small_arms, small_parts, small_session
 
 
 @pytest.fixture
 def session(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
-    monkeypatch.setattr(text_editing, "TRAIN", 200)
-    monkeypatch.setattr(vl_concepts, "STEPS", 5)
-    monkeypatch.setattr(steering, "PICTURES", 40)
-    monkeypatch.setattr(steering, "STEPS", 5)
-    monkeypatch.setattr(steering, "SUPPORT", 1)
-    monkeypatch.setattr(steering, "LIFT", 0.0)
-    return open_session("80_explorer", load_profile("scenes", SMALL))
+    return small_session(monkeypatch)
 
 
 def test_latents(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,8 +40,7 @@ def test_latents(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_captions(session: Session) -> None:
-    few = {arm: replace(config, steps=3, batch=32) for arm, config in text_editing.ARMS.items()}
-    edits = explore.Edits(session, few)
+    edits = explore.Edits(session, small_arms())
     caption = session.world.pairs("test").captions[0][0]
     best = edits.ranking(caption)
     text = session.world.encoder.encode_texts([caption])[0]
@@ -75,11 +65,8 @@ def test_steering(session: Session) -> None:
 
 
 def test_the_page_without_a_kernel(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explorer_page, "LATENTS", 3)
-    monkeypatch.setattr(explorer_page, "CAPTIONS", 1)
-    few = {arm: replace(config, steps=3, batch=32) for arm, config in text_editing.ARMS.items()}
-    concepts = explore.Concepts(session, vl_concepts.fit(session, vl_concepts.UNIFIED, 0))
-    edits, clamps = explore.Edits(session, few), explore.Steering(session)
+    shorten_page(monkeypatch, latents=3, captions=1)
+    concepts, edits, clamps = small_parts(session)
     html = explorer_page.explorer_page(concepts, edits, clamps, asked=["a red </script> cat"])
     assert html.count("</script>") == 2
     (text,) = re.findall(r'<script type="application/json" id="data">(.*)</script>', html)
