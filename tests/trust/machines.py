@@ -3,8 +3,8 @@
     ATEN_CPU_CAPABILITY=avx2 COMPANION_CACHE=/tmp/other COMPANION_RESULTS=/tmp/other/results python -m lib run --jobs 2
     python -m tests.trust.machines "AVX2" /tmp/other/results
 
-writes `tests/trust/machines.json`: for each kind and profile the claims, and what of them moved most. A difference of
-more than a third of its tolerance is near: then the tolerance is too small for the machines there are.
+notes for docs/trust.md, for each kind and profile, the claims and what of them moved most. A difference of more than a
+third of its tolerance is near: then the tolerance is too small for the machines there are.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from lib.data.errors import CompanionError
-from lib.data.files import ROOT, write_json
+from lib.data.files import write_json
 from lib.report.claims import Claim, read_claims
 from tests.gates.tolerance import expected_profiles
+from tests.trust.common import RESULTS
 
-RECORD = ROOT / "tests" / "trust" / "machines.json"
+RECORD = RESULTS / "machines.json"
 
 NEAR = 1 / 3
 
@@ -65,6 +66,8 @@ def record(kind: str, results_root: Path, path: Path = RECORD) -> dict[str, Any]
 
 def table(path: Path = RECORD) -> str:
     """Markdown: a row for each kind and profile, then every claim that is near its tolerance or has another verdict."""
+    if not path.is_file():
+        return "Not run yet.\n"
     lines = [
         "| run | profile | claims | largest share of a tolerance | of | other verdicts |",
         "|---|---|--:|--:|---|---|",

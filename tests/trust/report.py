@@ -13,7 +13,7 @@ from typing import Any
 from lib.data.files import ROOT, write_atomic
 from lib.run.readme import replaced
 from tests.peers import compare
-from tests.trust import covered
+from tests.trust import covered, machines
 from tests.trust.common import RESULTS, Tried
 from tests.trust.kill import CASES
 from tests.trust.mutants_section import section
@@ -82,6 +82,7 @@ def generated() -> dict[str, str]:
         "inputs": tried(INPUTS),
         "foreign": tried(FOREIGN),
         "mutants": section(noted("mutants")),
+        "machines": machines.table(),
         "peers": compare.table(noted("peers")),
         "coverage": covered.table(noted("coverage")),
     }

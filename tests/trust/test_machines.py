@@ -41,6 +41,10 @@ def test_a_folder_without_claims_is_refused(tmp_path):
         machines.record("other", tmp_path, tmp_path / "record.json")
 
 
+def test_without_a_record_the_page_says_so(tmp_path):
+    assert machines.table(tmp_path / "record.json") == "Not run yet.\n"
+
+
 def test_the_record_becomes_a_table(tmp_path, monkeypatch, expected):
     monkeypatch.setattr(machines, "expected_profiles", lambda: {"scenes": expected})
     machines.record("AVX2", tmp_path / "here", tmp_path / "record.json")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lib.data.errors import CompanionError
 from lib.data.progress import progress
 from lib.metrics.monosemanticity import MonosemanticityScore, monosemanticity
 from lib.metrics.top_examples import top_examples
@@ -162,10 +163,15 @@ def distinctness(session: Session, fitted: Iterable[Fitted]) -> pd.DataFrame:
 def ladder(fitted: Fitted, judge: np.ndarray, pictures: int = 8) -> pd.DataFrame:
     """The strongest pictures of the supported latents at four places of the score: percentile, latent, score, picture.
 
-    One row a picture, strongest first; `picture` is a row number of the test split.
+    One row a picture, strongest first; `picture` is a row number of the test split. At least one latent must be
+    supported.
     """
     scores = score(fitted.codes, judge)
     keep = np.flatnonzero(scores.live & (scores.support >= SUPPORT))
+    if not len(keep):
+        raise CompanionError(
+            f"no latent is active on {SUPPORT} of {len(fitted.codes)} test pictures; --set splits.test=N takes more"
+        )
     order = keep[scores.score[keep].argsort()]
     best = top_examples(fitted.codes, pictures).rows
     parts = []
