@@ -48,17 +48,18 @@ def trained(sae: Any, instance: Instance) -> Any:
     return sae
 
 
+def given(sae: Any, x: Tensor) -> Answer:
+    """The data and the weights that every dictionary of theirs has."""
+    return {"x": x, "encoder": sae.W_enc.T, "W_dec": sae.W_dec, "b_enc": sae.b_enc, "b_dec": sae.b_dec}
+
+
 def answered(sae: Any, instance: Instance) -> Answer:
     """Weights, codes, reconstruction, loss and gradients."""
     x = instance.data()
     out = step(sae, x)
     out.loss.backward()
     return {
-        "x": x,
-        "encoder": sae.W_enc.T,
-        "W_dec": sae.W_dec,
-        "b_enc": sae.b_enc,
-        "b_dec": sae.b_dec,
+        **given(sae, x),
         "theirs/codes": out.feature_acts,
         "theirs/reconstruction": out.sae_out,
         "theirs/loss": out.loss,
@@ -126,11 +127,7 @@ def jumprelu(instance: Instance) -> Answer:
         drawn.data.uniform_(0.0, 0.1)
     x = instance.data()
     return {
-        "x": x,
-        "encoder": sae.W_enc.T,
-        "W_dec": sae.W_dec,
-        "b_enc": sae.b_enc,
-        "b_dec": sae.b_dec,
+        **given(sae, x),
         "threshold": sae.threshold,
         "theirs/codes": sae.encode(x),
         "theirs/reconstruction": sae(x),
