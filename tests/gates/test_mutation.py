@@ -6,6 +6,7 @@ import copy
 import json
 import re
 from functools import partial
+from typing import get_args
 
 import nbformat
 import pytest
@@ -14,10 +15,11 @@ from nbval.plugin import get_sanitize_patterns
 
 from lib.data.files import ROOT, write_json
 from lib.report.claims import write_claim
+from lib.report.verdicts import Verdict
 from lib.run.places import find_notebook
 from tests.gates.lint import is_compared
 from tests.gates.notebooks import SANITISE, code, failing_cells, notebook, write
-from tests.gates.tolerance import compare, expected_from, expected_profiles
+from tests.gates.tolerance import compare, expected_from, expected_profiles, plays
 from tests.report.examples import example
 
 PROFILES = expected_profiles()
@@ -117,7 +119,8 @@ def with_leaf(fields, path, change):
 
 def beyond(value, tolerance=0.0):
     """Another value, farther away than the tolerance, and than any that is a fraction of the number."""
-    return value + 3 if isinstance(value, int) else value + max(0.5, abs(value), 1.01 * tolerance)
+    least = max(0.5, abs(value), 1.01 * tolerance)
+    return value + 3 + int(least) if isinstance(value, int) else value + least
 
 
 def assert_every_mutation_is_noticed(results, expected):
@@ -125,11 +128,14 @@ def assert_every_mutation_is_noticed(results, expected):
     assert compare(results, expected) == []
     for path in sorted((results / "claims").glob("*.json")):
         fields = json.loads(path.read_text())
+        wanted = expected["claims"][fields["id"]]
+        widest = max(plays(wanted).values())  # a number may be smaller than its tolerance
         mutants = {leaf: with_leaf(fields, leaf, beyond) for leaf in numeric_leaves(fields)}
-        for leaf in mutants:  # an effect that scatters over seeds may be smaller than its tolerance
-            if leaf[0] in ("effect", "spread"):
-                mutants[leaf] = with_leaf(fields, leaf, partial(beyond, tolerance=fields["tolerance"]))
-        mutants["verdict"] = fields | {"verdict": "partly" if fields["verdict"] != "partly" else "reproduced"}
+        for leaf in mutants:
+            if leaf[0] in ("effect", "spread", "controls"):
+                mutants[leaf] = with_leaf(fields, leaf, partial(beyond, tolerance=widest))
+        known = {fields["verdict"], *wanted["verdicts elsewhere"]}
+        mutants["verdict"] = fields | {"verdict": next(one for one in get_args(Verdict) if one not in known)}
         for leaf, mutant in mutants.items():
             write_json(path, mutant)
             assert compare(results, expected), f"{path.name}: a change of {leaf} went unnoticed"

@@ -1,8 +1,11 @@
+import re
+
 import pytest
 
 from lib.data.errors import CompanionError
 from lib.report.claims import write_claim
-from tests.gates.tolerance import expected_from
+from tests.gates.notebooks import SANITISE
+from tests.gates.tolerance import compare, expected_from, expected_profiles
 from tests.report.examples import example
 from tests.trust import machines
 
@@ -13,32 +16,49 @@ def expected(tmp_path):
     return expected_from(tmp_path / "here" / "scenes", {})
 
 
-def test_an_equal_run_is_at_no_distance(tmp_path, expected):
+def test_an_equal_run_moves_nothing(tmp_path, expected):
     (found,) = machines.compare(tmp_path / "here" / "scenes", expected).values()
-    assert found == {"what": found["what"], "share": 0.0, "verdicts": []}
+    assert set(found["moved"].values()) == {0.0} and found["verdict"] == example().verdict
 
 
-def test_the_largest_difference_is_named_as_a_share_of_its_own_tolerance(tmp_path, expected):
+def another(tmp_path, **changes):
+    """The folder of a run in which the claim is another."""
+    write_claim(example(**changes), tmp_path / "there" / "scenes")
+    return tmp_path / "there"
+
+
+def test_every_number_that_moved_is_told_with_its_distance(tmp_path, expected):
     claim = example()
     name = next(iter(claim.controls))
-    play = expected["claims"][claim.id]["controls"][name]["tolerance"]
-    moved = claim.model_copy(
-        update={
-            "effect": claim.effect + claim.tolerance / 4,
-            "controls": {**claim.controls, name: claim.controls[name] + play / 2},
-            "verdict": "not reproduced",
-        }
-    )
-    write_claim(moved, tmp_path / "there" / "scenes")
-    (found,) = machines.compare(tmp_path / "there" / "scenes", expected).values()
-    assert found["what"] == name
-    assert found["share"] == pytest.approx(0.5, abs=1e-3)
-    assert found["verdicts"] == [claim.verdict, "not reproduced"]
+    controls = {**claim.controls, name: claim.controls[name] + 0.25}
+    there = another(tmp_path, effect=claim.effect - 0.125, controls=controls, verdict="not reproduced")
+    (found,) = machines.compare(there / "scenes", expected).values()
+    moved = {key: far for key, far in found["moved"].items() if far}
+    assert moved == pytest.approx({"effect": 0.125, f"control {name!r}": 0.25})
+    assert found["verdict"] == "not reproduced"
+
+
+def test_what_another_machine_does_is_given_room(tmp_path, expected):
+    claim = example()
+    there = another(tmp_path, effect=claim.effect + 2 * claim.tolerance, verdict="partly")
+    assert len(compare(there / "scenes", expected)) == 2
+    run = machines.compare(there / "scenes", expected)
+    wider = expected_from(tmp_path / "here" / "scenes", {}, [run])
+    assert compare(there / "scenes", wider) == compare(tmp_path / "here" / "scenes", wider) == []
+    assert wider["claims"][claim.id]["play"] == pytest.approx(6 * claim.tolerance)
+    beyond = another(tmp_path, effect=claim.effect + 6.1 * claim.tolerance, verdict="not reproduced")
+    assert len(compare(beyond / "scenes", wider)) == 2
 
 
 def test_a_folder_without_claims_is_refused(tmp_path):
     with pytest.raises(CompanionError, match="holds no claims"):
         machines.record("other", tmp_path, tmp_path / "record.json")
+
+
+def test_the_notebook_gate_leaves_exactly_these_verdicts_to_the_tolerance_gate():
+    changed = {id for id, one in expected_profiles()["scenes"]["claims"].items() if one["verdicts elsewhere"]}
+    listed = re.search(r"\(\?m\)\^\((.*)\) ", SANITISE.read_text())
+    assert listed and set(listed[1].replace("\\", "").split("|")) == changed
 
 
 def test_without_a_record_the_page_says_so(tmp_path):
@@ -47,5 +67,9 @@ def test_without_a_record_the_page_says_so(tmp_path):
 
 def test_the_record_becomes_a_table(tmp_path, monkeypatch, expected):
     monkeypatch.setattr(machines, "expected_profiles", lambda: {"scenes": expected})
-    machines.record("AVX2", tmp_path / "here", tmp_path / "record.json")
-    assert "| AVX2 | scenes | 1 | 0.00 |" in machines.table(tmp_path / "record.json")
+    claim = example()
+    there = another(tmp_path, effect=claim.effect + claim.tolerance / 4, verdict="partly")
+    machines.record("AVX2", there, tmp_path / "record.json")
+    table = machines.table(tmp_path / "record.json")
+    assert f"| AVX2 | scenes | 1 | 0.25 | {claim.id}, effect | 1 |" in table
+    assert f"- scenes, {claim.id}: {claim.verdict} here, partly with AVX2" in table
