@@ -17,7 +17,7 @@ from typing import Any
 from lib.data.errors import CompanionError
 from lib.data.files import write_json
 from lib.report.claims import Claim, read_claims
-from tests.gates.tolerance import ELSEWHERE, expected_profiles, numbers, plays
+from tests.gates.tolerance import ELSEWHERE, ROOM, expected_profiles, numbers, plays
 
 
 def moved(claim: Claim, wanted: dict[str, Any]) -> dict[str, float]:
@@ -50,17 +50,19 @@ def table(path: Path = ELSEWHERE) -> str:
     if not path.is_file():
         return "Not run yet.\n"
     rows = [
-        "| run | profile | claims | largest share of a tolerance | of | other verdicts |",
-        "|---|---|--:|--:|---|--:|",
+        "| run | profile | claims | largest share of a tolerance | of | numbers given room | other verdicts |",
+        "|---|---|--:|--:|---|--:|--:|",
     ]
     others: list[str] = []
     for kind, profiles in json.loads(path.read_text()).items():
         for profile, claims in profiles.items():
             here = expected_profiles()[profile]["claims"]
-            share, what = max(_shares(claims, here))
+            shares = _shares(claims, here)
+            share, what = max(shares)
+            wider = sum(one > 0.998 / ROOM for one, _ in shares)  # their tolerance is ROOM times what moved, rounded
             verdicts = {id: (here[id]["verdict"], one["verdict"]) for id, one in claims.items()}
             changed = [f"- {profile}, {id}: {a} here, {b} with {kind}" for id, (a, b) in verdicts.items() if a != b]
-            rows.append(f"| {kind} | {profile} | {len(claims)} | {share:.2f} | {what} | {len(changed)} |")
+            rows.append(f"| {kind} | {profile} | {len(claims)} | {share:.2f} | {what} | {wider} | {len(changed)} |")
             others += changed
     return "\n".join([*rows, "", *others]).rstrip() + "\n"
 

@@ -71,5 +71,5 @@ def test_the_record_becomes_a_table(tmp_path, monkeypatch, expected):
     there = another(tmp_path, effect=claim.effect + claim.tolerance / 4, verdict="partly")
     machines.record("AVX2", there, tmp_path / "record.json")
     table = machines.table(tmp_path / "record.json")
-    assert f"| AVX2 | scenes | 1 | 0.25 | {claim.id}, effect | 1 |" in table
+    assert f"| AVX2 | scenes | 1 | 0.25 | {claim.id}, effect | 0 | 1 |" in table
     assert f"- scenes, {claim.id}: {claim.verdict} here, partly with AVX2" in table
