@@ -158,17 +158,18 @@ def _claim_problems(claim: Claim, wanted: dict[str, Any]) -> list[str]:
         if getattr(claim, field) != wanted[field]
         and not (field == "verdict" and claim.verdict in wanted["verdicts elsewhere"])
     ]
-    problems += _moved("effect", claim.effect, wanted["effect"], wanted["play"])
-    if claim.spread.kind != wanted["spread"]["kind"] or len(claim.spread.values) != len(wanted["spread"]["values"]):
-        problems.append(f"spread is of another kind or length than {wanted['spread']['kind']!r}")
-    else:
-        for place, (value, target) in enumerate(zip(claim.spread.values, wanted["spread"]["values"], strict=True)):
-            problems += _moved(f"spread value {place}", value, target, wanted["spread"]["tolerance"])
-    for name in sorted(set(claim.controls) ^ set(wanted["controls"])):
-        problems.append(f"control {name!r} is {'not expected' if name in claim.controls else 'missing'}")
-    for name in sorted(set(claim.controls) & set(wanted["controls"])):
-        control = wanted["controls"][name]
-        problems += _moved(f"control {name!r}", claim.controls[name], control["value"], control["tolerance"])
+    there, here, room = numbers(claim), numbers(wanted), plays(wanted)
+    spread = wanted["spread"]
+    reshaped = (claim.spread.kind, len(claim.spread.values)) != (spread["kind"], len(spread["values"]))
+    if reshaped:
+        problems.append(f"spread is of another kind or length than {spread['kind']!r}")
+    for name in [*here, *sorted(there.keys() - here.keys())]:
+        if name.startswith("spread") and reshaped:
+            continue
+        if name in there and name in here:
+            problems += _moved(name, there[name], here[name], room[name])
+        else:
+            problems.append(f"{name} is {'not expected' if name in there else 'missing'}")
     return problems
 
 
