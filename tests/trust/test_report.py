@@ -26,4 +26,4 @@ def test_the_long_runs_were_those_of_today() -> None:
 def test_every_file_that_the_page_links_is_there() -> None:
     links = [part.split(")")[0] for part in PAGE.read_text(encoding="utf-8").split("](")[1:]]
     assert links and [link for link in links if not (PAGE.parent / link).exists()] == []
-    assert (ROOT / "README.md").read_text(encoding="utf-8").count("](docs/trust.md)") == 1
+    assert "](docs/trust.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
