@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -93,9 +93,7 @@ def _of_arms(arms: Mapping[str, split.Arm]) -> Callable[[Session], Iterator[Run]
 TRAININGS: dict[str, Callable[[Session], Iterator[Run]]] = {
     "10": _of_recipes(monosemanticity.recipes),
     "11": _of_recipes(hierarchy.recipes),
-    "20": lambda session: vl_concepts.training_runs(session, vl_concepts.ARMS["20_concepts"]),
-    "23": lambda session: vl_concepts.training_runs(session, vl_concepts.ARMS["23_sparsity"]),
-    "24": lambda session: vl_concepts.training_runs(session, vl_concepts.ARMS["24_encoder"]),
+    **{name[:2]: partial(vl_concepts.training_runs, arms=arms) for name, arms in vl_concepts.ARMS.items()},
     "30": _of_arms(split.ARMS),
     "31": _of_arms(split.ARMS | split.MORE_ARMS),
     "41": _of_recipes(lambda session: [text_editing.DICTIONARY]),

@@ -123,17 +123,21 @@ def beyond(value, tolerance=0.0):
     return value + 3 + int(least) if isinstance(value, int) else value + least
 
 
+def name_of(leaf):
+    """The name that the gate has for a number of a claim file."""
+    return {"spread": f"spread value {leaf[-1]}", "controls": f"control {leaf[-1]!r}"}.get(leaf[0], leaf[0])
+
+
 def assert_every_mutation_is_noticed(results, expected):
     """Change each number, then the verdict, of each claim file in turn; the gate must report each."""
     assert compare(results, expected) == []
     for path in sorted((results / "claims").glob("*.json")):
         fields = json.loads(path.read_text())
         wanted = expected["claims"][fields["id"]]
-        widest = max(plays(wanted).values())  # a number may be smaller than its tolerance
+        room = plays(wanted)
         mutants = {leaf: with_leaf(fields, leaf, beyond) for leaf in numeric_leaves(fields)}
-        for leaf in mutants:
-            if leaf[0] in ("effect", "spread", "controls"):
-                mutants[leaf] = with_leaf(fields, leaf, partial(beyond, tolerance=widest))
+        for leaf in mutants:  # a number may be smaller than its tolerance
+            mutants[leaf] = with_leaf(fields, leaf, partial(beyond, tolerance=room.get(name_of(leaf), 0.0)))
         known = {fields["verdict"], *wanted["verdicts elsewhere"]}
         mutants["verdict"] = fields | {"verdict": next(one for one in get_args(Verdict) if one not in known)}
         for leaf, mutant in mutants.items():

@@ -4,14 +4,16 @@ Words (verdict, statement, metric, notebook...), seeds, n and tolerances must be
 by its own tolerance. A claim's `effect` and its values over seeds have the claim's `tolerance`. A control has the
 claim's too, but no more than a tenth of the control's own value (and no less than a tenth of the claim's tolerance),
 since controls are often smaller numbers. `tests/expected/tolerances.yaml` overrides these defaults and names the table
-columns to compare. What a run on another kind of processor moved by more than a third of that (`ELSEWHERE`, noted by
-`tests.trust.machines`) has three times the difference instead, and a verdict that such a run came to is accepted, too:
+columns to compare:
 
     scenes:
       claims:
         p1.C3: {spread: 0.03, controls: {untrained SAE: 0.02}}
       tables:
         10_ms.csv: {ms: 0.01, live: 2}
+
+What a run on another kind of processor moved by more than a third of its tolerance (`ELSEWHERE`, noted by
+`tests.trust.machines`) gets three times the difference instead, and a verdict that such a run came to passes, too.
 
 After a deliberate change of results, and after reading the differences that the gate reports, write them down:
 
