@@ -6,7 +6,6 @@ import copy
 import json
 import re
 from functools import partial
-from typing import get_args
 
 import nbformat
 import pytest
@@ -15,7 +14,7 @@ from nbval.plugin import get_sanitize_patterns
 
 from lib.data.files import ROOT, write_json
 from lib.report.claims import write_claim
-from lib.report.verdicts import Verdict
+from lib.report.verdicts import VERDICTS
 from lib.run.places import find_notebook
 from tests.gates.lint import is_compared
 from tests.gates.notebooks import SANITISE, code, failing_cells, notebook, write
@@ -32,7 +31,11 @@ print("profile tiny, device: cpu, 2 claims")"""
 CELLS = [
     (SETUP, "2 claims", "3 claims", True),
     (SETUP, "device: cpu,", "device: NVIDIA H100 80GB HBM3,", False),
-    ("verdict_line(example())", "· reproduced ·", "· partly ·", True),
+    ("verdict_line(example())", "· Sparser", "· Denser", True),
+    ("verdict_line(example())", "· reproduced ·", "· partly ·", False),  # the tolerance gate's
+    ('print("claim  tiny         statement")', "tiny         ", "tiny            ", False),
+    ('print("tiny: 1 reproduced, 2 partly, 3 not reproduced")', "1 reproduced", "2 reproduced", False),
+    ('print("1 not testable here")', "1 not", "2 not", True),
     ('say("every seed falls by more than 0.05", True)', "[yes]", "[no]", True),
     ('say("every seed falls by more than 0.05", True)', "0.05", "0.06", True),
     ('say_seeds("the order holds", [True, True, False])', "2 of 3", "3 of 3", True),
@@ -138,8 +141,7 @@ def assert_every_mutation_is_noticed(results, expected):
         mutants = {leaf: with_leaf(fields, leaf, beyond) for leaf in numeric_leaves(fields)}
         for leaf in mutants:  # a number may be smaller than its tolerance
             mutants[leaf] = with_leaf(fields, leaf, partial(beyond, tolerance=room.get(name_of(leaf), 0.0)))
-        known = {fields["verdict"], *wanted["verdicts elsewhere"]}
-        mutants["verdict"] = fields | {"verdict": next(one for one in get_args(Verdict) if one not in known)}
+        mutants["verdict"] = fields | {"verdict": next(one for one in VERDICTS if one != fields["verdict"])}
         for leaf, mutant in mutants.items():
             write_json(path, mutant)
             assert compare(results, expected), f"{path.name}: a change of {leaf} went unnoticed"

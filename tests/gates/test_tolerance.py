@@ -55,13 +55,13 @@ def test_unchanged_results_pass(results):
 def test_tolerances_come_from_the_file_or_the_claim(results):
     claims = expected_from(results, TOLERANCES)["claims"]
     assert claims["p1.C4"]["spread"]["tolerance"] == 0.03
-    assert claims["p1.C5"]["spread"]["tolerance"] == 0.02
+    assert claims["p1.C5"]["spread"]["tolerance"] == 0.0346  # of one of three seeds
     controls = {id: {name: part["tolerance"] for name, part in claims[id]["controls"].items()} for id in claims}
-    assert controls["p1.C4"] == {"raw": 0.001, "untrained SAE": 0.0115}
-    assert controls["p1.C5"] == {"raw": 0.0031, "untrained SAE": 0.0115}
+    assert controls["p1.C4"] == {"raw": 0.001, "untrained SAE": 0.02}
+    assert controls["p1.C5"] == {"raw": 0.02, "untrained SAE": 0.02}
 
 
-@pytest.mark.parametrize(("value", "play"), [(0.0, 0.002), (0.1, 0.01), (-0.1, 0.01), (5.0, 0.02)])
+@pytest.mark.parametrize(("value", "play"), [(0.0, 0.02), (0.1, 0.02), (-0.3, 0.03), (5.0, 0.5)])
 def test_default_play_of_a_control(tmp_path, value, play):
     write_claim(example(controls={"raw": value}), tmp_path)
     assert expected_from(tmp_path, {})["claims"]["p1.C4"]["controls"]["raw"]["tolerance"] == play
@@ -95,6 +95,29 @@ def test_a_changed_claim_is_one_line(results, changes, problem):
     write_claim(example(**changes), results)
     (found,) = compare(results, expected)
     assert found.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problems"),
+    [
+        ({"verdict": "partly"}, ["verdict is 'partly', expected 'reproduced', though none of its numbers moved"]),
+        ({"verdict": "partly", "effect": -0.119}, []),
+        ({"verdict": "not reproduced", "effect": -0.119}, ["verdict is 'not reproduced', expected 'reproduced'"]),
+        ({"verdict": "partly", "effect": -0.09}, ["effect is -0.09, expected -0.12 within 0.02"]),
+    ],
+)
+def test_a_verdict_moves_by_one_step_and_only_with_its_numbers(results, changes, problems):
+    expected = expected_from(results, TOLERANCES)
+    write_claim(example(**changes), results)
+    assert compare(results, expected) == [f"p1.C4: {problem}" for problem in problems]
+
+
+def test_no_number_that_moved_makes_a_claim_untestable(results):
+    write_claim(example(verdict="not reproduced"), results)
+    expected = expected_from(results, TOLERANCES)
+    fields = {"effect": None, "verdict": "not testable here", "seeds": [], "spread": {"kind": "none", "values": []}}
+    write_claim(example(**fields), results)
+    assert "p1.C4: verdict is 'not testable here', expected 'not reproduced'" in compare(results, expected)
 
 
 def test_why_may_quote_other_numbers(results):

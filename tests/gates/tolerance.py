@@ -1,10 +1,9 @@
 """The tolerance gate: `results/<profile>` against the committed `tests/expected/<profile>.json`.
 
-Words (verdict, statement, metric, notebook...), seeds, n and tolerances must be equal; every measured number may move
-by its own tolerance. A claim's `effect` and its values over seeds have the claim's `tolerance`. A control has the
-claim's too, but no more than a tenth of the control's own value (and no less than a tenth of the claim's tolerance),
-since controls are often smaller numbers. `tests/expected/tolerances.yaml` overrides these defaults and names the table
-columns to compare:
+Words (statement, metric, notebook...), seeds, n and tolerances must be equal; every measured number may move by its own
+tolerance. A claim's `effect` has the claim's `tolerance`; it is a mean, so one of n seeds may move sqrt(n) times as
+far. A control has the claim's too, or a tenth of its own value where that is more: it is as noisy, and may be in
+another unit. `tests/expected/tolerances.yaml` overrides these defaults and names the table columns to compare:
 
     scenes:
       claims:
@@ -13,7 +12,10 @@ columns to compare:
         10_ms.csv: {ms: 0.01, live: 2}
 
 What a run on another kind of processor moved by more than a third of its tolerance (`ELSEWHERE`, noted by
-`tests.trust.machines`) gets three times the difference instead, and a verdict that such a run came to passes, too.
+`tests.trust.machines`) gets three times the difference instead.
+
+A verdict follows from numbers. Where none of a claim's numbers moved, its verdict must be the same; where they did,
+each within its tolerance, it may be the next better or worse one, as the effect of a seed may have crossed a margin.
 
 After a deliberate change of results, and after reading the differences that the gate reports, write them down:
 
@@ -23,6 +25,7 @@ After a deliberate change of results, and after reading the differences that the
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +37,7 @@ from lib.data.errors import CompanionError
 from lib.data.files import ROOT, write_json
 from lib.data.yaml import load_yaml
 from lib.report.claims import Claim, read_claims
+from lib.report.verdicts import VERDICTS, Verdict
 
 EXPECTED = ROOT / "tests" / "expected"
 ELSEWHERE = ROOT / "tests" / "trust" / "results" / "machines.json"
@@ -42,7 +46,7 @@ ELSEWHERE = ROOT / "tests" / "trust" / "results" / "machines.json"
 ROOM = 3
 """A tolerance is at least so many times what another processor moved."""
 
-EXACT = ("paper", "claim", "statement", "expected", "metric", "seeds", "n", "verdict", "tolerance", "notebook")
+EXACT = ("paper", "claim", "statement", "expected", "metric", "seeds", "n", "tolerance", "notebook")
 """Fields without play. `why` is left out: it may quote measured numbers."""
 
 SLACK = 1 + 1e-6
@@ -136,12 +140,13 @@ def _expected_claim(claim: Claim, override: dict[str, Any], runs: Sequence[dict[
         for name, value in claim.controls.items()
     }
     values = [name for name in numbers(claim) if name.startswith("spread")]
-    spread = {**claim.spread.model_dump(), "tolerance": play(override.get("spread", claim.tolerance), *values)}
+    one = math.sqrt(len(claim.seeds)) if claim.spread.kind == "per seed" else 1.0
+    usual = override.get("spread", float(f"{one * claim.tolerance:.3g}"))
+    spread = {**claim.spread.model_dump(), "tolerance": play(usual, *values)}
     exact = {field: getattr(claim, field) for field in EXACT}
-    others = sorted({run["verdict"] for run in runs} - {claim.verdict})
     return {
         **exact,
-        "verdicts elsewhere": others,
+        "verdict": claim.verdict,
         "effect": claim.effect,
         "play": play(claim.tolerance, "effect"),
         "spread": spread,
@@ -150,7 +155,7 @@ def _expected_claim(claim: Claim, override: dict[str, Any], runs: Sequence[dict[
 
 
 def _control_play(value: float, tolerance: float) -> float:
-    return float(f"{min(max(abs(value) / 10, tolerance / 10), tolerance):.3g}")
+    return float(f"{max(abs(value) / 10, tolerance):.3g}")
 
 
 def _claim_problems(claim: Claim, wanted: dict[str, Any]) -> list[str]:
@@ -158,7 +163,6 @@ def _claim_problems(claim: Claim, wanted: dict[str, Any]) -> list[str]:
         f"{field} is {getattr(claim, field)!r}, expected {wanted[field]!r}"
         for field in EXACT
         if getattr(claim, field) != wanted[field]
-        and not (field == "verdict" and claim.verdict in wanted["verdicts elsewhere"])
     ]
     there, here, room = numbers(claim), numbers(wanted), plays(wanted)
     spread = wanted["spread"]
@@ -172,7 +176,14 @@ def _claim_problems(claim: Claim, wanted: dict[str, Any]) -> list[str]:
             problems += _moved(name, there[name], here[name], room[name])
         else:
             problems.append(f"{name} is {'not expected' if name in there else 'missing'}")
-    return problems
+    return problems + _another_verdict(claim.verdict, wanted["verdict"], moved=there != here)
+
+
+def _another_verdict(verdict: Verdict, wanted: Verdict, moved: bool) -> list[str]:
+    far = abs(VERDICTS.index(verdict) - VERDICTS.index(wanted))
+    if far == 0 or (moved and far == 1 and "not testable here" not in (verdict, wanted)):
+        return []
+    return [f"verdict is {verdict!r}, expected {wanted!r}" + ("" if moved else ", though none of its numbers moved")]
 
 
 def _moved(name: str, value: float | None, target: float | None, tolerance: float) -> list[str]:

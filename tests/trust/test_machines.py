@@ -1,11 +1,8 @@
-import re
-
 import pytest
 
 from lib.data.errors import CompanionError
 from lib.report.claims import write_claim
-from tests.gates.notebooks import SANITISE
-from tests.gates.tolerance import compare, expected_from, expected_profiles
+from tests.gates.tolerance import compare, expected_from
 from tests.report.examples import example
 from tests.trust import machines
 
@@ -41,24 +38,18 @@ def test_every_number_that_moved_is_told_with_its_distance(tmp_path, expected):
 def test_what_another_machine_does_is_given_room(tmp_path, expected):
     claim = example()
     there = another(tmp_path, effect=claim.effect + 2 * claim.tolerance, verdict="partly")
-    assert len(compare(there / "scenes", expected)) == 2
+    assert len(compare(there / "scenes", expected)) == 1
     run = machines.compare(there / "scenes", expected)
     wider = expected_from(tmp_path / "here" / "scenes", {}, [run])
     assert compare(there / "scenes", wider) == compare(tmp_path / "here" / "scenes", wider) == []
     assert wider["claims"][claim.id]["play"] == pytest.approx(6 * claim.tolerance)
-    beyond = another(tmp_path, effect=claim.effect + 6.1 * claim.tolerance, verdict="not reproduced")
-    assert len(compare(beyond / "scenes", wider)) == 2
+    beyond = another(tmp_path, effect=claim.effect + 6.1 * claim.tolerance, verdict="partly")
+    assert len(compare(beyond / "scenes", wider)) == 1
 
 
 def test_a_folder_without_claims_is_refused(tmp_path):
     with pytest.raises(CompanionError, match="holds no claims"):
         machines.record("other", tmp_path, tmp_path / "record.json")
-
-
-def test_the_notebook_gate_leaves_exactly_these_verdicts_to_the_tolerance_gate():
-    changed = {id for id, one in expected_profiles()["scenes"]["claims"].items() if one["verdicts elsewhere"]}
-    listed = re.search(r"\(\?m\)\^\((.*)\) ", SANITISE.read_text())
-    assert listed and set(listed[1].replace("\\", "").split("|")) == changed
 
 
 def test_without_a_record_the_page_says_so(tmp_path):
