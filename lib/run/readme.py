@@ -15,14 +15,14 @@ from lib.run.runner import read_notebook
 
 README = ROOT / "README.md"
 UNKNOWN = "–"
-"""What stands for the running time of a notebook that was not run here."""
+"""What stands for the running time of a notebook that was never run."""
 
 
 def write_readme(path: Path = README) -> list[str]:
     """Write every generated part anew; the names of those that changed."""
     text = before = path.read_text(encoding="utf-8")
     changed = []
-    for name, part in generated().items():
+    for name, part in generated(before).items():
         text, old = replaced(text, name, part), text
         changed += [name] if text != old else []
     if text != before:
@@ -30,9 +30,9 @@ def write_readme(path: Path = README) -> list[str]:
     return changed
 
 
-def generated() -> dict[str, str]:
-    """The parts by name, as Markdown."""
-    return {"scoreboard": scoreboard_markdown(scoreboard(results_root())), "notebooks": notebook_table()}
+def generated(page: str) -> dict[str, str]:
+    """The parts by name, as Markdown, for a page that has them from an earlier run or not."""
+    return {"scoreboard": scoreboard_markdown(scoreboard(results_root())), "notebooks": notebook_table(page)}
 
 
 def replaced(text: str, name: str, part: str) -> str:
@@ -43,8 +43,8 @@ def replaced(text: str, name: str, part: str) -> str:
     return re.sub(f"({re.escape(begin)}).*?({re.escape(end)})", lambda m: m[1] + part + m[2], text, flags=re.DOTALL)
 
 
-def notebook_table() -> str:
-    """One row a notebook: its title with a link, its claim, and how long its last run here took."""
+def notebook_table(page: str) -> str:
+    """One row a notebook: its title with a link, its claim, and how long its last run took."""
     rows = ["| notebook | what it argues | last run |", "|---|---|--:|"]
     for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
         head = read_notebook(path).cells[0].source
@@ -53,13 +53,14 @@ def notebook_table() -> str:
         if claim is None:
             raise CompanionError(f"notebook {path.name} does not open with its claim and running time; write both")
         about = re.sub(r"^none( of its own)?; ", "", " ".join(claim[1].split()))
-        rows.append(f"| [{title}](notebooks/{path.name}) | {about} | {duration(path.name)} |")
+        rows.append(f"| [{title}](notebooks/{path.name}) | {about} | {duration(path.name, page)} |")
     return "\n".join(rows) + "\n"
 
 
-def duration(name: str) -> str:
-    """Seconds of the last run of a notebook on this machine, whatever the profile."""
+def duration(name: str, page: str) -> str:
+    """Seconds of the last run of a notebook on this machine, whatever the profile; without one, what the page says."""
     runs = sorted(results_root().glob(f"*/notebooks/{name}"), key=lambda path: path.stat().st_mtime)
-    if not runs:
-        return UNKNOWN
-    return f"{nbformat.read(runs[-1], 4).metadata.papermill.duration:.0f} s"
+    if runs:
+        return f"{nbformat.read(runs[-1], 4).metadata.papermill.duration:.0f} s"
+    told = re.search(rf"\(notebooks/{re.escape(name)}\).* \| (.+) \|$", page, flags=re.MULTILINE)
+    return told[1] if told else UNKNOWN

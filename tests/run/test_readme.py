@@ -16,7 +16,7 @@ def without_times(text: str) -> str:
 
 def test_the_committed_readme_is_up_to_date():
     text = readme.README.read_text()
-    for name, part in readme.generated().items():
+    for name, part in readme.generated(text).items():
         found = re.search(f"<!-- generated: {name} -->\n(.*?)<!-- end -->", text, flags=re.DOTALL)
         assert found is not None, name
         hide = without_times if name == "notebooks" else str
@@ -37,11 +37,13 @@ def test_a_missing_mark_is_named():
 
 def test_a_second_writing_changes_nothing(tmp_path: Path):
     path = tmp_path / "README.md"
-    path.write_text("".join(f"<!-- generated: {name} -->\n<!-- end -->\n" for name in readme.generated()))
+    path.write_text("".join(f"<!-- generated: {name} -->\n<!-- end -->\n" for name in readme.generated("")))
     assert readme.write_readme(path) == ["scoreboard", "notebooks"]
     assert readme.write_readme(path) == []
 
 
-def test_a_notebook_that_was_never_run_has_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_notebook_that_was_not_run_here_keeps_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COMPANION_RESULTS", str(tmp_path))
-    assert readme.duration("10_monosemanticity.ipynb") == readme.UNKNOWN
+    page = "| [9](notebooks/09_a.ipynb) | a | b | 5 s |\n| [10](notebooks/10_b.ipynb) | c | 12 s |\n"
+    assert [readme.duration(name, page) for name in ("09_a.ipynb", "10_b.ipynb")] == ["5 s", "12 s"]
+    assert readme.duration("11_c.ipynb", page) == readme.UNKNOWN

@@ -46,25 +46,36 @@ def record(kind: str, results_root: Path, path: Path = ELSEWHERE) -> None:
 
 
 def table(path: Path = ELSEWHERE) -> str:
-    """Markdown: a row for each kind and profile, then every claim with another verdict."""
+    """Markdown: a row for each kind and profile, then a row for every claim with another verdict on one of them."""
     if not path.is_file():
         return "Not run yet.\n"
+    runs, expected = json.loads(path.read_text()), expected_profiles()
     rows = [
         "| run | profile | claims | largest share of a tolerance | of | numbers given room | other verdicts |",
         "|---|---|--:|--:|---|--:|--:|",
     ]
-    others: list[str] = []
-    for kind, profiles in json.loads(path.read_text()).items():
+    for kind, profiles in runs.items():
         for profile, claims in profiles.items():
-            here = expected_profiles()[profile]["claims"]
+            here = expected[profile]["claims"]
             shares = _shares(claims, here)
             share, what = max(shares)
             wider = sum(one > 0.998 / ROOM for one, _ in shares)  # their tolerance is ROOM times what moved, rounded
-            verdicts = {id: (here[id]["verdict"], one["verdict"]) for id, one in claims.items()}
-            changed = [f"- {profile}, {id}: {a} here, {b} with {kind}" for id, (a, b) in verdicts.items() if a != b]
-            rows.append(f"| {kind} | {profile} | {len(claims)} | {share:.2f} | {what} | {wider} | {len(changed)} |")
-            others += changed
-    return "\n".join([*rows, "", *others]).rstrip() + "\n"
+            others = sum(one["verdict"] != here[id]["verdict"] for id, one in claims.items())
+            rows.append(f"| {kind} | {profile} | {len(claims)} | {share:.2f} | {what} | {wider} | {others} |")
+    return "\n".join([*rows, "", *_verdicts(runs, expected)]) + "\n"
+
+
+def _verdicts(runs: dict[str, Any], expected: dict[str, Any]) -> list[str]:
+    """A table of the claims whose verdict is not the same in all runs, here and there; a line where there are none."""
+    rows = []
+    for profile, wanted in expected.items():
+        for id, here in wanted["claims"].items():
+            there = [run.get(profile, {}).get(id, {}).get("verdict", "") for run in runs.values()]
+            if set(there) - {"", here["verdict"]}:
+                rows.append(f"| {profile} | {id} | {' | '.join([here['verdict'], *there])} |")
+    if not rows:
+        return ["Every claim has the same verdict in all runs."]
+    return [f"| profile | claim | committed | {' | '.join(runs)} |", "|---|---|---|" + "---|" * len(runs), *rows]
 
 
 def _shares(claims: dict[str, Any], expected: dict[str, Any]) -> list[tuple[float, str]]:

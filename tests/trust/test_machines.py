@@ -63,4 +63,6 @@ def test_the_record_becomes_a_table(tmp_path, monkeypatch, expected):
     machines.record("AVX2", there, tmp_path / "record.json")
     table = machines.table(tmp_path / "record.json")
     assert f"| AVX2 | scenes | 1 | 0.25 | {claim.id}, effect | 0 | 1 |" in table
-    assert f"- scenes, {claim.id}: {claim.verdict} here, partly with AVX2" in table
+    assert f"| scenes | {claim.id} | {claim.verdict} | partly |" in table
+    machines.record("AVX2", another(tmp_path), tmp_path / "record.json")
+    assert "Every claim has the same verdict in all runs." in machines.table(tmp_path / "record.json")
