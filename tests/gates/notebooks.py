@@ -46,7 +46,8 @@ def failing_cells(folder: Path) -> set[tuple[str, int]]:
     """Notebook and number among its code cells of every cell in a folder whose output nbval finds changed."""
     report = folder / "report.xml"
     flags = ["--nbval", "--nbval-current-env", "--nbval-sanitize-with", str(SANITISE), f"--junit-xml={report}"]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *flags, str(folder)]
+    plugins = ["-p", "no:cacheprovider", "-p", "tests.gates.nbval_plugin"]
+    command = [sys.executable, "-m", "pytest", "-q", *plugins, *flags, str(folder)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     environment.pop("MPLBACKEND", None)  # the tests draw nowhere; a kernel shows its figures
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)

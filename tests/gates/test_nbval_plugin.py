@@ -19,7 +19,7 @@ def marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def collect(fetch) -> list[list[pytest.MarkDecorator]]:
         monkeypatch.setattr(nbval_plugin, "fetch_dataset", fetch)
-        items = [SimpleNamespace(path=path, marks=[]) for path in paths]
+        items = [SimpleNamespace(path=path, marks=[], compare_outputs=None) for path in paths]
         for item in items:
             item.add_marker = item.marks.append
         nbval_plugin.pytest_collection_modifyitems(items)
@@ -46,3 +46,19 @@ def test_notebooks_leave_stderr_out_of_the_comparison() -> None:
 
 def test_with_the_data_nothing_is_skipped(marks) -> None:
     assert marks(lambda dataset: []) == [[], [], []]
+
+
+@pytest.mark.parametrize(
+    ("text", "settled"),
+    [
+        ("[1 of 3 seeds] a\n[3 of 3 seeds] b\n", "[2 of 3 seeds] a\n[3 of 3 seeds] b\n"),
+        ("[0 of 3 seeds] a\n[2 of 3 seeds] b\n", "[0 of 3 seeds] a\n[3 of 3 seeds] b\n"),
+        ("[1 of 4 seeds] a\n[2 of 3 seeds] c\n", "[1 of 4 seeds] a\n[2 of 3 seeds] c\n"),
+        (
+            "[1 of 3 seeds] a\n[3 of 3 seeds] b\n[1 of 3 seeds] a\n",
+            "[2 of 3 seeds] a\n[3 of 3 seeds] b\n[1 of 3 seeds] a\n",
+        ),
+    ],
+)
+def test_a_count_of_seeds_may_differ_by_one(text: str, settled: str) -> None:
+    assert nbval_plugin.with_counts(text, "[2 of 3 seeds] a\n[3 of 3 seeds] b\n") == settled
