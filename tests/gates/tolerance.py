@@ -36,7 +36,7 @@ import pandas as pd
 from lib.data.errors import CompanionError
 from lib.data.files import ROOT, write_json
 from lib.data.yaml import load_yaml
-from lib.report.claims import Claim, read_claims
+from lib.report.claims import Claim, read_claims, write_claim
 from lib.report.verdicts import VERDICTS, Verdict
 
 EXPECTED = ROOT / "tests" / "expected"
@@ -98,6 +98,16 @@ def update(profile: str, results_root: Path = ROOT / "results", expected_root: P
     write_json(
         expected_root / f"{profile}.json", expected_from(results_root / profile, tolerances, runs_elsewhere(profile))
     )
+
+
+def write_expected(root: Path) -> None:
+    """Write the claims that are expected to `<root>/<profile>/claims`, as `results/` has them before a run here."""
+    for profile, expected in expected_profiles().items():
+        for id, fields in expected["claims"].items():
+            spread = {field: fields["spread"][field] for field in ("kind", "values")}
+            controls = {name: one["value"] for name, one in fields["controls"].items()}
+            same = {field: fields[field] for field in (*EXACT, "verdict", "effect")}
+            write_claim(Claim(id=id, spread=spread, controls=controls, why="as expected", **same), root / profile)
 
 
 def runs_elsewhere(profile: str, path: Path = ELSEWHERE) -> list[dict[str, Any]]:
