@@ -62,3 +62,17 @@ def test_with_the_data_nothing_is_skipped(marks) -> None:
 )
 def test_a_count_of_seeds_may_differ_by_one(text: str, settled: str) -> None:
     assert nbval_plugin.with_counts(text, "[2 of 3 seeds] a\n[3 of 3 seeds] b\n") == settled
+
+
+def test_cells_are_compared_with_the_committed_counts() -> None:
+    def compare(*arguments: object, **rest: object) -> str:
+        seen.append((arguments, rest))
+        return "the answer"
+
+    seen: list[object] = []
+    figure = SimpleNamespace(output_type="display_data")
+    printed = [figure, SimpleNamespace(output_type="stream", text="[1 of 3 seeds] a\n")]
+    committed = [SimpleNamespace(output_type="stream", text="[2 of 3 seeds] a\n"), figure]
+    assert nbval_plugin.lenient(compare)(printed, committed, skip_compare=("x",)) == "the answer"
+    assert seen == [((printed, committed), {"skip_compare": ("x",)})]
+    assert printed[1].text == committed[0].text

@@ -61,6 +61,26 @@ def test_tolerances_come_from_the_file_or_the_claim(results):
     assert controls["p1.C5"] == {"raw": 0.02, "untrained SAE": 0.02}
 
 
+def test_an_interval_has_the_tolerance_of_its_effect(tmp_path):
+    write_claim(example(spread={"kind": "95 % interval", "values": [-0.13, -0.11]}), tmp_path)
+    assert expected_from(tmp_path, {})["claims"]["p1.C4"]["spread"]["tolerance"] == 0.02
+
+
+def test_a_tolerance_is_at_least_twice_what_any_other_run_moved(results):
+    runs = [
+        {"p1.C4": {"moved": {"effect": 0.03}}},
+        {"p1.C4": {"moved": {"effect": 0.005, "control 'raw'": 0.0004, "control 'untrained SAE'": 0.02}}},
+        {},
+    ]
+    expected, usual = expected_from(results, TOLERANCES, runs)["claims"], expected_from(results, TOLERANCES)["claims"]
+    assert expected["p1.C4"]["play"] == 0.06
+    assert {name: one["tolerance"] for name, one in expected["p1.C4"]["controls"].items()} == {
+        "raw": 0.001,
+        "untrained SAE": 0.04,
+    }
+    assert expected["p1.C4"]["spread"] == usual["p1.C4"]["spread"] and expected["p1.C5"] == usual["p1.C5"]
+
+
 @pytest.mark.parametrize(("value", "play"), [(0.0, 0.02), (0.1, 0.02), (-0.3, 0.03), (5.0, 0.5)])
 def test_default_play_of_a_control(tmp_path, value, play):
     write_claim(example(controls={"raw": value}), tmp_path)
@@ -195,3 +215,4 @@ def test_update_writes_what_compare_accepts(results, tmp_path):
     write_json(tmp_path / "tolerances.yaml", {"scenes": TOLERANCES})
     update("scenes", results.parent, tmp_path)
     assert compare(results, expected_profiles(tmp_path)["scenes"]) == []
+    assert expected_profiles(tmp_path)["scenes"]["claims"]["p1.C4"]["controls"]["raw"]["tolerance"] == 0.001
