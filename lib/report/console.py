@@ -1,8 +1,8 @@
 """What notebooks print in the cells that the notebook gate compares.
 
-The gate compares text exactly, so such cells print verdicts, statements with their thresholds, counts, and numbers
-rounded coarsely: the same on every machine. Precise tables go to cells tagged `nbval-ignore-output`; their CSV has
-tolerances.
+The gate compares text exactly, so such cells print statements with their thresholds, counts, and numbers rounded
+coarsely: the same on every machine. Verdicts, and the number of seeds in which a statement holds, may differ by a step
+where a seed stands near its margin; the gates know both. Precise tables go to cells tagged `nbval-ignore-output`.
 """
 
 from __future__ import annotations
