@@ -2,15 +2,15 @@
 
 PYTHON ?= python3
 PROFILE ?= scenes
-JOBS ?= 2
+JOBS ?=
 BENCH ?=
 BIN = .venv/bin
 
-.PHONY: help env reproduce test check browser cluster peers coverage notebooks html bench lab kernel clean
+.PHONY: help env reproduce test check browser cluster peers coverage notebooks html docs bench lab kernel clean
 
 help:
 	@echo "make env         make the environment and nothing else, a few minutes; the other targets do it, too"
-	@echo "make reproduce   run every notebook and write results/ (PROFILE=scenes, JOBS=2; skips what is up to date)"
+	@echo "make reproduce   run every notebook and write results/ (PROFILE=scenes; JOBS at a time, else one per core; skips what is up to date)"
 	@echo "make test        ruff, mypy, pytest, then every committed notebook again under nbval; all but browser and cluster"
 	@echo "make check       the inner loop, under two minutes: ruff, mypy, pytest without the slow tests"
 	@echo "make browser     JupyterLab, the explorer and the static site in headless Chromium, which it installs if it may"
@@ -19,6 +19,7 @@ help:
 	@echo "make coverage    which lines of lib/ the tests reach, without the slow ones; written to docs/trust.md"
 	@echo "make notebooks   run the committed notebooks in their default profiles and write their outputs back"
 	@echo "make html        write the executed notebooks as a static site to .cache/site"
+	@echo "make docs        write the reference of lib/ into that site, from the docstrings"
 	@echo "make bench       measure speed beside peers and bounds, write benchmarks/results/ (BENCH=train_step for one)"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make kernel      register the environment as the Jupyter kernel 'companion', for a Jupyter of your own"
@@ -27,7 +28,7 @@ help:
 env: .venv/.installed
 
 reproduce: .venv/.installed
-	@$(BIN)/python -m lib run --profile $(PROFILE) --jobs $(JOBS)
+	@$(BIN)/python -m lib run --profile $(PROFILE) $(if $(JOBS),--jobs $(JOBS))
 
 # The notebooks are run again on a copy of the results, and what they write there must be within tolerance, too.
 # Two at a time with one thread each: the work is many small steps, which more threads do not speed up.
@@ -74,6 +75,9 @@ notebooks: .venv/.installed
 
 html: .venv/.installed
 	@$(BIN)/python -m lib site .cache/site
+
+docs: .venv/.installed
+	@$(BIN)/python -m lib reference .cache/site
 
 bench: .venv/.installed .cache/bench-peers/.installed
 	@$(BIN)/python -m benchmarks $(BENCH)

@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from lib.data.errors import CompanionError
-from lib.data.files import ROOT
+from lib.base.errors import CompanionError
+from lib.base.files import ROOT
 
-NAMES = ("train_step", "final_fvu", "monosemanticity", "top_examples", "edited_retrieval", "embedding")
+NAMES = ("train_step", "stacked_seeds", "final_fvu", "monosemanticity", "top_examples", "edited_retrieval", "embedding")
 RESULTS = ROOT / "benchmarks" / "results"
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -68,7 +68,9 @@ def peer_versions() -> dict[str, str]:
     if not contender.PEERS_PYTHON.is_file():
         return {}
     code = "import importlib.metadata as m; print(*(f'{d.name.lower()}=={d.version}' for d in m.distributions()))"
-    answer = subprocess.run([contender.PEERS_PYTHON, "-c", code], capture_output=True, text=True)
+    answer = subprocess.run(  # noqa: S603  # our own code, by a Python that we installed
+        [contender.PEERS_PYTHON, "-c", code], capture_output=True, text=True
+    )
     found = dict(pin.split("==") for pin in answer.stdout.split())
     lines = (ROOT / "benchmarks" / "peers.txt").read_text().splitlines()
     names = [line.split("==")[0] for line in lines if not line.startswith("#")]

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 from benchmarks.timing import OURS
-from lib.data.errors import CompanionError, NotAvailable
-from lib.data.files import ROOT
+from lib.base.errors import CompanionError, NotAvailable
+from lib.base.files import ROOT
 
 OURS_BF16, DENSE, BOUND = "ours (bf16)", "dense torch", "bound"
 OWN = {OURS: ["ours"], OURS_BF16: ["ours", "bf16"], DENSE: ["dense"], BOUND: ["bound"]}
@@ -45,7 +45,7 @@ class Contender:
         quiet = {"HF_HUB_OFFLINE": "1", "WANDB_MODE": "disabled", "OMP_NUM_THREADS": str(torch.get_num_threads())}
         self.name = name
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed with the process
-        self.process = subprocess.Popen(
+        self.process = subprocess.Popen(  # noqa: S603  # a module of this folder, by a Python that we installed
             [python, "-m", f"benchmarks.trainers.{module}", *arguments],
             cwd=ROOT,
             env={**os.environ, **quiet},

@@ -18,10 +18,10 @@ from benchmarks.data import judge, random_codes
 from benchmarks.isolated import Isolated
 from benchmarks.rows import Row, row
 from benchmarks.timing import OURS, interleaved, turn
-from lib.data.progress import progress
+from lib.base.progress import progress
 from lib.editing.edited_scores import EditedImages
 from lib.metrics.edited_retrieval import edited_retrieval
-from lib.sae.sparse import decode_at
+from lib.sae.sparse import Pattern, decode_at
 
 NAME = "edited_retrieval"
 BRUTE = "brute force"
@@ -78,7 +78,8 @@ def prepare(setting: dict[str, Any]) -> Callable[[], Any]:
 def brute_force(setting: dict[str, Any], captions: int) -> Callable[[], torch.Tensor]:
     """Scores (images, captions) of the first few captions, image by image and caption by caption."""
     codes, dictionary, texts, masks = inputs(setting)
-    indptr, latents = torch.as_tensor(codes.indptr).int(), torch.as_tensor(codes.indices).int()
+    rows = np.repeat(np.arange(len(codes)), np.diff(codes.indptr))
+    pattern = Pattern(torch.as_tensor(rows * codes.width + codes.indices), len(codes), codes.width)
     values, atoms = torch.as_tensor(codes.values, dtype=torch.float32), torch.from_numpy(dictionary)
     unit = torch.nn.functional.normalize(torch.from_numpy(texts[:captions]), dim=1)
     kept = torch.from_numpy(masks(slice(0, captions)))
@@ -86,7 +87,7 @@ def brute_force(setting: dict[str, Any], captions: int) -> Callable[[], torch.Te
     def scores() -> torch.Tensor:
         columns = []
         for text, mask in zip(unit, kept, strict=True):
-            edited = decode_at(indptr, latents, values * mask[latents], atoms)
+            edited = decode_at(pattern, values * mask[pattern.latents], atoms)
             columns.append(edited @ text / edited.norm(dim=1))
         return torch.stack(columns, dim=1)
 

@@ -21,9 +21,9 @@ from safetensors.torch import save_file
 
 from benchmarks.rows import Row, rows
 from benchmarks.timing import interleaved, turn
-from lib.data.images import ImageFolder
+from lib.base.progress import progress
+from lib.data.formats.images import ImageFolder
 from lib.data.pairs import Pairs
-from lib.data.progress import progress
 from lib.encoders.clip import CONFIG, WEIGHTS, ClipEncoder, load_clip
 from lib.encoders.store import embed
 

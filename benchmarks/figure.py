@@ -24,9 +24,9 @@ REFERENCE = "C3"
 
 
 def draw(rows: Sequence[Row], path: Path) -> None:
-    """Nine panels; one whose benchmark has not been run says so."""
+    """Ten panels; one whose benchmark has not been run says so."""
     use_style()
-    fig, axes = plt.subplots(3, 3, figsize=(20, 15))
+    fig, axes = plt.subplots(5, 2, figsize=(14, 25))
     for ax, (title, benchmark, panel) in zip(axes.flat, PANELS, strict=True):
         mine = [row for row in rows if row.benchmark == benchmark and row.median is not None]
         ax.set_title(title)
@@ -103,6 +103,21 @@ def kept_throughput(ax: Axes, rows: list[Row]) -> None:
     ax.legend(fontsize=10, handlelength=3)
 
 
+def seeds_together(ax: Axes, rows: list[Row], seeds: str = "5 seeds") -> None:
+    """Seconds per seed of a step that several make together, as a share of one alone, a curve per shape."""
+    shape = "{recipe} (d {d}, k {k}, batch {batch})".format
+    together = [row for row in rows if row.who == seeds]
+    for label in dict.fromkeys(shape(**row.setting) for row in together):
+        curve = [row for row in together if shape(**row.setting) == label]
+        ax.plot([row.setting["width"] for row in curve], [row.ratio or 0 for row in curve], marker="o", label=label)
+    ax.axhline(1, color=CONTROL, linestyle="--", label="one seed alone")
+    ax.set(xscale="log", xlabel="width", ylabel="seconds per seed, times those alone", ylim=(0, None))
+    ticks = sorted({row.setting["width"] for row in together})
+    ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    ax.xaxis.minorticks_off()
+    ax.legend(fontsize=10)
+
+
 STEP = partial(growth, named=True)
 
 PANELS: list[tuple[str, str, Callable[[Axes, list[Row]], None]]] = [
@@ -110,6 +125,7 @@ PANELS: list[tuple[str, str, Callable[[Axes, list[Row]], None]]] = [
     ("Training step: width", "train_step", partial(STEP, varies="width", label="width (d 512, k 32, batch 1024)")),
     ("Training step: k", "train_step", partial(STEP, varies="k", label="k (d 512, width 4096, batch 1024)")),
     ("Training step: batch", "train_step", partial(STEP, varies="batch", label="batch (d 512, width 4096, k 32)")),
+    ("Training step of five seeds together", "stacked_seeds", seeds_together),
     ("Equal steps, equal data", "final_fvu", held_out_fvu),
     ("Monosemanticity score", "monosemanticity", partial(growth, varies="n", label="images", kind="activations")),
     ("Top examples and their overlap", "top_examples", partial(growth, varies="n", label="rows", kind="task")),

@@ -17,7 +17,7 @@ from benchmarks.contender import DENSE, OURS, OURS_BF16, PEERS, Contender, start
 from benchmarks.data import superposition
 from benchmarks.rows import Row, row
 from benchmarks.timing import Timing
-from lib.data.progress import progress
+from lib.base.progress import progress
 from lib.metrics.fidelity import fvu
 
 NAME = "final_fvu"

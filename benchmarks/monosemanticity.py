@@ -22,7 +22,7 @@ from benchmarks.data import judge, random_codes
 from benchmarks.isolated import Isolated
 from benchmarks.rows import Row, row
 from benchmarks.timing import OURS, Turn, interleaved
-from lib.data.progress import progress
+from lib.base.progress import progress
 from lib.metrics.monosemanticity import monosemanticity
 
 NAME = "monosemanticity"

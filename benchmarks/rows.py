@@ -10,8 +10,8 @@ from statistics import median
 from typing import Any
 
 from benchmarks.timing import Timing
-from lib.data.errors import CompanionError
-from lib.data.files import write_json
+from lib.base.errors import CompanionError
+from lib.base.files import write_json
 
 Setting = Mapping[str, int | str]
 

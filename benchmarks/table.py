@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.rows import Row
-from lib.data.files import write_atomic
+from lib.base.files import write_atomic
 
 HEAD = """\
 | setting | who | seconds | least to most | times ours | peak MiB | FVU | note |

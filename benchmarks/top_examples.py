@@ -17,7 +17,7 @@ from benchmarks.data import random_codes
 from benchmarks.isolated import Isolated
 from benchmarks.rows import Row, row
 from benchmarks.timing import OURS, interleaved
-from lib.data.progress import progress
+from lib.base.progress import progress
 from lib.metrics.top_examples import top_examples
 from lib.metrics.uniqueness import uniqueness
 from lib.sae.codes import SparseCodes

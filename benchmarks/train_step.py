@@ -17,7 +17,7 @@ from benchmarks.contender import BOUND, DENSE, OURS, OURS_BF16, PEERS, Contender
 from benchmarks.data import superposition
 from benchmarks.rows import Row, rows
 from benchmarks.timing import interleaved
-from lib.data.progress import progress
+from lib.base.progress import progress
 
 NAME = "train_step"
 SIZES = ("d", "width", "k", "batch")

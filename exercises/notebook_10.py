@@ -6,8 +6,9 @@ from lib.metrics.monosemanticity import monosemanticity
 
 
 def two_pictures() -> tuple[float, float]:
-    """Easy. A latent fires on two pictures only, with activations 1 and 0.2. The judge's vectors of the two have the
-    cosine 0.9. What is the latent's score, and does it depend on the activations? Return the score and the cosine."""
+    """Easy. Of four pictures a latent fires on two, with activations of 1 and one fifth; on the other two it is silent.
+    The judge's vectors of the first two have a cosine of nine tenths. What is the latent's score, and does it depend on
+    the activations? Return the score and the cosine."""
     judge = np.array([[1.0, 0.0], [0.9, np.sqrt(1 - 0.9**2)], [0.0, 1.0], [-1.0, 0.0]])
     activations = np.array([[1.0], [0.2], [0.0], [0.0]])
     score = monosemanticity(activations, judge).score[0]
@@ -17,7 +18,7 @@ def two_pictures() -> tuple[float, float]:
 def lucky_latents() -> dict[int, float]:
     """Medium. 1,000 latents fire on `support` pictures drawn blindly out of 2,000, and the judge's vectors are random
     too: nothing means anything. What does the *best* latent score, for supports of 2, 5, 20 and 80? Return support to
-    best score. What does that say about *best neuron* tables without a minimum support?"""
+    best score. What does that say about tables of the best neuron without a minimum support?"""
     rng = np.random.default_rng(0)
     judge = rng.standard_normal((2000, 32))
     best = {}
@@ -30,9 +31,10 @@ def lucky_latents() -> dict[int, float]:
 
 
 def mixed_latent() -> dict[float, float]:
-    """Hard. Pictures show cats or cars, 500 each; two of a kind have the judge's cosine 0.8, a cat and a car 0.
-    A latent fires equally on a share p of cats among its pictures and on cars for the rest. Derive its score as a
-    function of p, and check it for p of 0.5, 0.8 and 1. Return p to score. How pure is a latent of score 0.6?"""
+    """Hard. Pictures show cats or cars, 500 each; two pictures of one kind have the judge's cosine of eight tenths, a
+    cat and a car of 0. A latent fires on 400 pictures with the same activation; a share p of them are cats, the rest
+    cars. Derive its score as a function of p, and check it for p of a half, eight tenths and 1. Return a dict of p to
+    score. How pure is a latent whose score is six tenths?"""
     rng = np.random.default_rng(0)
     common = np.repeat(np.eye(2) * np.sqrt(0.8), 500, axis=0)
     own = rng.standard_normal((1000, 4000))

@@ -5,16 +5,17 @@ import torch
 from scipy.optimize import brentq
 
 from lib.metrics.paired_codes import pair_cosine
-from lib.run.studies.split import ARMS, Arm, controlled_material, fit
-from lib.run.studies.split_causes import SETTING
-from lib.sae.gsae import PAPER_WEIGHT, group_norm
-from lib.sae.sparse import Code
-from lib.sae.split_theory import threshold
+from lib.papers.p3.controlled_runs import CONTROLLED_SETTING
+from lib.papers.p3.n30_theory import threshold
+from lib.papers.p3.pair_dictionaries import PAIRED_ARMS, PairedArm, controlled_material, fit_paired_arm
+from lib.sae.models.gsae import PAPER_WEIGHT, group_norm
+from lib.sae.sparse import Code, Pattern
 
 
 def merged_by_the_paper() -> float:
     """Easy. With K concepts in a unit vector, one activation is about 1 / sqrt(K). From which cosine of a concept's two
-    directions on does the paper's weight, 0.05 at K 32, make one merged latent cheaper than two? Return the cosine."""
+    directions on does the paper's weight, one twentieth at K 32, make one merged latent cheaper than two? Return the
+    cosine."""
     weight = PAPER_WEIGHT * np.sqrt(32)  # over the activation, as the threshold is
     return float(brentq(lambda rho: float(threshold(rho)) - weight, 0.01, 1.0))
 
@@ -25,7 +26,7 @@ def three_modalities() -> float:
 
     def cost(latents: list[int]) -> float:
         positions = torch.tensor([row * 4 + latent for row, latent in enumerate(latents)])
-        return float(group_norm(Code(positions, torch.ones(3), rows=3, width=4), members=3))
+        return float(group_norm(Code(Pattern(positions, rows=3, width=4), torch.ones(3)), members=3))
 
     return cost([0, 0, 0]) / cost([0, 0, 1])
 
@@ -34,6 +35,6 @@ def only_the_gap() -> dict[str, float]:
     """Hard. Two causes split a dictionary of one bias: directions that differ, and the gap. Take the directions' cosine
     to 1 and compare SAE-1b with SAE-2b on controlled vectors. What is left of the split, and which cause is it? Return
     the mean cosine of paired codes of each."""
-    material = controlled_material(1.0, 0, SETTING)
-    arms: dict[str, Arm] = {name: ARMS[name] for name in ("SAE-1b", "SAE-2b")}
-    return {name: float(pair_cosine(*fit(material, arm, 0, name).pair).mean()) for name, arm in arms.items()}
+    material = controlled_material(1.0, 0, CONTROLLED_SETTING)
+    arms: dict[str, PairedArm] = {name: PAIRED_ARMS[name] for name in ("SAE-1b", "SAE-2b")}
+    return {name: float(pair_cosine(*fit_paired_arm(material, arm, 0, name).pair).mean()) for name, arm in arms.items()}

@@ -1,4 +1,4 @@
-"""The companion's trainer, one `advance` a step as `lib.sae.train.train` makes it, without history and checkpoints.
+"""The companion's trainer: one `advance` per step, as in `lib.sae.training.train`, without history and checkpoints.
 
 It draws, gathers and scales its batch itself, on the clock; the other trainers get theirs ready. With the argument
 `bf16` it selects in bfloat16, weights and values staying float32.
@@ -15,7 +15,7 @@ from torch import Tensor
 from benchmarks.trainers.serve import Setting, serve
 from lib.encoders.embeddings import Embeddings
 from lib.sae.config import SAEConfig, TrainConfig
-from lib.sae.train import TrainingRun
+from lib.sae.training.train import TrainingRun
 
 
 class Ours:

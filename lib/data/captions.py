@@ -1,4 +1,4 @@
-"""From images with several captions to captions with an owner, and from paragraphs to sentences."""
+"""Captions cut up: each of an image's captions as a pair of its own, and each sentence of a paragraph as a caption."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.data.pairs import Pairs
 
 _END = re.compile(r"""(?<=[.!?])["')\]”’]*\s+(?=["'(\[“‘]*[A-Z0-9])|\n+""")
-"""Where a sentence ends: a stop, then white space, then a capital or a digit; or a line break."""
+"""The end of a sentence: a full stop, white space, then a capital or a digit; or a line break."""
 
 
 def each_caption(pairs: Pairs) -> tuple[Pairs, np.ndarray]:
-    """Every caption as a pair of its own, without pictures, and the row of `pairs` that it belongs to, (m,).
+    """Make every caption a pair of its own, without a picture.
 
-    The store embeds a pair's first caption; this is how to have it embed them all:
-    `embed(each, encoder, towers=("text",))`. The owners go to `lib.metrics.retrieval`, where an image counts as found
-    if any of its captions is. ids: `<image id>#<number of the caption>`.
+    Returns m pairs with the ids `<image id>#<number of the caption>`, and the row of `pairs` that each belongs to,
+    (m,). The store embeds the first caption of a pair only; `embed(each, encoder, towers=("text",))` embeds all of
+    these. `lib.metrics.retrieval` takes the rows as owners: an image counts as found if any of its captions is.
     """
     if pairs.captions is None:
         raise CompanionError("these pairs have no captions; take pairs with text")
@@ -30,7 +30,7 @@ def each_caption(pairs: Pairs) -> tuple[Pairs, np.ndarray]:
 
 
 def sentences(pairs: Pairs) -> Pairs:
-    """The same images, every sentence of their captions a caption: the other protocol for long descriptions."""
+    """Make every sentence of an image's captions a caption: the other protocol for long descriptions."""
     if pairs.captions is None:
         raise CompanionError("these pairs have no captions; take pairs with text")
     split = tuple(tuple(one for text in texts for one in split_sentences(text)) for texts in pairs.captions)
@@ -38,5 +38,10 @@ def sentences(pairs: Pairs) -> Pairs:
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences of a paragraph, by punctuation alone ("No. 5" is cut in two); none only if the text is blank."""
+    """Cut a paragraph into sentences, by punctuation alone ("No. 5" is cut in two); a blank text has none."""
     return [part.strip() for part in _END.split(text) if part.strip()]
+
+
+def count_words(pairs: Pairs) -> np.ndarray:
+    """Count the words of every caption, (m,), in the order of `each_caption`."""
+    return np.array([len(text.split()) for texts in pairs.captions or () for text in texts])

@@ -1,56 +1,65 @@
-"""Pairs of images or sounds and captions with what is known to be true of them: the type that leaves `lib/data`."""
+"""Pairs of an image or a sound and its captions, with the facts that are known of them: the type of `lib/data`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
-from lib.data.audio import Sound
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from lib.data.formats.audio import Sound
+    from lib.data.tally import Tally
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Ground truth of a set of pairs.
-
-    names: the facts, as `group:value` (`kind:umbrella`, `colour:red`, `background:striped`).
-    truth: bool (pairs, facts); whether the fact holds in the image or sound.
-    mentioned: bool (pairs, captions a pair, facts); whether the caption says it.
-    """
+    """The ground truth of a set of pairs: which facts hold, and which of them the captions mention."""
 
     names: tuple[str, ...]
+    """The facts as `group:value` (`kind:umbrella`, `colour:red`, `background:striped`)."""
     truth: np.ndarray
+    """Whether each fact holds in each image or sound, bool (pairs, facts)."""
     mentioned: np.ndarray
+    """Whether each caption mentions each fact, bool (pairs, captions per pair, facts)."""
 
     def group(self, name: str) -> np.ndarray:
-        """Column numbers of the facts of one group, in the order of `names`."""
+        """Return the column numbers of the facts of a group, in the order of `names`."""
         columns = [i for i, fact in enumerate(self.names) if fact.split(":", 1)[0] == name]
         if not columns:
             groups = ", ".join(sorted({fact.split(":", 1)[0] for fact in self.names}))
             raise CompanionError(f"no facts of group {name!r}; known groups: {groups}")
         return np.array(columns)
 
+    def untold(self, row: int) -> list[str]:
+        """List the facts, as `group:value`, that hold in a pair and that none of its captions mentions."""
+        silent = self.truth[row] & ~self.mentioned[row].any(axis=0)
+        return [self.names[i] for i in np.flatnonzero(silent)]
+
 
 @dataclass(frozen=True)
 class Pairs:
-    """Images, or sounds, with their captions, row by row.
-
-    ids: (n,) strings, unique. images: n pictures, decoded when asked for (`images[i]` is an RGB `PIL.Image`), or
-    None where only text or only embeddings exist. captions: n tuples of at least one caption each, or None.
-    identity: plain JSON that decides every byte of the rest; cache keys are made of it. sounds: n sounds, made or read
-    when asked for, where the pairs have those in place of images.
-    """
+    """Images, or sounds, with their captions: row i of every part belongs to pair i."""
 
     ids: np.ndarray
+    """Unique strings, (n,)."""
     images: Sequence[Image.Image] | None
+    """Pictures (n), each an RGB `PIL.Image` that is decoded when it is used, or None."""
     captions: tuple[tuple[str, ...], ...] | None
+    """Tuples (n) of at least one caption each, or None."""
     identity: dict[str, Any] = field(repr=False)
+    """Plain JSON that decides every byte of the other fields; cache keys are made of it."""
     facts: Facts | None = field(default=None, repr=False)
+    """The ground truth, where it is known."""
     sounds: Sequence[Sound] | None = None
+    """Sounds (n), each made or read when it is used, where the pairs have them in place of images."""
+    tally: Tally | None = field(default=None, repr=False, compare=False)
+    """What became of every entry of the user's files that the pairs were read from."""
 
     def __post_init__(self) -> None:
         n = len(self.ids)
@@ -69,11 +78,11 @@ class Pairs:
 
     @property
     def media(self) -> Sequence[Image.Image] | Sequence[Sound] | None:
-        """The images, or the sounds: whatever the captions are about."""
+        """The images or the sounds, whichever the captions describe."""
         return self.sounds if self.images is None else self.images
 
     def first(self, n: int) -> Pairs:
-        """The first n pairs."""
+        """Return the first n pairs."""
         facts = self.facts and Facts(self.facts.names, self.facts.truth[:n], self.facts.mentioned[:n])
         return replace(
             self,

@@ -1,0 +1,1 @@
+"""Acting on sparse codes: steering, concept-level decoding, text-conditioned masks."""

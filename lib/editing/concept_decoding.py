@@ -8,7 +8,7 @@ and of all tokens after it; through an auxiliary autoencoder and a VL-SAE they h
 
 Every token after the picture is shifted by x_l' - x_l, and the next token drawn from the softmax of
 (1 - alpha_cd) logits + alpha_cd shifted logits, without tokens of less than beta_cd times the best one's original
-probability. That cut comes from contrastive decoding; with beta_cd = 0.8 hardly two tokens ever survive it, so `cut`
+probability. That cut comes from contrastive decoding; with beta_cd = 0.8 a second token rarely survives it, so the cut
 alone is a control, and so is greedy decoding. Visual contrastive decoding (Leng et al., CVPR 2024, arXiv 2311.16922)
 takes (1 + alpha) logits - alpha logits of a noisy picture instead.
 
@@ -17,45 +17,67 @@ The paper trains on the output of block 29 and its code edits the output of bloc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.encoders.multimodal_llm import MultimodalLLM
-from lib.sae.auxiliary import AuxiliaryAE
-from lib.sae.two_towers import TwoTowers
+from lib.sae.models.auxiliary import AuxiliaryAE
+from lib.sae.models.two_towers import TwoTowers
 
 Mixing = Literal["additive", "convex"]
+"""How the picture's code is mixed into the words': as in the paper, or as in its code."""
+
 ALPHA_L, BETA, ALPHA_CD, BETA_CD = 0.7, 0.9, 0.6, 0.8
 """The paper's settings (appendix A.5)."""
 
 VCD_ALPHA, VCD_BETA = 1.0, 0.2
-"""Those of the released script of visual contrastive decoding."""
+"""Settings in the released script of visual contrastive decoding."""
+
+
+class Edit(Protocol):
+    """A shift of all words behind one block of the language model."""
+
+    @property
+    def layer(self) -> int:
+        """Number of the block whose output is edited."""
+
+    def shift(self, image: Tensor, text: Tensor) -> Tensor:
+        """Compute x_l' - x_l (n, d) from the means of picture tokens and of words, (n, d) each."""
 
 
 @dataclass(frozen=True)
 class ConceptEdit:
-    """What shifts the words: the models, and how codes are mixed."""
+    """An edit of the words' representations by the concepts that picture and words share."""
 
     auxiliary: AuxiliaryAE
+    """Maps the representations of pictures and words into one space and back."""
     sae: TwoTowers
+    """Dictionary of that space, with one decoder per modality."""
     layer: int
+    """Number of the block whose output is edited."""
     mixing: Mixing = "additive"
+    """How the picture's code enters the words'."""
     alpha: float = ALPHA_L
+    """alpha_l: share of the words' representation that is replaced."""
     beta: float = BETA
+    """Weight of the picture's code."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.sae, TwoTowers):
+            recipe, kind = self.sae.config.recipe, self.sae.kind
+            raise CompanionError(f"an edit of concepts needs a two-tower dictionary, and {recipe!r} is {kind}")
         if self.mixing not in get_args(Mixing):
             raise CompanionError(f"unknown mixing {self.mixing!r}; choose additive or convex")
 
     @torch.no_grad()
     def shift(self, image: Tensor, text: Tensor) -> Tensor:
-        """x_l' - x_l (n, d) for means of picture tokens and of words, (n, d) each."""
+        """Compute x_l' - x_l (n, d) from the means of picture tokens and of words, (n, d) each."""
         h_v = self.sae.encode_tower(self.auxiliary.encode(image, "image"), "image").dense()
         h_l = self.sae.encode_tower(self.auxiliary.encode(text, "text"), "text").dense()
         h = (h_l if self.mixing == "additive" else (1 - self.beta) * h_l) + self.beta * h_v
@@ -63,13 +85,29 @@ class ConceptEdit:
         return self.alpha * (self.auxiliary.decode(h @ weight + bias, "text") - text)
 
 
+@dataclass(frozen=True)
+class TowardsEdit:
+    """An edit that is told where the words should go, such as to words about what is truly in the picture."""
+
+    target: Tensor
+    """Mean representations of words, (n, d), one for each row of the inputs."""
+    layer: int
+    """Number of the block whose output is edited."""
+    alpha: float = ALPHA_L
+    """alpha_l: share of the words' representation that is replaced."""
+
+    def shift(self, image: Tensor, text: Tensor) -> Tensor:
+        """Compute alpha_l (target - x_l), (n, d)."""
+        return self.alpha * (self.target - text)
+
+
 def decoder_blocks(llm: MultimodalLLM) -> torch.nn.ModuleList:
-    """The blocks of the language model."""
+    """The transformer blocks of the language model."""
     return llm.model.model.language_model.layers
 
 
 def after_image(tokens: Tensor, mask: Tensor, image_token: int) -> tuple[Tensor, Tensor]:
-    """bool (n, tokens) each: the picture's tokens, and all real tokens after the last of them."""
+    """bool (n, tokens) each: the picture's tokens, and all tokens after the last of them that are not padding."""
     picture = tokens == image_token
     if not picture.any(dim=1).all():
         raise CompanionError("a prompt without a picture has nothing to compare its words with; give one to each")
@@ -78,13 +116,13 @@ def after_image(tokens: Tensor, mask: Tensor, image_token: int) -> tuple[Tensor,
 
 
 def mean_where(hidden: Tensor, where: Tensor) -> Tensor:
-    """(n, d) mean of the tokens (n, tokens, d) that a mask (n, tokens) picks."""
+    """(n, d) mean over those tokens (n, tokens, d) that a mask (n, tokens) picks."""
     weight = where.to(hidden.dtype)[..., None]
     return (hidden * weight).sum(dim=1) / weight.sum(dim=1)
 
 
-def representations(llm: MultimodalLLM, images: list[Any], texts: list[str], layer: int) -> tuple[Tensor, Tensor]:
-    """Means of picture tokens and of the tokens after them at the output of a block, (n, d) each, float32."""
+def mean_representations(llm: MultimodalLLM, images: list[Any], texts: list[str], layer: int) -> tuple[Tensor, Tensor]:
+    """Mean picture token and mean token after the picture at the output of a block, (n, d) each, float32."""
     means: list[tuple[Tensor, Tensor]] = []
     for inputs in llm.batches(images, texts):
         masks = after_image(inputs["input_ids"], inputs["attention_mask"], image_token(llm))
@@ -103,7 +141,7 @@ def image_token(llm: MultimodalLLM) -> int:
 
 @contextmanager
 def _output(llm: MultimodalLLM, layer: int) -> Iterator[list[Any]]:
-    """A list that a forward pass inside the `with` fills: a block's output, and what it takes beside hidden states."""
+    """A list that a forward pass in the `with` fills: a block's output, and its other inputs than hidden states."""
     blocks = decoder_blocks(llm)
     if layer not in range(len(blocks)):
         raise CompanionError(f"no layer {layer!r}: this language model has {len(blocks)} blocks")
@@ -122,65 +160,67 @@ def _output(llm: MultimodalLLM, layer: int) -> Iterator[list[Any]]:
 # From logits to the distribution of the next token.
 
 
-def interpolated(logits: Tensor, other: Tensor, alpha: float) -> Tensor:
-    """Eq. A16: (1 - alpha) logits + alpha other."""
+def interpolate_logits(logits: Tensor, other: Tensor, alpha: float) -> Tensor:
+    """Mix two sets of logits by Eq. A16: (1 - alpha) logits + alpha other."""
     return (1 - alpha) * logits + alpha * other
 
 
-def contrasted(logits: Tensor, noisy: Tensor, alpha: float = VCD_ALPHA) -> Tensor:
-    """Visual contrastive decoding: (1 + alpha) logits - alpha noisy."""
+def contrast_logits(logits: Tensor, noisy: Tensor, alpha: float = VCD_ALPHA) -> Tensor:
+    """Contrast logits with those of a noisy picture (visual contrastive decoding): (1 + alpha) logits - alpha noisy."""
     return (1 + alpha) * logits - alpha * noisy
 
 
-def plausible(logits: Tensor, beta: float) -> Tensor:
-    """bool, of the logits' shape: tokens with at least beta times the probability of the best one."""
+def plausible_tokens(logits: Tensor, beta: float) -> Tensor:
+    """bool, of the logits' shape: True for tokens with at least beta times the probability of the best one."""
     if not 0 < beta <= 1:
         raise CompanionError(f"a plausibility cut at {beta}; give more than 0 and at most 1")
     best = logits.amax(dim=-1, keepdim=True)
     return logits >= best + torch.log(torch.tensor(beta, dtype=logits.dtype))
 
 
-def distribution(logits: Tensor, kept: Tensor | None = None) -> Tensor:
-    """Probabilities of the next token, those cut away 0."""
+def token_distribution(logits: Tensor, kept: Tensor | None = None) -> Tensor:
+    """Probabilities of the next token; tokens that are not in `kept` get 0."""
     return (logits if kept is None else logits.masked_fill(~kept, -torch.inf)).softmax(dim=-1)
 
 
-def greedy(logits: Tensor) -> Tensor:
-    """All probability on the best token."""
+def greedy_distribution(logits: Tensor) -> Tensor:
+    """The distribution that puts all probability on the best token."""
     return torch.zeros_like(logits).scatter_(-1, logits.argmax(dim=-1, keepdim=True), 1.0)
 
 
-def rules(plain: Tensor, noisy: Tensor | None, concept: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Name to the distribution (n, vocabulary) of the next token under every way of decoding.
+def decoding_rules(plain: Tensor, noisy: Tensor | None, edited: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Distribution (n, vocabulary) of the next token under every way of decoding, by its name.
 
-    plain, noisy: logits with the picture and with a noisy one, None to leave that rule out. concept: mixing to
+    plain, noisy: logits with the picture and with a noisy one (None leaves that rule out). edited: name of an edit to
     logits with shifted words.
     """
-    cut = plausible(plain, BETA_CD)
-    noise = {} if noisy is None else {"contrast with noise": (contrasted(plain, noisy), plausible(plain, VCD_BETA))}
-    return {
-        "regular": distribution(plain),
-        "greedy": greedy(plain),
-        "cut only": distribution(plain, cut),
-        **{name: distribution(*both) for name, both in noise.items()},
-        **{f"concepts, {name}": distribution(interpolated(plain, x, ALPHA_CD), cut) for name, x in concept.items()},
-        **{f"concepts, {name}, no cut": distribution(interpolated(plain, x, ALPHA_CD)) for name, x in concept.items()},
+    cut = plausible_tokens(plain, BETA_CD)
+    found = {
+        "regular": token_distribution(plain),
+        "greedy": greedy_distribution(plain),
+        "cut only": token_distribution(plain, cut),
     }
+    if noisy is not None:
+        likely = plausible_tokens(plain, VCD_BETA)
+        found["contrast with noise"] = token_distribution(contrast_logits(plain, noisy), likely)
+    mixed = {name: interpolate_logits(plain, shifted, ALPHA_CD) for name, shifted in edited.items()}
+    found |= {name: token_distribution(logits, cut) for name, logits in mixed.items()}
+    return found | {f"{name}, no cut": token_distribution(logits) for name, logits in mixed.items()}
 
 
-def noised(pixels: Tensor, noise: Tensor, share: float = 0.9) -> Tensor:
-    """Pictures drowned in normal noise as after most of a diffusion: sqrt(1 - share) x + sqrt(share) noise."""
+def add_noise(pixels: Tensor, noise: Tensor, share: float = 0.9) -> Tensor:
+    """Add normal noise to pictures, as after most of a diffusion: sqrt(1 - share) x + sqrt(share) noise."""
     return (1 - share) ** 0.5 * pixels + share**0.5 * noise
 
 
 @torch.inference_mode()
 def next_logits(
-    llm: MultimodalLLM, inputs: Any, edits: dict[str, ConceptEdit], noise: torch.Generator | None = None
+    llm: MultimodalLLM, inputs: Any, edits: Mapping[str, Edit], noise: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor | None, dict[str, Tensor]]:
     """Float64 logits of the next token for model inputs: plain, with a noisy picture, and with each edit.
 
-    noise: draws the noisy picture; without it that pass is left out. An edit changes nothing up to its layer, so only
-    the blocks after it run again.
+    noise: draws the noisy picture; without it that pass is left out. An edit changes nothing before the output of its
+    layer, so only the blocks after it run again.
     """
 
     def last(pixels: Tensor) -> Tensor:
@@ -193,14 +233,14 @@ def next_logits(
         outputs = {layer: stack.enter_context(_output(llm, layer)) for layer in {e.layer for e in edits.values()}}
         plain = last(pixels)
     concept = {name: _finished(llm, edit, picture, words, *outputs[edit.layer]) for name, edit in edits.items()}
-    noisy = None if noise is None else last(noised(pixels, llm.noise_for(pixels, noise)))
+    noisy = None if noise is None else last(add_noise(pixels, llm.noise_for(pixels, noise)))
     return plain, noisy, concept
 
 
 def _finished(
-    llm: MultimodalLLM, edit: ConceptEdit, picture: Tensor, words: Tensor, hidden: Tensor, around: dict[str, Any]
+    llm: MultimodalLLM, edit: Edit, picture: Tensor, words: Tensor, hidden: Tensor, around: dict[str, Any]
 ) -> Tensor:
-    """Logits of the next token from the output of the edit's block, shifted; around: what blocks take beside it."""
+    """Logits of the next token from the shifted output of the edit's block; around: the blocks' other inputs."""
     attention = getattr(llm.model.config.text_config, "layer_types", None) or []
     if len(set(attention[edit.layer :])) > 1:
         raise CompanionError(f"{llm.name}: blocks from {edit.layer} on differ in attention; edit a later block")

@@ -9,9 +9,9 @@ The paper gives no way to score all pairs; the algebra here is ours. c_i is one 
 
 - Numerator: <e_ij, t_j> = sum_k z_ik (m_jk <d_k, t_j>) + <c_i, t_j>, a sparse product with the image's code.
 - Norm: the s atoms of image i, scaled by its code, are V_i (s, d). With V_i^T = Q R, Q orthonormal, |e_ij| = |R m_j|
-  over the image's own s mask entries. So a pair costs s^2 multiplications and not s d, R is made once an image, and the
-  square is never negative. It equals the quadratic form of the Gram matrix V_i V_i^T = R^T R without squaring R's
-  condition number: float32 keeps seven digits of the norm where the atoms nearly cancel.
+  over the image's own s mask entries. So a pair costs s^2 multiplications and not s d, R is computed once per image,
+  and the square is never negative. It equals the quadratic form of the Gram matrix V_i V_i^T = R^T R without squaring
+  R's condition number: float32 keeps seven digits of the norm where the atoms nearly cancel.
 """
 
 from __future__ import annotations
@@ -25,32 +25,38 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.sae.codes import SparseCodes
 
 TILE = {"cpu": 2**17, "cuda": 2**26}
-"""Gathered mask entries at a time: what fits a core's cache, and what fills a GPU."""
+"""Mask entries gathered at a time: what fits into a core's cache, and what fills a GPU."""
+
 QR_TILE = 2**22
+"""Numbers in the scaled atoms that are factorised at a time."""
+
 ZERO = 8
-"""An edited embedding shorter than this many roundings of its image's atoms is zero."""
+"""An edited embedding shorter than this many rounding errors of its image's atoms counts as zero."""
 
 
 @dataclass(frozen=True)
 class EditedImages:
-    """The image side of the scores, made once by `EditedImages.of`; a slice or an index of images gives a batch.
+    """The image side of the scores, made once by `EditedImages.of`; indexing by images gives a batch.
 
-    atoms (width + 1, d): the dictionary and, last, the decoder bias. slots (n, s), values (n, s): the atoms of each
-    image and their activations; the last slot is the bias, of value 1, and unused ones are bias atoms of value 0.
-    factor (n, min(s, d), s): R of V_i^T = Q R. floor (n,): squared length below which an edited embedding is zero.
-    residual (n, d): rho r_i, None where rho is 0. Memory: n s^2 numbers, 22 MB at n 5000, s 33 and float32.
+    Memory: n s^2 numbers, 22 MB at n 5000, s 33 and float32.
     """
 
     atoms: Tensor
+    """(width + 1, d): the dictionary and, last, the decoder bias."""
     slots: Tensor
+    """(n, s) numbers of each image's atoms; the last slot is the bias, and unused ones are the bias, too."""
     values: Tensor
+    """(n, s) activations of the atoms: 1 in the last slot, 0 in unused ones."""
     factor: Tensor
+    """(n, min(s, d), s): R of V_i^T = Q R."""
     floor: Tensor
+    """(n,) squared length below which an edited embedding counts as zero."""
     residual: Tensor | None
+    """(n, d): rho r_i; None where rho is 0."""
 
     @classmethod
     @torch.no_grad()
@@ -65,9 +71,9 @@ class EditedImages:
         dtype: torch.dtype = torch.float32,
         device: str | torch.device = "cpu",
     ) -> EditedImages:
-        """From codes of n images, dictionary (width, d), decoder bias (d,) or none, and residuals x - x_hat (n, d).
+        """Make them from codes of n images, dictionary (width, d), decoder bias (d,) and residuals x - x_hat (n, d).
 
-        rho in [0, 1] is the share of the residual that stays. R is made in float64; `dtype` is that of the scores.
+        rho in [0, 1] is the share of the residual that stays. R is computed in float64; `dtype` is that of the scores.
         """
         if not 0 <= rho <= 1:
             raise CompanionError(f"rho {rho}; give the share of the residual that stays, from 0 to 1")
@@ -101,17 +107,18 @@ class EditedImages:
 
     @torch.no_grad()
     def block(self, rows: slice | np.ndarray, texts: np.ndarray | Tensor, masks: np.ndarray | Tensor) -> Tensor:
-        """Scores (images of `rows`, m) of texts (m, d) with masks (m, width), without gradient."""
+        """Score the images of `rows` with texts (m, d) and masks (m, width), without gradient: (len(rows), m)."""
         texts, masks = (torch.as_tensor(part).to(self.atoms) for part in (texts, masks))
         return pair_scores(self[rows], texts, masks)
 
 
 def pair_scores(images: EditedImages, texts: Tensor, masks: Tensor) -> Tensor:
-    """cos(e_ij, t_j) for n images and texts (m, d) with masks (m, width) in [0, 1]: (n, m), with gradients to both.
+    """Scores cos(e_ij, t_j), (n, m), of n images and texts (m, d) with masks (m, width); with gradients to both.
 
-    Texts need no unit norm; the type is that of `images`. A pair with e_ij = 0 scores 0 and has no gradient. In float32
-    and with products in full precision (torch's default), scores at d 512, width 4096 and k 32 are within 5e-7 of
-    float64. Beyond the result, memory grows with m x width and not with n x m x k; the backward pass gathers again.
+    Masks are in [0, 1]; texts need no unit norm; the type is that of `images`. A pair with e_ij = 0 scores 0 and has no
+    gradient. In float32 and with products in full precision (torch's default), scores at d 512, width 4096 and k 32 are
+    within 5e-7 of float64. Memory beyond the result grows with m x width and not with n x m x k, because the backward
+    pass gathers the masks again.
     """
     dots = pair_products(images, texts, masks)
     square = _SquaredNorm.apply(_with_bias(masks), images.slots, images.factor)
@@ -120,10 +127,10 @@ def pair_scores(images: EditedImages, texts: Tensor, masks: Tensor) -> Tensor:
 
 
 def pair_products(images: EditedImages, texts: Tensor, masks: Tensor) -> Tensor:
-    """The numerators <e_ij, t_j / |t_j|> alone, (n, m).
+    """The numerators <e_ij, t_j / |t_j|> of the scores alone, (n, m).
 
     Without the norm of e_ij the score is an inner product of the image's code with a vector of the text: an ordinary
-    dual encoder in the space of latents. Set beside `pair_scores` it tells what the norm adds.
+    dual encoder in the space of latents. Compared with `pair_scores` it shows what the norm adds.
     """
     _check_texts(images, texts, masks)
     unit = F.normalize(texts, dim=1)
@@ -133,9 +140,9 @@ def pair_products(images: EditedImages, texts: Tensor, masks: Tensor) -> Tensor:
 
 
 def edited_embeddings(images: EditedImages, masks: Tensor) -> Tensor:
-    """e_ii, each image edited by the mask of its own row, (n, d), from masks (n, width); for probes and for the gap.
+    """Edit each image by the mask of its own row: e_ii (n, d) from masks (n, width), for probes and for the gap.
 
-    Not for scores: an image edited by its own caption must not meet other captions (`lib/editing/leaky.py`).
+    Do not use it for scores: an image edited by its own caption must not meet other captions (`lib/editing/leaky.py`).
     """
     if masks.shape != (len(images), len(images.atoms) - 1):
         raise CompanionError(f"masks of shape {tuple(masks.shape)} for {len(images)} images; give each image a row")
@@ -145,15 +152,15 @@ def edited_embeddings(images: EditedImages, masks: Tensor) -> Tensor:
 
 
 def _with_bias(masks: Tensor) -> Tensor:
-    """Masks by latent, (width + 1, m), the bias kept; latents come first, so that an image gathers whole rows."""
+    """Masks with latents as rows and the bias kept, (width + 1, m), so that an image gathers whole rows."""
     return torch.cat([masks.T, masks.new_ones(1, len(masks))])
 
 
 class _SquaredNorm(torch.autograd.Function):
     """|R_i m_j[slots_i]|^2, (n, m), from masks by latent (width + 1, m); gradients to the masks.
 
-    Measured for 128 images x 1024 texts at s 33 on one core, scaled to 5000 x 25000: 14 s in tiles of 16 images x 256
-    texts, 18 s in tiles of 1 x 1024. Rows of Gram matrices take the same, a gather by text 1.5 times as long.
+    Time measured for 128 images x 1024 texts at s 33 on one core, scaled to 5000 x 25000: 14 s in tiles of 16 images x
+    256 texts, 18 s in tiles of 1 x 1024. Rows of Gram matrices take the same time, a gather by text 1.5 times as long.
     """
 
     @staticmethod
@@ -182,12 +189,12 @@ def _tiles(kept: Tensor, slots: Tensor) -> list[slice]:
 
 
 def _gathered(kept: Tensor, slots: Tensor) -> Tensor:
-    """The mask entries of images' slots, (b, s, m)."""
+    """(b, s, m) mask entries of the slots of b images."""
     return kept.index_select(0, slots.flatten()).view(*slots.shape, kept.shape[1])
 
 
 def _padded(codes: SparseCodes) -> tuple[np.ndarray, np.ndarray]:
-    """Slots and float64 values, (n, s), s the largest number of active latents and one for the bias."""
+    """Slots and float64 values, (n, s) each, where s is the largest number of active latents plus one for the bias."""
     counts = np.diff(codes.indptr)
     slots = np.full((len(codes), int(counts.max()) + 1), codes.width, np.int64)
     values = np.zeros(slots.shape)
@@ -197,7 +204,7 @@ def _padded(codes: SparseCodes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _factor(atoms: Tensor, slots: Tensor, values: Tensor, residual: Tensor | None) -> Tensor:
-    """R of V_i^T = Q R for every image, (n, min(s, d), s)."""
+    """(n, min(s, d), s): R of V_i^T = Q R for every image."""
     size = max(1, QR_TILE // (slots.shape[1] * atoms.shape[1]))
     parts = []
     for start in range(0, len(slots), size):
@@ -210,7 +217,7 @@ def _factor(atoms: Tensor, slots: Tensor, values: Tensor, residual: Tensor | Non
 
 
 def _finite(name: str, value: np.ndarray | Tensor, shape: tuple[int | None, ...], device: str | torch.device) -> Tensor:
-    """`value` as float64 of the given shape, None standing for any size."""
+    """Check that `value` is finite and of the given shape, None standing for any size, and return it as float64."""
     tensor = torch.as_tensor(value, dtype=torch.float64, device=device)
     if tensor.ndim != len(shape) or any(
         want not in (None, have) for want, have in zip(shape, tensor.shape, strict=True)

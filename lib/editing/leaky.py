@@ -1,6 +1,6 @@
 """How not to score: every image edited once, by its own caption, and then compared with all captions.
 
-Kept to show what goes wrong (notebook 40), never for a number of its own. The edited vector carries the identity of the
+It is kept to show what goes wrong (notebook 40), never as a result. The edited vector carries the identity of the
 right caption, so the score compares text with text and rises even where pictures are shuffled. An unofficial toy
 version of TEVI trains and evaluates like this; SmartCLIP (CVPR 2025) and FLAIR (CVPR 2025) warn of it.
 """
@@ -14,5 +14,5 @@ from lib.editing.edited_scores import EditedImages, edited_embeddings
 
 
 def leaky_scores(images: EditedImages, texts: Tensor, masks: Tensor) -> Tensor:
-    """cos(e_ii, t_j), (n, n), for n images, their captions (n, d) and the captions' masks (n, width)."""
+    """Leaky scores cos(e_ii, t_j), (n, n), of n images, their captions (n, d) and the captions' masks (n, width)."""
     return F.normalize(edited_embeddings(images, masks), dim=1) @ F.normalize(texts, dim=1).T

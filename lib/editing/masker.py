@@ -1,8 +1,8 @@
-"""The masker: a caption says which latents of an image stay.
+"""The masker: a network that decides from a caption which latents of an image stay.
 
 Source: TEVI (Mahajan et al., arXiv 2606.07451), as far as its method is public: a TopK dictionary on CLIP's final image
-embedding; caption embedding -> MLP -> sigmoid, one value in (0, 1) a latent; the masked code is decoded; the image
-tower stays frozen and the text tower is tuned. Ours: the sizes of the MLP, its start near "keep everything", the
+embedding; caption embedding -> MLP -> sigmoid, one value in (0, 1) per latent; the masked code is decoded; the image
+tower stays frozen and the text tower is tuned. Ours are the sizes of the MLP, its start near "keep everything", the
 standardised input, and in place of the text tower a residual head on its embeddings (`text_head`), which starts as the
 identity.
 
@@ -13,18 +13,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lib.editing.edited_scores import EditedImages, pair_products, pair_scores
 from lib.editing.leaky import leaky_scores
 from lib.encoders.embeddings import Embeddings
-from lib.sae.base import SAE, as_tensor
-from lib.sae.config import check_types, require
+from lib.sae.base import SAE, as_tensor, one_tower
+from lib.sae.config import Count, Fraction, Natural, NonNegative, Positive, configuration
 
 EDITS = {
     "latents": "TEVI: a share of each latent, from the caption",
@@ -34,43 +35,47 @@ EDITS = {
     "none": "no edit: the text head alone, which is plain fine-tuning",
     "leaky": "as latents, but trained with each image edited by its own caption only; wrong, for demonstration",
 }
+"""Kinds of edit, and what each does."""
 
-KEEP = 2.0
-"""First logit of every mask entry: sigmoid(2) = 0.88, so that training starts near the unedited model."""
+KEEP = 3.0
+"""Logit of every mask entry at the start: sigmoid(3) = 0.95, so that training starts near the unedited model."""
 
 LARGEST_SCALE = 100.0
-"""Of the logits, as in CLIP."""
+"""Largest factor of the logits, as in CLIP."""
 
 
-@dataclass(frozen=True)
+@configuration
 class MaskerConfig:
-    """A masker and its training.
-
-    edit: see `EDITS`. text_head: tune the text side, too (stage B; else stage A). rho: share of the dictionary's
-    residual that stays (0: none). sparsity: weight of the mean mask in the loss. steps, batch: pairs in each step;
-    lr: peak of the learning rate. scale: first factor of the logits. seed: of the weights and the order of pairs.
-    """
+    """A masker and its training."""
 
     edit: str = "latents"
+    """Kind of edit, a name in `EDITS`."""
     text_head: bool = False
-    rho: float = 0.0
-    sparsity: float = 0.0
-    steps: int = 400
-    batch: int = 128
-    lr: float = 2e-3
-    scale: float = 20.0
-    seed: int = 0
+    """Tune the text side, too: stage B; without it, stage A."""
+    rho: Fraction = 1.0
+    """Share of the dictionary's residual that stays; 0 for none."""
+    sparsity: NonNegative = 0.0
+    """Weight of the mean mask in the loss."""
+    steps: Count = 1000
+    """Training steps."""
+    batch: Annotated[int, Field(ge=2)] = 128
+    """Pairs per batch; a pair needs others to be told from."""
+    lr: Positive = 2e-3
+    """Peak of the learning rate."""
+    decay: NonNegative = 0.01
+    """Weight decay, as AdamW applies it."""
+    scale: Annotated[Positive, Field(le=LARGEST_SCALE)] = 20.0
+    """Factor of the logits at the start; it is learnt."""
+    seed: Natural = 0
+    """Seed of the weights and of the order of pairs."""
 
-    def __post_init__(self) -> None:
-        check_types(self)
-        require(self.edit in EDITS, f"unknown edit {self.edit!r}; known: {', '.join(EDITS)}")
-        require(self.edit != "none" or self.text_head, "edit 'none' without a text head trains nothing; set text_head")
-        require(0 <= self.rho <= 1, f"rho is {self.rho}; give the share of the residual that stays, from 0 to 1")
-        require(self.sparsity >= 0 and self.seed >= 0, "sparsity and seed are not negative; give 0 or more")
-        require(self.steps >= 1, f"steps is {self.steps}; give at least 1")
-        require(self.batch >= 2, f"batch is {self.batch}; a pair needs others to be told from, give at least 2")
-        require(self.lr > 0, f"lr is {self.lr}; give a positive rate")
-        require(0 < self.scale <= LARGEST_SCALE, f"scale is {self.scale}; give a factor from 0 to {LARGEST_SCALE:.0f}")
+    @model_validator(mode="after")
+    def _trains_something(self) -> Self:
+        if self.edit not in EDITS:
+            raise ValueError(f"unknown edit {self.edit!r}; known: {', '.join(EDITS)}")
+        if self.edit == "none" and not self.text_head:
+            raise ValueError("edit 'none' without a text head trains nothing; set text_head")
+        return self
 
     def plain(self) -> dict[str, Any]:
         """The configuration as plain JSON."""
@@ -79,15 +84,17 @@ class MaskerConfig:
 
 @dataclass(frozen=True)
 class ImageSide:
-    """What scores need of n images: unit embeddings (n, d), and their codes for the edits of latents."""
+    """n images as scores need them."""
 
     embeddings: Tensor
+    """(n, d) unit embeddings."""
     edited: EditedImages
+    """Their codes, for edits of latents."""
 
     @classmethod
     def of(cls, sae: SAE, embeddings: Embeddings, rho: float = 0.0, *, dtype: torch.dtype = torch.float32) -> ImageSide:
-        """From a dictionary of image embeddings; rho: the share of its residual that stays. float64 for results."""
-        embeddings = embeddings.unit()
+        """Encode images by a dictionary; rho: the share of its residual that stays. Results are computed in float64."""
+        sae, embeddings = one_tower(sae, "a masker"), embeddings.unit()
         codes, image = sae.codes(embeddings), embeddings.tower("image")
         residual = image - sae.reconstruct(codes) if rho > 0 else None
         device = sae.W_dec.device
@@ -104,7 +111,7 @@ class ImageSide:
 
 
 class TwoLayers(nn.Module):
-    """(n, d) to (n, out) through 2 d hidden units; zero until trained."""
+    """A network from (n, d) to (n, out) with 2 d hidden units, whose output is zero until it is trained."""
 
     def __init__(self, d: int, out: int) -> None:
         super().__init__()
@@ -112,18 +119,18 @@ class TwoLayers(nn.Module):
         self.second = nn.Linear(2 * d, out, bias=False)
 
     def initialise(self, generator: torch.Generator) -> None:
-        """A random first layer, a zero second one."""
+        """Draw the first layer at random and set the second to zero."""
         nn.init.normal_(self.first.weight, std=self.first.in_features**-0.5, generator=generator)
         nn.init.zeros_(self.first.bias)
         nn.init.zeros_(self.second.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
+        """Map x (n, d) to (n, out)."""
         return self.second(F.gelu(self.first(x)))
 
 
 class Masker(nn.Module):
-    """Caption embeddings (m, d) to masks over `width` latents and, with a text head, to tuned embeddings."""
+    """Maps caption embeddings (m, d) to masks over `width` latents and, with a text head, to tuned embeddings."""
 
     centre: Tensor
     spread: Tensor
@@ -141,7 +148,7 @@ class Masker(nn.Module):
 
     @torch.no_grad()
     def initialise(self, texts: Tensor, generator: torch.Generator) -> None:
-        """Random first layers, zero second ones; the input is standardised by training captions `texts` (n, d)."""
+        """Initialise the networks, and standardise their input by training captions `texts` (n, d)."""
         self.centre.copy_(texts.mean(dim=0))
         self.spread.copy_((texts - self.centre).square().mean().sqrt().clamp(min=1e-6))
         for part in (self.head, self.mask):
@@ -160,7 +167,7 @@ class Masker(nn.Module):
         return texts + self.spread * self.head((texts - self.centre) / self.spread)
 
     def masks(self, queries: Tensor) -> Tensor:
-        """(m, width) in (0, 1) for `queries` (m, d); (m, d) where the edit is of dimensions, (m, 0) where none is."""
+        """Masks (m, width) in (0, 1) for `queries` (m, d); (m, d) for an edit of dimensions, (m, 0) without an edit."""
         if self.logits is None:
             return queries.new_zeros(len(queries), 0)
         if self.mask is None:
@@ -168,7 +175,7 @@ class Masker(nn.Module):
         return torch.sigmoid(self.logits + self.mask((queries - self.centre) / self.spread))
 
     def compare(self, images: ImageSide, queries: Tensor, masks: Tensor) -> Tensor:
-        """The scores (n, m) of n images: every pair edited by the mask of its own caption, right or wrong."""
+        """Score n images with m captions, (n, m); every pair is edited by the mask of its caption, right or wrong."""
         if self.config.edit == "none":
             return images.embeddings @ F.normalize(queries, dim=1).T
         if self.config.edit == "dimensions":
@@ -176,31 +183,31 @@ class Masker(nn.Module):
         return (pair_products if self.config.edit == "query" else pair_scores)(images.edited, queries, masks)
 
     def training_scores(self, images: ImageSide, queries: Tensor, masks: Tensor) -> Tensor:
-        """What training sees: `compare`, but for the leaky demonstration."""
+        """Scores that are trained on: those of `compare`, except in the leaky demonstration."""
         if self.config.edit == "leaky":
             return leaky_scores(images.edited, queries, masks)
         return self.compare(images, queries, masks)
 
     @torch.no_grad()
     def read(self, texts: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Queries (m, d) and masks (m, width) of captions (m, d), without gradient."""
+        """Compute queries (m, d) and masks (m, width) of captions (m, d), without gradient."""
         queries = self.queries(as_tensor(texts).to(self.log_scale.device))
         return queries, self.masks(queries)
 
     @torch.no_grad()
     def scores(self, images: ImageSide, texts: np.ndarray) -> np.ndarray:
-        """The scores (n, m) by which captions (m, d) are retrieved, float64, in the images' precision; never leaky."""
+        """Scores (n, m) for retrieval by captions (m, d), never leaky; float64 numbers in the images' precision."""
         queries, masks = (part.to(images.embeddings.dtype) for part in self.read(texts))
         return self.compare(images, queries, masks).cpu().numpy().astype(np.float64)
 
 
 def dimension_scores(images: Tensor, texts: Tensor, masks: Tensor) -> Tensor:
-    """cos(m_j * x_i, t_j), (n, m), of images (n, d), texts (m, d) and masks (m, d) over embedding dimensions."""
+    """Scores cos(m_j * x_i, t_j), (n, m), of images (n, d), texts (m, d) and masks (m, d) over embedding dimensions."""
     dots = images @ (masks * F.normalize(texts, dim=1)).T
     return dots * (images.square() @ masks.square().T).clamp(min=torch.finfo(images.dtype).tiny).rsqrt()
 
 
 def contrastive_loss(scores: Tensor, scale: Tensor) -> Tensor:
-    """Symmetric InfoNCE of scores (n, n) whose diagonal is right, times `scale`."""
+    """Symmetric InfoNCE of scores (n, n), multiplied by `scale`, whose diagonal holds the right pairs."""
     logits, right = scale * scores, torch.arange(len(scores), device=scores.device)
     return (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2

@@ -1,4 +1,4 @@
-"""Masks that no training on captions made, or that were spoilt on purpose: the controls of text-conditioned editing."""
+"""Masks that are not learnt from captions, or spoilt on purpose: the controls of text-conditioned editing."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lib.data.errors import CompanionError
-from lib.sae.base import SAE, as_tensor
+from lib.base.errors import CompanionError
+from lib.sae.base import SAE, as_tensor, one_tower
 
 
-def other_captions(masks: Tensor, rng: np.random.Generator) -> Tensor:
-    """The same masks given to other captions, none to its own: what a mask does without its meaning."""
+def exchange_masks(masks: Tensor, rng: np.random.Generator) -> Tensor:
+    """Give every mask to another caption than its own: what a mask does without its meaning."""
     if len(masks) < 2:
         raise CompanionError(f"{len(masks)} masks cannot be exchanged; give at least 2")
     order = rng.permutation(len(masks))
@@ -20,14 +20,14 @@ def other_captions(masks: Tensor, rng: np.random.Generator) -> Tensor:
     return masks[torch.from_numpy(exchanged)]
 
 
-def shuffled_latents(masks: Tensor, rng: np.random.Generator) -> Tensor:
-    """Each caption's mask values dealt to other latents at random: a random mask of the same density."""
+def shuffle_latents(masks: Tensor, rng: np.random.Generator) -> Tensor:
+    """Deal each caption's mask values to other latents at random: a random mask of the same density."""
     order = rng.permuted(np.tile(np.arange(masks.shape[1]), (len(masks), 1)), axis=1)
     return masks.gather(1, torch.from_numpy(order))
 
 
 def hard_masks(masks: Tensor, kept: int) -> Tensor:
-    """1 for the `kept` largest entries of each mask, 0 for the rest; for analysis: training knows soft masks only."""
+    """Set the `kept` largest entries of each mask to 1 and the rest to 0; for analysis, as training uses soft masks."""
     if not 1 <= kept <= masks.shape[1]:
         raise CompanionError(f"{kept} of {masks.shape[1]} latents kept; give 1 to {masks.shape[1]}")
     return torch.zeros_like(masks).scatter(1, masks.topk(kept, dim=1).indices, 1.0)
@@ -35,14 +35,14 @@ def hard_masks(masks: Tensor, kept: int) -> Tensor:
 
 @torch.no_grad()
 def caption_code_masks(sae: SAE, texts: np.ndarray, text_mean: np.ndarray, image_mean: np.ndarray) -> Tensor:
-    """1 for the latents that a caption itself activates, 0 for the rest, (m, width); nothing is trained.
+    """Masks (m, width) that are 1 for the latents that a caption itself activates and 0 elsewhere; nothing is trained.
 
     The captions (m, d) are moved by the difference of the modalities' means over training rows and encoded by the
     dictionary of images. SpLiCE (NeurIPS 2024) likewise centres, and keeps what a sparse code names; its code is a
     lasso over words, ours is the dictionary's own.
     """
     shifted = as_tensor(texts + (image_mean - text_mean)).to(sae.W_dec.device)
-    code = sae.encode(shifted)
+    code = one_tower(sae, "a mask").encode(shifted)
     masks = torch.zeros(len(shifted) * sae.width, device=shifted.device)
-    masks[code.positions] = 1.0
+    masks[code.pattern.positions] = 1.0
     return masks.view(len(shifted), sae.width)

@@ -1,13 +1,13 @@
-"""Steering: change what one block of a vision tower says, while the rest of the model runs as it is.
+"""Steering: change the output of one block of a vision tower, while the rest of the model runs unchanged.
 
 Source: Pach et al., arXiv 2504.02821, section 3.3, equation 10: the tokens v of a block are encoded, a = phi(v), one
 latent is overwritten, a_k = alpha, and the decoded tokens psi(a) go on through the model. Since the decoder is linear,
 
     psi(a with a_k = alpha) = psi(a) + (alpha - a_k) W_dec[k]
 
-so an edit is the reconstruction, or with the dictionary's error kept the token itself, plus a multiple of one row.
-The paper drops the error term and compares with a model without a dictionary, so what it measures holds the effect of
-reconstruction, too; `reconstruct` is the arm that separates the two. `shift` is the usual alternative without any
+so an edit is the reconstruction (or, with the dictionary's error kept, the token itself) plus a multiple of one row.
+The paper drops the error term and compares with a model without a dictionary, so its measurements include the effect of
+reconstruction; `reconstruct` is the arm that separates the two. `shift` is the usual alternative without any
 dictionary, a difference of means.
 """
 
@@ -20,24 +20,35 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.encoders.hooks import find_blocks
-from lib.sae.base import SAE
+from lib.sae.base import SAE, one_tower
 
 Edit = Callable[[Tensor], Tensor]
-"""From tokens (rows, d), image after image, to what is to stand in their place, (rows, d)."""
+"""A function from tokens (rows, d), image after image, to the tokens that replace them, (rows, d)."""
 
 
 def reconstruct(sae: SAE) -> Edit:
-    """Tokens through the dictionary and back, nothing changed: what the dictionary alone does to the model."""
+    """Encode and decode the tokens without an edit: what the dictionary alone does to the model."""
     return clamp(sae, {})
 
 
 def clamp(sae: SAE, latents: Mapping[int, float], *, keep_error: bool = False) -> Edit:
-    """Overwrite latents: number to activation, in the units of the codes; 0 or less suppresses.
+    """Overwrite latents, given as number to activation in the units of the codes; 0 or less suppresses.
 
     keep_error: add back what the dictionary does not reconstruct, so that only the named latents change anything.
+
+    Examples
+    --------
+    >>> from lib.sae.config import SAEConfig
+    >>> from lib.sae.recipes import build
+    >>> sae = build(SAEConfig("topk", width=3, k=1), d=3)
+    >>> with torch.no_grad():
+    ...     _ = sae.encoder.copy_(torch.eye(3)), sae.W_dec.copy_(torch.eye(3))
+    >>> clamp(sae, {2: 5.0})(torch.tensor([[1.0, 0, 0]])).tolist()
+    [[1.0, 0.0, 5.0]]
     """
+    one_tower(sae, "steering")
     for latent, value in latents.items():
         if latent not in range(sae.width):
             raise CompanionError(f"no latent {latent}: this dictionary has {sae.width}, 0 to {sae.width - 1}")
@@ -51,8 +62,8 @@ def clamp(sae: SAE, latents: Mapping[int, float], *, keep_error: bool = False) -
         code = sae.encode(tokens)
         start = tokens if keep_error else sae.decode(code)
         chosen = numbers.to(tokens.device)
-        found = code.latents[:, None] == chosen  # (nnz, edited)
-        rows = code.positions // code.width
+        found = code.pattern.latents[:, None] == chosen  # (nnz, edited)
+        rows = code.pattern.entry_rows
         now = tokens.new_zeros(len(tokens), len(chosen)).index_add_(0, rows, found * code.values[:, None])
         return start + (values.to(tokens) - now) @ sae.W_dec[chosen]
 
@@ -60,7 +71,8 @@ def clamp(sae: SAE, latents: Mapping[int, float], *, keep_error: bool = False) -
 
 
 def clamp_each(sae: SAE, latents: Tensor, values: Tensor, *, keep_error: bool = False) -> Edit:
-    """`clamp` of one latent in each of n images, which may differ: (n,) numbers of latents and (n,) activations."""
+    """`clamp` one latent in each of n images, with one number of a latent and one activation per image, (n,) each."""
+    one_tower(sae, "steering")
     count = len(latents)
     if latents.shape != (count,) or values.shape != (count,) or not torch.isfinite(values).all():
         shapes = f"{tuple(latents.shape)} and {tuple(values.shape)}"
@@ -73,43 +85,30 @@ def clamp_each(sae: SAE, latents: Tensor, values: Tensor, *, keep_error: bool = 
         chosen, wanted = (_for_tokens(part.to(tokens.device), tokens) for part in (latents, values.to(tokens)))
         code = sae.encode(tokens)
         start = tokens if keep_error else sae.decode(code)
-        rows = code.positions // code.width
-        now = tokens.new_zeros(len(tokens)).index_add_(0, rows, (code.latents == chosen[rows]) * code.values)
+        rows = code.pattern.entry_rows
+        now = tokens.new_zeros(len(tokens)).index_add_(0, rows, (code.pattern.latents == chosen[rows]) * code.values)
         return start + (wanted - now)[:, None] * sae.W_dec[chosen]
 
     return edit
 
 
 def _for_tokens(each: Tensor, tokens: Tensor) -> Tensor:
-    """What belongs to each of n images (n, ...), repeated for each of an image's tokens."""
+    """Repeat what belongs to each of n images (n, ...) for each of an image's tokens."""
     if not len(each) or len(tokens) % len(each):
         raise CompanionError(f"{len(tokens)} tokens for {len(each)} images; give an edit for every image of the batch")
     return each.repeat_interleave(len(tokens) // len(each), dim=0)
 
 
 def shift(direction: Tensor, strength: float) -> Edit:
-    """Add `strength` times a direction to every token: one for all (d,), or one for each of n images (n, d)."""
+    """Add `strength` times a direction to every token: one direction for all, (d,), or one per image, (n, d)."""
     if direction.ndim not in (1, 2) or not torch.isfinite(direction).all():
         raise CompanionError(f"direction of shape {tuple(direction.shape)}; give finite numbers, as many as the block")
     each = direction if direction.ndim == 2 else direction[None]
     return lambda tokens: tokens + strength * _for_tokens(each.to(tokens), tokens)
 
 
-def matched_shift(direction: Tensor, reference: Edit) -> Edit:
-    """`shift` by as much as another edit changes: the root mean square of its changes of an image's tokens.
-
-    direction: (n, d), one for each image, of unit norm.
-    """
-
-    def edit(tokens: Tensor) -> Tensor:
-        change = (reference(tokens) - tokens).square().sum(dim=1).view(len(direction), -1)
-        return tokens + _for_tokens(change.mean(dim=1).sqrt()[:, None] * direction.to(tokens), tokens)
-
-    return edit
-
-
 def difference_in_means(shows: Tensor, lacks: Tensor) -> Tensor:
-    """(d,): mean of activations (n, d) of inputs that show a concept minus the mean of those (m, d) that lack it."""
+    """(d,) mean activation of inputs that show a concept, (n, d), minus the mean of inputs that lack it, (m, d)."""
     if shows.ndim != 2 or lacks.ndim != 2 or not len(shows) or not len(lacks) or shows.shape[1] != lacks.shape[1]:
         shapes = f"{tuple(shows.shape)} and {tuple(lacks.shape)}"
         raise CompanionError(f"activations of shapes {shapes}; give two filled matrices of one block")
@@ -118,7 +117,7 @@ def difference_in_means(shows: Tensor, lacks: Tensor) -> Tensor:
 
 @contextmanager
 def steered(source: Any, layer: int, edit: Edit, *, pooled: bool = False) -> Iterator[None]:
-    """Every forward pass inside the `with` goes on with the edited output of one block.
+    """Within the `with`, every forward pass continues with the edited output of one block.
 
     source: an encoder or an image tower that `find_blocks` knows (open_clip, timm, transformers; of a LLaVA its
     `vision_tower`). layer: block number from 0, or from the end if negative. pooled: edit the mean of an image's
@@ -144,7 +143,7 @@ def steered(source: Any, layer: int, edit: Edit, *, pooled: bool = False) -> Ite
 
 
 def _edited(hidden: Tensor, edit: Edit, pooled: bool, batch_first: bool) -> Tensor:
-    """hidden: (n, tokens, d), or (tokens, n, d) where the batch comes second."""
+    """Edit hidden states (n, tokens, d), or (tokens, n, d) where the batch comes second."""
     tokens = (hidden if batch_first else hidden.transpose(0, 1)).float()  # dictionaries are float32
     if pooled:
         mean = tokens.mean(dim=1)

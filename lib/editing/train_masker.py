@@ -1,7 +1,10 @@
 """Training of a masker on image-caption pairs, with the dictionary and the image tower frozen.
 
 Source: TEVI (Mahajan et al., arXiv 2606.07451). Its objective is not public beyond "contrastive"; ours is symmetric
-InfoNCE over all pairs of a batch, each edited by the mask of its own caption. A killed run resumes to equal weights.
+InfoNCE over all pairs of a batch, each edited by the mask of its own caption. Every epoch takes the next caption of
+each picture, since a mask over-fits captions that it meets again and again; and with dev pairs, the weights with the
+least loss on them are kept, those of the start among them, so that an arm that learns nothing stays where it began. A
+killed run resumes to equal weights.
 """
 
 from __future__ import annotations
@@ -9,143 +12,212 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import pandas as pd
 import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from lib.data.errors import CompanionError
-from lib.data.files import cached, digest, write_atomic, write_json
-from lib.data.progress import progress
+from lib.base.errors import CompanionError
+from lib.base.files import cached, digest, write_atomic, write_json
+from lib.base.progress import progress
 from lib.editing.masker import ImageSide, Masker, MaskerConfig, contrastive_loss
 from lib.encoders.embeddings import Embeddings
 from lib.sae.base import SAE, as_tensor
-from lib.sae.checkpoint import FILE, fitting, load_checkpoint, optimiser_state, restore_optimiser, save_checkpoint
+from lib.sae.training.checkpoint import FILE, Resumable
 
-VERSION = 2
-"""Goes up when the same configuration no longer trains to the same weights, or they are stored under other names."""
+MASKER_VERSION = 3
+"""Raised when the same configuration no longer trains to the same weights, or when they are stored under new names."""
 
 WARMUP = 0.1
-"""Share of the steps over which the rate rises; from there it falls to zero."""
+"""Share of the steps over which the learning rate rises; afterwards it falls to zero."""
 
-WEIGHTS = "masker.safetensors"
+CHECKS = 10
+"""How often a training looks at the dev pairs, the start not counted."""
+
+DEV_PAIRS = 500
+"""At most this many dev pairs are searched among."""
+
+SCALES = (5.0, 10.0, 20.0, 40.0, 80.0)
+"""Factors of the logits of dev pairs; the best one counts, so that a loss falls by better scores alone."""
+
+MASKER = "masker"
+"""The kind of entry that trained maskers are in the cache."""
+
+_WEIGHTS = "masker.safetensors"
 
 
 @dataclass(frozen=True)
 class TrainedMasker:
-    """A masker in evaluation mode, and its history: step, loss, density (the mean mask of the batch)."""
+    """A trained masker and its history."""
 
     masker: Masker
+    """The masker in evaluation mode."""
     history: pd.DataFrame
+    """One row per step: step, loss, density (the mean mask of the batch)."""
+    checks: pd.DataFrame
+    """One row per look at the dev pairs: step, loss (at the best of SCALES), recall (R@1, mean of both directions)."""
 
 
 def train_masker(
-    config: MaskerConfig, sae: SAE, pairs: Embeddings, *, folder: Path | None = None, checkpoint_every: int = 100
+    config: MaskerConfig,
+    sae: SAE,
+    pairs: Embeddings | Sequence[Embeddings],
+    dev: Embeddings | None = None,
+    *,
+    folder: Path | None = None,
+    checkpoint_every: int = 100,
 ) -> TrainedMasker:
     """Train a masker on pairs: image row i with caption row i, unit norm.
 
-    With a `folder`, the state is kept there every `checkpoint_every` steps and at the end, and an earlier try's state
-    is taken up. An error names a loss that is no longer finite.
+    Several pairs are the same images with other captions, one for each epoch in turn. With dev pairs, the weights of
+    the best of CHECKS looks and the start are kept. With a `folder`, the state is saved there every `checkpoint_every`
+    steps and at the end, and an earlier run's state is resumed. An error names a loss that is no longer finite.
     """
-    run = _Run(config, sae, pairs)
+    run = _Run(config, sae, _several(pairs), dev)
     if folder is not None:
         run.restore(folder)
     bar = progress(total=config.steps, initial=run.step, desc=f"masker {config.edit}")
     while run.step < config.steps:
         run.advance()
         if folder is not None and (run.step % checkpoint_every == 0 or run.step == config.steps):
-            save_checkpoint(folder, run.tensors(), {"key": run.key, "step": run.step, "history": run.history})
+            run.save(folder)
         bar.update()
     bar.close()
-    return TrainedMasker(run.masker.eval(), _table(run.history))
+    run.keep_best()
+    return TrainedMasker(run.masker.eval(), _history(run.history), _checks(run.checks.tolist()))
 
 
-def train_masker_cached(config: MaskerConfig, sae: SAE, pairs: Embeddings) -> TrainedMasker:
-    """`train_masker`, once: the result lies in the cache under everything that decides it."""
+def train_masker_cached(
+    config: MaskerConfig, sae: SAE, pairs: Embeddings | Sequence[Embeddings], dev: Embeddings | None = None
+) -> TrainedMasker:
+    """`train_masker`, once: the result is stored in the cache under everything that decides it."""
 
     def work(folder: Path) -> None:
-        trained = train_masker(config, sae, pairs, folder=folder)
+        trained = train_masker(config, sae, pairs, dev, folder=folder)
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.masker.state_dict().items()}
-        write_atomic(folder / WEIGHTS, save(weights))
-        write_json(folder / "history.json", trained.history.to_numpy(dtype=float).tolist())
+        write_atomic(folder / _WEIGHTS, save(weights))
+        tables = {"history": trained.history, "checks": trained.checks}
+        write_json(folder / "tables.json", {name: t.to_numpy(dtype=float).tolist() for name, t in tables.items()})
         (folder / FILE).unlink()
 
-    folder = cached("masker", run_key(config, sae, pairs), work, keep_partial=True)
+    folder = cached(MASKER, masker_key(config, sae, pairs, dev), work, keep_partial=True)
     masker = Masker(config, sae.d, sae.width)
-    masker.load_state_dict(load_file(folder / WEIGHTS))
-    return TrainedMasker(masker.to(sae.W_dec.device).eval(), _table(json.loads((folder / "history.json").read_text())))
+    masker.load_state_dict(load_file(folder / _WEIGHTS))
+    tables = json.loads((folder / "tables.json").read_text())
+    return TrainedMasker(masker.to(sae.W_dec.device).eval(), _history(tables["history"]), _checks(tables["checks"]))
 
 
-def run_key(config: MaskerConfig, sae: SAE, pairs: Embeddings) -> dict[str, Any]:
-    """Everything that decides the weights, as plain JSON."""
+def masker_key(
+    config: MaskerConfig, sae: SAE, pairs: Embeddings | Sequence[Embeddings], dev: Embeddings | None = None
+) -> dict[str, Any]:
+    """Everything that decides the masker's weights, as plain JSON."""
     weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in sae.state_dict().items()})
     dictionary = {"recipe": sae.config.recipe, "k": sae.config.k, "weights": hashlib.sha256(weights).hexdigest()}
-    return {"config": config.plain(), "sae": dictionary, "pairs": pairs.identity, "version": VERSION}
+    learnt = {"pairs": [one.identity for one in _several(pairs)], "dev": None if dev is None else dev.identity}
+    return {"config": config.plain(), "sae": dictionary, **learnt, "version": MASKER_VERSION}
 
 
-class _Run:
-    """The state of a training run; everything that the next step depends on is in `tensors` and `step`."""
+def _several(pairs: Embeddings | Sequence[Embeddings]) -> Sequence[Embeddings]:
+    several = [pairs] if isinstance(pairs, Embeddings) else pairs
+    if len({len(one) for one in several}) != 1:
+        raise CompanionError("captions of different numbers of images; give the same images with other captions")
+    return several
 
-    def __init__(self, config: MaskerConfig, sae: SAE, pairs: Embeddings) -> None:
-        if len(pairs) < 2:
-            raise CompanionError(f"{pairs.encoder}: {len(pairs)} pairs to train a masker on; give at least 2")
-        self.config, self.key = config, digest(run_key(config, sae, pairs))
+
+class _Run(Resumable):
+    """The state of a training run."""
+
+    name: ClassVar[str] = "masker"
+    own: ClassVar[tuple[str, ...]] = ("order", "checks", "best")
+
+    def __init__(self, config: MaskerConfig, sae: SAE, pairs: Sequence[Embeddings], dev: Embeddings | None) -> None:
+        if len(pairs[0]) < 2:
+            raise CompanionError(f"{pairs[0].encoder}: {len(pairs[0])} pairs to train a masker on; give at least 2")
+        self.config, self.key = config, digest(masker_key(config, sae, pairs, dev))
         device = sae.W_dec.device
-        self.images = ImageSide.of(sae, pairs, config.rho)
-        self.texts = as_tensor(pairs.tower("text")).to(device)
+        self.images = ImageSide.of(sae, pairs[0], config.rho)
+        self.texts = [as_tensor(one.tower("text")).to(device) for one in pairs]
+        self.dev = None if dev is None else _DevPairs.of(config, sae, dev)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.masker = Masker(config, sae.d, sae.width).to(device)
-        self.masker.initialise(self.texts, self.generator)
-        self.optimiser = torch.optim.Adam(self.masker.parameters(), betas=(0.9, 0.999))
-        self.batch = min(config.batch, len(pairs))
-        self.order = torch.arange(len(pairs))
+        self.masker.initialise(self.texts[0], self.generator)
+        self.optimiser = torch.optim.AdamW(self.masker.parameters(), weight_decay=config.decay)
+        self.batch = min(config.batch, len(pairs[0]))
+        self.order = torch.arange(len(pairs[0]))
         self.step = 0
         self.history: list[list[float]] = []
+        self.checks = torch.zeros(0, 3, dtype=torch.float64)
+        self.best = nn.utils.parameters_to_vector(self.masker.parameters()).detach().clone()
+        self.look()
 
     def advance(self) -> None:
-        """One step on the next pairs of the epoch's order; what does not fill a batch at its end is left out."""
-        place = self.step % (len(self.texts) // self.batch)
+        """Take one step on the next pairs of the epoch; what does not fill a batch at its end is left out."""
+        epoch, place = divmod(self.step, len(self.order) // self.batch)
         if place == 0:
-            self.order = torch.randperm(len(self.texts), generator=self.generator)
-        rows = self.order[place * self.batch : (place + 1) * self.batch].to(self.texts.device)
-        loss, density = masker_loss(self.masker, self.images[rows], self.texts[rows])
+            self.order = torch.randperm(len(self.order), generator=self.generator)
+        texts = self.texts[epoch % len(self.texts)]
+        rows = self.order[place * self.batch : (place + 1) * self.batch].to(texts.device)
+        loss, density = masker_loss(self.masker, self.images[rows], texts[rows])
         if not math.isfinite(float(loss.detach())):
             raise CompanionError(f"the loss is {float(loss.detach())} at step {self.step}; lower lr or check the pairs")
         self.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.masker.parameters(), 1.0)
-        self.optimiser.param_groups[0]["lr"] = self.config.lr * schedule(self.step, self.config.steps)
+        self.optimiser.param_groups[0]["lr"] = self.config.lr * masker_rate(self.step, self.config.steps)
         self.optimiser.step()
         self.step += 1
         self.history.append([self.step, float(loss.detach()), density])
+        if self.step * CHECKS // self.config.steps > (self.step - 1) * CHECKS // self.config.steps:
+            self.look()
 
-    def tensors(self) -> dict[str, Tensor]:
-        """The state as named tensors."""
-        weights = {f"masker.{name}": tensor for name, tensor in self.masker.state_dict().items()}
-        own = {"order": self.order, "rng": self.generator.get_state()}
-        return weights | optimiser_state(self.masker, self.optimiser) | own
-
-    def restore(self, folder: Path) -> None:
-        """Take up the folder's checkpoint, if it has one and it is of this run."""
-        found = load_checkpoint(folder, self.key)
-        if found is None:
+    def look(self) -> None:
+        """Measure the dev pairs, and remember the weights if they are the best so far."""
+        if self.dev is None:
             return
-        tensors, facts = found
-        with fitting(folder):
-            weights = {name[7:]: part for name, part in tensors.items() if name.startswith("masker.")}
-            self.masker.load_state_dict(weights)
-            restore_optimiser(self.masker, self.optimiser, tensors)
-            self.order = tensors["order"]
-            self.generator.set_state(tensors["rng"])
-            self.step, self.history = facts["step"], facts["history"]
+        loss, recall = self.dev.measure(self.masker)
+        if not len(self.checks) or loss < float(self.checks[:, 1].min()):
+            self.best = nn.utils.parameters_to_vector(self.masker.parameters()).detach().clone()
+        self.checks = torch.cat([self.checks, self.checks.new_tensor([[self.step, loss, recall]])])
+
+    def keep_best(self) -> None:
+        """Put back the weights of the best look, where there are dev pairs."""
+        if self.dev is not None:
+            nn.utils.vector_to_parameters(self.best, self.masker.parameters())
+
+
+@dataclass(frozen=True)
+class _DevPairs:
+    """Pairs that no step is taken on, to choose among a run's weights."""
+
+    images: ImageSide
+    texts: Tensor
+
+    @classmethod
+    def of(cls, config: MaskerConfig, sae: SAE, dev: Embeddings) -> _DevPairs:
+        some = dev.rows(np.arange(min(DEV_PAIRS, len(dev))), "searched")
+        return cls(ImageSide.of(sae, some, config.rho), as_tensor(some.tower("text")).to(sae.W_dec.device))
+
+    @torch.no_grad()
+    def measure(self, masker: Masker) -> tuple[float, float]:
+        """Loss at the best scale with the sparsity term, and R@1 of both directions, by the scores trained on."""
+        queries = masker.queries(self.texts)
+        masks = masker.masks(queries)
+        scores = masker.training_scores(self.images, queries, masks)
+        right = scores.diagonal()
+        ahead = [(scores >= right[:, None]).sum(dim=1), (scores >= right[None]).sum(dim=0)]
+        price = masker.config.sparsity * float(masks.mean()) if masks.numel() else 0.0
+        losses = [float(contrastive_loss(scores, scores.new_tensor(scale))) for scale in SCALES]
+        return min(losses) + price, float(torch.cat(ahead).eq(1).double().mean())
 
 
 def masker_loss(masker: Masker, images: ImageSide, texts: Tensor) -> tuple[Tensor, float]:
-    """InfoNCE of n images with their captions (n, d), plus the sparsity term; and the mean mask, 1 where none is."""
+    """InfoNCE of n images with their captions (n, d) plus the sparsity term, and the mean mask (1 without masks)."""
     queries = masker.queries(texts)
     masks = masker.masks(queries)
     loss = contrastive_loss(masker.training_scores(images, queries, masks), masker.scale)
@@ -153,11 +225,15 @@ def masker_loss(masker: Masker, images: ImageSide, texts: Tensor) -> tuple[Tenso
     return loss + masker.config.sparsity * density, float(density.detach())
 
 
-def schedule(step: int, steps: int) -> float:
-    """Share of the peak rate: linear up over WARMUP of the steps, then linear down to zero."""
+def masker_rate(step: int, steps: int) -> float:
+    """Learning rate as a share of its peak: linear up over WARMUP of the steps, then linear down to zero."""
     up = max(1.0, WARMUP * steps)
     return min((step + 1) / up, (steps - step) / max(1.0, steps - up))
 
 
-def _table(history: list[list[float]]) -> pd.DataFrame:
-    return pd.DataFrame(history, columns=["step", "loss", "density"], dtype=float).astype({"step": int})
+def _history(rows: list[list[float]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["step", "loss", "density"], dtype=float).astype({"step": int})
+
+
+def _checks(rows: list[list[float]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["step", "loss", "recall"], dtype=float).astype({"step": int})

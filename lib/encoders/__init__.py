@@ -1,0 +1,1 @@
+"""Pairs to vectors, and the store that keeps them."""

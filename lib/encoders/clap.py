@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from lib.data.audio import Sound
-from lib.data.errors import CompanionError
-from lib.data.files import sha256_file
+from lib.base.errors import CompanionError
+from lib.base.files import sha256_file
+from lib.data.formats.audio import Sound
 from lib.encoders.encoder import check_device, full_precision
 from lib.encoders.log_mel import cut, log_mel
 from lib.encoders.shim import ensure_torchvision
@@ -76,7 +76,9 @@ class ClapEncoder:
             raise CompanionError(f"{self.name}: no sounds to encode; give at least one")
         for sound in sounds:
             if not isinstance(sound, Sound):
-                raise CompanionError(f"{self.name}: a sound is a {type(sound).__name__}; give those of lib.data.audio")
+                raise CompanionError(
+                    f"{self.name}: a sound is a {type(sound).__name__}; give those of lib.data.formats.audio"
+                )
         return self.encode_pixels(torch.stack([self.preprocess(sound) for sound in sounds]))
 
     def encode_texts(self, texts: list[str]) -> np.ndarray:

@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from lib.data.errors import CompanionError
-from lib.encoders.clip import ClipEncoder, open_clip
+from lib.base.errors import CompanionError
+from lib.base.vectors import normalise_rows
+from lib.encoders.clip import open_clip
+from lib.encoders.encoder import TextEncoder
 
 Template = str | Callable[[str], str]
 """With one pair of braces for the name, or a function of it."""
@@ -19,7 +21,7 @@ Template = str | Callable[[str], str]
 BATCH = 256
 
 
-def class_texts(encoder: ClipEncoder, names: Sequence[str], templates: Sequence[Template]) -> np.ndarray:
+def class_texts(encoder: TextEncoder, names: Sequence[str], templates: Sequence[Template]) -> np.ndarray:
     """float32 (classes, d), unit norm: the mean over templates of unit text embeddings, scaled to unit norm."""
     if not names or not templates:
         raise CompanionError(f"{len(names)} class names and {len(templates)} templates; give at least one of each")
@@ -30,12 +32,20 @@ def class_texts(encoder: ClipEncoder, names: Sequence[str], templates: Sequence[
     rows = np.concatenate([encoder.encode_texts(texts[i : i + BATCH]) for i in range(0, len(texts), BATCH)])
     unit = rows.astype(np.float64) / np.linalg.norm(rows, axis=1, keepdims=True)
     mean = unit.reshape(len(names), len(templates), -1).mean(axis=1)
-    return (mean / np.linalg.norm(mean, axis=1, keepdims=True)).astype(np.float32)
+    return normalise_rows("means over templates", mean).astype(np.float32)
 
 
 def imagenet() -> tuple[tuple[str, ...], tuple[Template, ...]]:
     """The 1,000 names and 80 templates of ImageNet as open_clip has them."""
     return tuple(open_clip.IMAGENET_CLASSNAMES), tuple(open_clip.OPENAI_IMAGENET_TEMPLATES)
+
+
+def wordnet_names(wnids: Sequence[str]) -> tuple[str, ...]:
+    """The first name of each WordNet id of ImageNet, as timm ships them."""
+    from timm.data import ImageNetInfo  # open_clip, imported above, has made room for timm's own imports
+
+    known = ImageNetInfo("imagenet-22k")
+    return tuple(known.label_name_to_description(wnid).split(",")[0] for wnid in wnids)
 
 
 def _filled(template: Template, name: str) -> str:

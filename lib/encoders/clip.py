@@ -18,11 +18,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from lib.data.errors import CompanionError
-from lib.data.files import sha256_file
-from lib.data.text_files import is_unicode
+from lib.base.errors import CompanionError
+from lib.base.files import sha256_file
+from lib.base.places import MODELS
+from lib.data.formats.text_files import is_unicode
 from lib.encoders.encoder import check_device, full_precision, stack_pixels
-from lib.encoders.hub import MODELS, hub_folder
+from lib.encoders.hub import hub_folder
 from lib.encoders.shim import ensure_torchvision
 
 ensure_torchvision()
@@ -148,7 +149,9 @@ def _folder(name: str, pretrained: str | None, revision: str | None) -> Path:
             return folder.resolve()
     if name in open_clip.list_models():
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(name)) or "none"
-        raise CompanionError(f"{name} is an architecture without weights; give pretrained=, one of: {tags}")
+        raise CompanionError(
+            f"{name} is an architecture without weights; give '{name} TAG', where TAG is one of: {tags}"
+        )
     raise CompanionError(f"no model {name!r}: neither a folder nor an architecture; {_nearest(name)}")
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
+from lib.base.vectors import normalise_rows
+from lib.encoders.row_files import Mapped, by_reference, first_not_finite, made_of, row_blocks
 
 Tower = Literal["image", "text"]
 
@@ -20,6 +23,16 @@ class Embeddings:
     belongs to pair i (the text row is that of the pair's first caption). Where the pairs have sounds, `image` is what
     the tower of sounds makes of them. normalised: whether rows have unit norm.
     identity: plain JSON that decides the bytes; cache keys of what is trained on them contain it.
+
+    Matrices may be memory maps of files that are larger than memory: every method works on blocks of rows, and what it
+    makes of such a matrix is such a file, too (`lib.encoders.row_files`).
+
+    Examples
+    --------
+    >>> rows = np.array([[3, 4], [0, 2]], np.float32)
+    >>> embeddings = Embeddings(np.array(["a", "b"]), rows, None, "by hand", False, {"made": "by hand"})
+    >>> len(embeddings), embeddings.unit().tower("image").astype(float).round(2).tolist()
+    (2, [[0.6, 0.8], [0.0, 1.0]])
     """
 
     ids: np.ndarray
@@ -39,8 +52,8 @@ class Embeddings:
                     f"{self.encoder}: {name} embeddings of shape {matrix.shape} for {len(self.ids)} ids; "
                     "give one row for each id"
                 )
-            if not np.isfinite(matrix).all():
-                bad = int((~np.isfinite(matrix).all(axis=1)).argmax())
+            bad = first_not_finite(matrix)
+            if bad is not None:
                 raise CompanionError(
                     f"{self.encoder}: the {name} embedding of {str(self.ids[bad])!r} holds NaN or infinity; "
                     "embed it again or drop it"
@@ -63,29 +76,47 @@ class Embeddings:
         if self.normalised:
             return self
 
-        def scale(matrix: np.ndarray | None) -> np.ndarray | None:
-            if matrix is None:
-                return None
-            norms = np.linalg.norm(matrix.astype(np.float64), axis=1, keepdims=True)
-            if (norms == 0).any():
-                zero = str(self.ids[int((norms[:, 0] == 0).argmax())])
-                raise CompanionError(f"{self.encoder}: the embedding of {zero!r} is zero and has no direction; drop it")
-            return (matrix / norms).astype(np.float32)
+        def scaled(matrix: np.ndarray) -> Iterator[np.ndarray]:
+            for rows in row_blocks(matrix):
+                if not (there := matrix[rows].any(axis=1)).all():
+                    zero = str(self.ids[rows.start + int(there.argmin())])
+                    raise CompanionError(
+                        f"{self.encoder}: the embedding of {zero!r} is zero and has no direction; drop it"
+                    )
+                yield normalise_rows("embeddings", matrix[rows].astype(np.float64)).astype(np.float32)
 
-        return replace(
-            self,
-            image=scale(self.image),
-            text=scale(self.text),
-            normalised=True,
-            identity={**self.identity, "unit": True},
-        )
+        return self._made(scaled, self.ids, {**self.identity, "unit": True}, normalised=True)
 
     def rows(self, chosen: np.ndarray, name: str) -> Embeddings:
         """The rows with numbers `chosen` (n',); `name` says which choice, for the identity."""
-        return replace(
-            self,
-            ids=self.ids[chosen],
-            image=None if self.image is None else self.image[chosen],
-            text=None if self.text is None else self.text[chosen],
-            identity={**self.identity, "rows": name},
+        numbers = np.arange(len(self))[chosen]
+
+        def picked(matrix: np.ndarray) -> Iterator[np.ndarray]:
+            return (matrix[numbers[rows]] for rows in row_blocks(matrix, len(numbers)))
+
+        return self._made(picked, self.ids[numbers], {**self.identity, "rows": name}, normalised=self.normalised)
+
+    def _made(
+        self,
+        parts: Callable[[np.ndarray], Iterator[np.ndarray]],
+        ids: np.ndarray,
+        identity: dict[str, Any],
+        *,
+        normalised: bool,
+    ) -> Embeddings:
+        """The embeddings whose towers are made of these ones, part by part."""
+        image, text = (
+            None
+            if matrix is None
+            else made_of(matrix, parts(matrix), len(ids), {"embeddings": identity, "tower": name})
+            for name, matrix in (("image", self.image), ("text", self.text))
         )
+        return replace(self, ids=ids, image=image, text=text, normalised=normalised, identity=identity)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which maps large files itself."""
+        return {name: by_reference(value) for name, value in vars(self).items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value.open() if isinstance(value, Mapped) else value)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from PIL import Image
 
-from lib.data.errors import CompanionError, NotAvailable
+from lib.base.errors import CompanionError, NotAvailable
 
 
 class Encoder(Protocol):
@@ -45,6 +45,16 @@ class Encoder(Protocol):
     @property
     def encode_texts(self) -> Callable[[list[str]], np.ndarray] | None:
         """A method from n texts to float32 (n, dim), not normalised; None where there is no text tower."""
+        ...
+
+
+@runtime_checkable
+class TextEncoder(Encoder, Protocol):
+    """An encoder that has a text tower, as every encoder under study has."""
+
+    @property
+    def encode_texts(self) -> Callable[[list[str]], np.ndarray]:
+        """A method from n texts to float32 (n, dim), not normalised."""
         ...
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.encoders.encoder import Encoder
 
 Tokens = Literal["class", "patches", "all"]
@@ -104,8 +104,3 @@ def encode_layers(
     with record(encoder, layers, tokens) as recorded:
         encoder.encode_pixels(pixels)
     return {layer: torch.cat(parts).float().cpu().numpy() for layer, parts in recorded.items()}
-
-
-def encode_layer(encoder: Encoder, pixels: torch.Tensor, layer: int, tokens: Tokens = "class") -> np.ndarray:
-    """`encode_layers` of one block."""
-    return encode_layers(encoder, pixels, [layer], tokens)[layer]

@@ -1,4 +1,4 @@
-"""Where models lie: the shipped ones, and those of the Hugging Face hub in its own cache."""
+"""Where models of the Hugging Face hub lie: in its own cache."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from pathlib import Path
 import huggingface_hub
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-from lib.data.errors import CompanionError, NotAvailable
-
-MODELS = Path(__file__).parent / "models"
-"""The shipped models, one folder each; loaders know them by the folder's name."""
+from lib.base.errors import CompanionError, NotAvailable
 
 
 def hub_folder(repository: str, revision: str | None, wanted: Sequence[str]) -> Path:

@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from lib.data.errors import CompanionError
-from lib.data.files import ROOT, sha256_file
+from lib.base.errors import CompanionError
+from lib.base.files import ROOT, sha256_file
 from lib.data.pairs import Pairs
 from lib.encoders.embeddings import Embeddings
 from lib.encoders.encoder import check_device, full_precision, stack_pixels

@@ -11,7 +11,7 @@ import torch
 from scipy.signal import resample_poly
 from transformers import ClapFeatureExtractor
 
-from lib.data.audio import Sound
+from lib.data.formats.audio import Sound
 
 
 def cut(sound: Sound, extractor: ClapFeatureExtractor, windows: int) -> np.ndarray:

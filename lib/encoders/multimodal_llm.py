@@ -16,8 +16,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from lib.data.errors import CompanionError
-from lib.data.files import sha256_file
+from lib.base.errors import CompanionError
+from lib.base.files import sha256_file
 from lib.encoders.encoder import check_device
 from lib.encoders.shim import ensure_torchvision
 from lib.encoders.transformers_folder import check_folder, find_folder, load_weights
@@ -89,30 +89,6 @@ class MultimodalLLM:
             sums = [last[:, self.first_tokens(word)].double().logsumexp(dim=1) for word in ("yes", "no")]
             logits.append(sums[0] - sums[1])
         return torch.cat(logits).sigmoid().cpu().numpy()
-
-    @torch.inference_mode()
-    def log_likelihood(self, images: list[Image.Image], prompts: list[str], answers: list[str]) -> np.ndarray:
-        """float64 (n,): the log-probability, in nats, of each answer's tokens after its prompt, its end left out."""
-        if len(answers) != len(prompts):
-            raise CompanionError(
-                f"{self.name}: {len(answers)} answers, {len(prompts)} prompts; give one answer for each"
-            )
-        self._check_words(answers)
-        sums = []
-        for start, inputs in zip(range(0, len(answers), BATCH), self.batches(images, prompts), strict=True):
-            said = self.tokenizer(
-                answers[start : start + BATCH],
-                add_special_tokens=False,
-                padding=True,
-                padding_side="right",
-                return_tensors="pt",
-            ).to(self.device)
-            both = {key: torch.cat([inputs[key], said[key]], dim=1) for key in ("input_ids", "attention_mask")}
-            keep = said["input_ids"].shape[1] + 1
-            logits = self.model(**self.placed({**inputs, **both}), logits_to_keep=keep).logits[:, :-1]
-            each = logits.double().log_softmax(dim=-1).gather(2, said["input_ids"][..., None])[..., 0]
-            sums.append((each * said["attention_mask"]).sum(dim=1))
-        return torch.cat(sums).cpu().numpy()
 
     def batches(self, images: list[Image.Image], prompts: list[str]) -> Iterator[Any]:
         """Model inputs of BATCH pictures each, padded on the left, so that every answer begins at the end."""

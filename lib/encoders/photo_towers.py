@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from lib.data.errors import CompanionError, NotAvailable
-from lib.data.files import sha256_file
+from lib.base.errors import CompanionError, NotAvailable
+from lib.base.files import sha256_file
 from lib.encoders.encoder import check_device, full_precision, stack_pixels
 from lib.encoders.shim import ensure_torchvision
 

@@ -1,6 +1,6 @@
 """The stored embeddings of the photos model: ids and vectors, so that what needs no picture runs without any.
 
-Made by `python -m lib.encoders.training.photo_vectors`. float16 in the files, float32 here.
+Made by `python -m lib.encoders.training.write_photo_vectors`. float16 in the files, float32 here.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
-from lib.data.errors import CompanionError, NotAvailable
-from lib.data.files import sha256_file
-from lib.encoders.hub import MODELS
+from lib.base.errors import CompanionError
+from lib.base.files import sha256_file
+from lib.base.places import MODELS
+from lib.data.formats.vector_files import read_vector_file
 
 FOLDER = MODELS / "photos-clip"
 SPLITS = ("train", "dev", "test")
@@ -69,14 +69,5 @@ def object_vectors() -> ObjectVectors:
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    if not path.is_file():
-        raise NotAvailable(
-            f"the photos model's vectors {path.name} are not here; run python -m lib.encoders.training.photos_heads, "
-            "then python -m lib.encoders.training.photo_vectors"
-        )
-    try:
-        with safe_open(path, "np") as stored:
-            tensors = {name: stored.get_tensor(name).astype(np.float32) for name in stored.keys()}  # noqa: SIM118
-            return tensors, stored.metadata() or {}
-    except (OSError, SafetensorError) as error:
-        raise CompanionError(f"{path.name}: cannot be read ({error}); restore it from the repository") from None
+    heads, vectors = (f"lib.encoders.training.{name}" for name in ("photos_heads", "write_photo_vectors"))
+    return read_vector_file(path, f"run python -m {heads}, then python -m {vectors}")

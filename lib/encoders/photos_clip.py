@@ -14,10 +14,10 @@ from typing import Any
 
 from safetensors.torch import save
 
-from lib.data.errors import NotAvailable
-from lib.data.files import cache_folder, cached, sha256_file, write_json
+from lib.base.errors import NotAvailable
+from lib.base.files import cache_folder, cached, sha256_file, write_json
+from lib.base.places import MODELS
 from lib.encoders.clip import CONFIG, WEIGHTS, ClipEncoder, load_clip
-from lib.encoders.hub import MODELS
 from lib.encoders.photo_towers import SHA256, TEXT_FOLDER, image_trunk, package_path, text_transformer
 from lib.encoders.tensors import read_tensors
 

@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from lib.data.audio import Sound
-from lib.data.errors import CompanionError, NotAvailable
+from lib.base.errors import CompanionError, NotAvailable
+from lib.data.formats.audio import Sound
 from lib.encoders.encoder import Encoder
 
 FEW = 500
@@ -76,7 +76,8 @@ def default_workers(pictures: int, device: str) -> int:
 
     On a CPU few workers keep up with a forward pass; a GPU is faster than many.
     """
-    if pictures < FEW or sys.platform != "linux" or shutil.disk_usage("/dev/shm").free < SHARED_BYTES:
+    shared_memory = "/dev/shm"  # noqa: S108  # nothing is written there by name; only its free space is asked for
+    if pictures < FEW or sys.platform != "linux" or shutil.disk_usage(shared_memory).free < SHARED_BYTES:
         return 0
     return min(16 if device.startswith("cuda") else 4, len(os.sched_getaffinity(0)) - 1)
 

@@ -1,6 +1,7 @@
 """One shard of the embedding store: what to embed, the pass of its pictures through the encoder, and its files.
 
-A shard is a run of pairs, with the same bytes whoever makes it, in whatever order and with whatever batch size.
+A shard is a run of pairs, with the same bytes whoever makes it, and in whatever order. Another batch size, or another
+place in a batch, may change the last digit of a vector (by 2e-7, on a CPU).
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from lib.data.errors import CompanionError
-from lib.data.files import digest, write_json
+from lib.base.errors import CompanionError
+from lib.base.files import digest, write_json
+from lib.base.progress import progress
 from lib.data.pairs import Pairs
-from lib.data.progress import progress
 from lib.encoders.embeddings import Tower
 from lib.encoders.encoder import Encoder
 from lib.encoders.hooks import TOKENS, Tokens, encode_layers
@@ -28,7 +29,7 @@ TOWERS: tuple[Tower, ...] = ("image", "text")
 
 @dataclass(frozen=True)
 class EmbedSpec:
-    """What to embed (see `embed`); `batch`, `shard` and `workers` say how, and leave the numbers as they are."""
+    """What to embed (see `embed`); `batch`, `shard` and `workers` say how, and change the last digit at most."""
 
     pairs: Pairs
     encoder: Encoder

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 
-from lib.data.errors import NotAvailable
+from lib.base.errors import NotAvailable
 
 SCHEMAS = {name: f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor" for name in ("nms", "qnms")}
 """The operators that torchvision 0.28 registers shapes for while it is imported, whether its binary loaded or not."""

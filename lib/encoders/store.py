@@ -19,15 +19,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lib.data.errors import CompanionError
-from lib.data.files import cache_folder, cache_root, cached, is_done, write_json
+from lib.base.errors import CompanionError
+from lib.base.files import cache_folder, cache_root, cached, is_done, write_json
+from lib.base.progress import progress
+from lib.base.workers import HERE, Workers, refuse
 from lib.data.pairs import Pairs
-from lib.data.progress import progress
-from lib.data.workers import HERE, Workers, refuse
 from lib.encoders.embeddings import Embeddings, Tower
 from lib.encoders.encoder import Encoder
 from lib.encoders.hooks import Tokens
 from lib.encoders.reading import Batch, interruptions, read_medium
+from lib.encoders.row_files import load_ids, save_rows
 from lib.encoders.shards import TOWERS, EmbedSpec, embed_images, read_batches, save_shard, write_shard
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,14 @@ def embed(
     pictures ahead of the forward pass; 0 does it between the passes, None chooses (`lib.encoders.reading`).
     on_bad: what to do about pictures that cannot be read: refuse (shards without them stay cached), or skip and say so.
     Returns memory-mapped float32 matrices, not normalised; the identity names the pictures that were left out.
+
+    Examples
+    --------
+    >>> from lib.data.scenes import scenes
+    >>> from lib.encoders.clip import load_clip
+    >>> embeddings = embed(scenes("test", 4), load_clip("scenes-clip"), workers=0)
+    >>> embeddings.image.shape, embeddings.text.shape, embeddings.normalised
+    ((4, 128), (4, 128), False)
     """
     if on_bad not in ("refuse", "skip"):
         raise CompanionError(f"on_bad={on_bad!r}; choose refuse or skip")
@@ -82,7 +91,7 @@ def embed(
     def matrix(tower: Tower) -> np.ndarray | None:
         return np.load(folder / f"{tower}.npy", mmap_mode="r") if tower in spec.towers else None
 
-    ids = np.load(folder / "ids.npy")
+    ids = load_ids(folder / "ids.npy")
     identity = {**spec.key, "left_out": [entry["id"] for entry in bad]} if bad else spec.key
     return Embeddings(ids, matrix("image"), matrix("text"), encoder.name, False, identity)
 
@@ -180,19 +189,8 @@ def _join(spec: EmbedSpec, folder: Path, on_bad: str) -> dict[str, Any]:
     np.save(folder / "ids.npy", ids)
     for tower in spec.towers:
         parts = [part for path in shards if len(part := np.load(path / f"{tower}.npy", mmap_mode="r"))]
-        _save_rows(folder / f"{tower}.npy", parts)
+        save_rows(folder / f"{tower}.npy", parts, (sum(map(len, parts)), parts[0].shape[1]))
     return {"rows": len(ids)}
-
-
-def _save_rows(path: Path, parts: Sequence[np.ndarray]) -> None:
-    """Float32 parts (rows, d), one under the other, as one .npy file. Not through a memory map: where the disk is full,
-    writing to one ends the process."""
-    shape = (sum(map(len, parts)), parts[0].shape[1])
-    with open(path, "wb") as stream:
-        header = {"descr": np.lib.format.dtype_to_descr(parts[0].dtype), "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(stream, header)
-        for part in parts:
-            stream.write(np.ascontiguousarray(part))  # type: ignore[arg-type]
 
 
 def _bad(folder: Path) -> list[dict[str, Any]]:
@@ -206,5 +204,5 @@ def _found(spec: EmbedSpec, bad: list[dict[str, Any]]) -> str:
 
 
 def _refusal(spec: EmbedSpec, bad: list[dict[str, Any]]) -> CompanionError:
-    mend = "check where they come from" if len(bad) == len(spec.pairs) else "mend them or pass on_bad='skip'"
-    return CompanionError(f"{_found(spec, bad)}; {mend}")
+    remedy = "check where they come from" if len(bad) == len(spec.pairs) else "fix or remove them, or set on_bad=skip"
+    return CompanionError(f"{_found(spec, bad)}; {remedy}")

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import torch
 
-from lib.data.errors import CompanionError
-from lib.encoders.hub import MODELS, hub_folder
+from lib.base.errors import CompanionError
+from lib.base.places import MODELS
+from lib.encoders.hub import hub_folder
 from lib.encoders.shim import ensure_torchvision
 
 ensure_torchvision()

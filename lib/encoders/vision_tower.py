@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.encoders.shim import ensure_torchvision
 
 ensure_torchvision()

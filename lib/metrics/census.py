@@ -2,8 +2,8 @@
 
 Sources: the census of Kaushik et al., arXiv 2601.20028, figure 3 (a latent belongs to a modality if it is active at
 least once); modality score of Papadimitriou et al., COLM 2025 (arXiv 2504.11695): mu_i = E_1[z_i] / (E_1[z_i] +
-E_2[z_i]). The census grows with the number of rows, and one stray activation counts as use, so read it beside the
-balanced energy: the share of all mean activation that lies in latents with 0.2 < mu < 0.8. Sums are float64.
+E_2[z_i]). The census grows with the number of rows, and one stray activation counts as use, so read it next to the
+balanced energy: the share of all mean activation that belongs to latents with 0.2 < mu < 0.8. Sums are float64.
 """
 
 from __future__ import annotations
@@ -12,28 +12,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib.data.errors import CompanionError
+from lib.metrics.rows import check_same_dictionary
 from lib.sae.codes import SparseCodes
 
 BALANCED = (0.2, 0.8)
+"""Modality scores between these two belong to latents that both modalities use."""
+"""Modality scores between these two belong to latents that both modalities use."""
 
 
 @dataclass(frozen=True)
 class Census:
-    """Numbers of latents that are active in rows of the first modality only, of the second only, in both, in neither.
-
-    energy (2, width): mean activation of each latent in each modality.
-    """
+    """Which latents of a dictionary the rows of two modalities activate."""
 
     first: int
+    """Number of latents that only the first modality activates."""
     second: int
+    """Number of latents that only the second modality activates."""
     both: int
+    """Number of latents that both modalities activate."""
     dead: int
+    """Number of latents that neither modality activates."""
     energy: np.ndarray
+    """(2, width) mean activation of each latent in each modality."""
 
     @property
     def modality_score(self) -> np.ndarray:
-        """mu (width,): 1 is the first modality alone, 0 the second; NaN where the latent is dead."""
+        """mu (width,): 1 for a latent of the first modality alone, 0 of the second alone, NaN for a dead one."""
         total = self.energy.sum(axis=0)
         return np.divide(self.energy[0], total, out=np.full_like(total, np.nan), where=total > 0)
 
@@ -47,10 +51,18 @@ class Census:
 
 
 def census(first: SparseCodes, second: SparseCodes) -> Census:
-    """The census of two modalities' codes by one dictionary; the rows need not be pairs."""
-    if first.width != second.width or min(len(first), len(second)) == 0:
-        shapes = f"({len(first)}, {first.width}) and ({len(second)}, {second.width})"
-        raise CompanionError(f"codes of shapes {shapes}; give rows of both modalities from one dictionary")
+    """Count which latents of one dictionary the codes of two modalities use; the rows need not be pairs.
+
+    Examples
+    --------
+    >>> ids = np.array(["a", "b"])
+    >>> image = SparseCodes.from_matrix(ids, np.array([[1.0, 0, 2, 0], [0, 0, 1, 0]]))
+    >>> text = SparseCodes.from_matrix(ids, np.array([[0, 1.0, 2, 0], [0, 0, 1, 0]]))
+    >>> found = census(image, text)
+    >>> found.first, found.second, found.both, found.dead
+    (1, 1, 1, 1)
+    """
+    check_same_dictionary(first, second)
     uses = [np.bincount(codes.indices[codes.values > 0], minlength=codes.width) > 0 for codes in (first, second)]
     sums = [codes.csr().astype(np.float64).sum(axis=0) / len(codes) for codes in (first, second)]
     return Census(

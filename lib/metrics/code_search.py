@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from lib.data.errors import CompanionError
 from lib.metrics.paired_codes import unit_codes
 from lib.metrics.retrieval import Retrieval, rank_scores
-from lib.metrics.rows import blocks
+from lib.metrics.rows import blocks, check_same_dictionary, check_same_pairs
 from lib.metrics.zero_shot import ZeroShot, classify
 from lib.sae.codes import SparseCodes
 
 
 def code_retrieval(image: SparseCodes, text: SparseCodes, *, chunk: int = 1024) -> Retrieval:
-    """Ranks by cosine of codes; row i of both is pair i."""
-    _one_dictionary(image, text)
-    if len(image) != len(text):
-        raise CompanionError(f"codes of {len(image)} images and {len(text)} texts; row i of both is pair i")
+    """Rank texts for images and images for texts by the cosine of their codes; row i of both is pair i."""
+    check_same_pairs(image, text)
     first, second = unit_codes(image), unit_codes(text)
     own = first.multiply(second).sum(axis=1)
     scores = ((first[rows] @ second.T).toarray() for rows in blocks(len(image), chunk))
@@ -28,14 +25,8 @@ def code_retrieval(image: SparseCodes, text: SparseCodes, *, chunk: int = 1024) 
 
 
 def code_zero_shot(rows: SparseCodes, classes: SparseCodes, labels: np.ndarray, *, chunk: int = 1024) -> ZeroShot:
-    """Classify codes of n rows by the codes of c class prompts, against labels (n,) from 0 to c - 1."""
-    _one_dictionary(rows, classes)
+    """Classify codes of n rows by the codes of c class prompts, and compare with labels (n,) from 0 to c - 1."""
+    check_same_dictionary(rows, classes)
     first, second = unit_codes(rows), unit_codes(classes)
     scores = ((first[part] @ second.T).toarray() for part in blocks(len(rows), chunk))
     return classify(scores, labels, (len(rows), len(classes)))
-
-
-def _one_dictionary(first: SparseCodes, second: SparseCodes) -> None:
-    if first.width != second.width or min(len(first), len(second)) == 0:
-        shapes = f"({len(first)}, {first.width}) and ({len(second)}, {second.width})"
-        raise CompanionError(f"codes of shapes {shapes}; give rows of both from one dictionary")

@@ -2,7 +2,7 @@
 
 Source: TEVI (Mahajan et al., arXiv 2606.07451). Every pair is scored with the image edited by the text of that same
 pair, right or wrong. Editing an image once, with its own caption, and comparing it with all captions would tell the
-metric which caption is right. `lib.editing.edited_scores.py` has the algebra, `lib/metrics/retrieval.py` the hit rules.
+metric which caption is right. `lib/editing/edited_scores.py` has the algebra, `lib/metrics/retrieval.py` the hit rules.
 """
 
 from __future__ import annotations
@@ -14,32 +14,36 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lib.data.errors import CompanionError
-from lib.data.progress import progress
+from lib.base.errors import CompanionError
+from lib.base.progress import progress
 from lib.editing.edited_scores import EditedImages
 from lib.metrics.retrieval import RankCounts, Retrieval, Ties, checked_owner
-from lib.metrics.rows import TIE, blocks, unit_rows
+from lib.metrics.rows import FLOAT32_TIE, TIE, blocks, unit_rows
 
 Masks = np.ndarray | Callable[[slice], np.ndarray]
-FLOAT32_TIE = 1e-6
-"""float32 scores closer than this are tied: twice what rounding can set apart."""
+"""(m, width) masks of captions, or a function from a slice of captions to their rows."""
 
 
 @dataclass(frozen=True)
 class Best:
-    """numbers (q, k), scores (q, k): the best candidates of each query, falling; equal ones by number."""
+    """The k best candidates of each of q queries, by falling score; equal ones by number."""
 
     numbers: np.ndarray
+    """(q, k) numbers of the candidates."""
     scores: np.ndarray
+    """(q, k) their scores."""
 
 
 @dataclass(frozen=True)
 class EditedRetrieval:
-    """ranks: of the right candidates. captions: the best ones of each image. images: the best ones of each caption."""
+    """Retrieval in both directions by text-edited images."""
 
     ranks: Retrieval
+    """Ranks of the right candidates."""
     captions: Best
+    """The best captions of each image."""
     images: Best
+    """The best images of each caption."""
 
 
 def edited_retrieval(
@@ -55,11 +59,20 @@ def edited_retrieval(
     """Score n images with all captions (m, d), each of which edits them by its own mask.
 
     masks: (m, width) in [0, 1], or a function from a slice of captions to their rows; it is called twice for each
-    chunk of captions. Caption j belongs to image `owner[j]`, by default to j. Ties as in `retrieval`, within 1e-9 for
-    float64 scores and within 1e-6 for float32 ones. Memory: the images, a few times `chunk` x (n + width) and the
-    result. Time: n m s^2 multiplications, s the largest number of active latents and one. One core's processor time for
-    5000 images x 512 captions at width 4096, k 32, d 512, scaled to 25,000 captions: 23 s, and 26 s with a residual.
-    Decoding every pair takes 410 s from the active atoms only, and 6200 s from all.
+    chunk of captions. Caption j belongs to image `owner[j]`, by default to j. Ties are those of `retrieval`, within
+    1e-9 for float64 scores and within 1e-6 for float32 ones. Memory: the images, a few times `chunk` x (n + width), and
+    the result. Time: n m s^2 multiplications, where s is one more than the largest number of active latents. One core
+    needs 23 s for 5000 images x 25,000 captions at width 4096, k 32, d 512 (scaled up from 512 captions), and 26 s with
+    a residual. Decoding every pair takes 410 s from the active atoms only, and 6200 s from all.
+
+    Examples
+    --------
+    >>> from lib.sae.codes import SparseCodes
+    >>> codes = SparseCodes.from_matrix(np.array(["a", "b"]), np.array([[2.0, 1], [1, 2]]))
+    >>> images = EditedImages.of(codes, torch.eye(2), torch.zeros(2))
+    >>> found = edited_retrieval(images, texts=np.eye(2), masks=np.array([[1.0, 0.1], [0.1, 1]]), k=1)
+    >>> found.ranks.text_to_image.ranks.tolist()  # each caption finds the image whose latent it keeps
+    [1.0, 1.0]
     """
     owner = checked_owner(len(images), len(texts), owner)
     texts = unit_rows("text embeddings", texts)
@@ -86,7 +99,7 @@ def edited_retrieval(
 def _own_scores(
     images: EditedImages, texts: np.ndarray, masks: Callable[[slice], np.ndarray], owner: np.ndarray, chunk: int
 ) -> np.ndarray:
-    """The score of each caption with its own image, (m,): from blocks of a chunk's captions with their images."""
+    """(m,) score of each caption with its own image, from blocks of a chunk's captions with their images."""
     own = np.empty(len(texts))
     for captions in blocks(len(texts), chunk):
         rows, place = np.unique(owner[captions], return_inverse=True)
@@ -96,7 +109,7 @@ def _own_scores(
 
 
 def _top(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest entries of each row, falling, and their columns; equal ones by column."""
+    """The k largest entries of each row in falling order, and their columns; equal entries are ordered by column."""
     k = min(k, scores.shape[1])
     values, columns = scores.topk(min(k + 1, scores.shape[1]), dim=1)
     # Among equal entries `topk` takes any: where the last place is tied, the whole row is sorted.

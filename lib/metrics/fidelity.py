@@ -1,4 +1,4 @@
-"""How well a reconstruction keeps its input: fraction of variance unexplained (FVU), R2, cosine.
+"""How close a reconstruction is to its input: fraction of variance unexplained (FVU), R2, cosine.
 
 FVU = sum |x - x_hat|^2 / sum |x - mean(x)|^2, around the mean of x over the data set, not around zero. R2 = 1 - FVU.
 Pach et al. (arXiv 2504.02821) report R2 from the variance of the residual, which forgives a constant offset; ours
@@ -11,25 +11,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib.data.errors import CompanionError
-from lib.metrics.rows import blocks, matrix
+from lib.base.errors import CompanionError
+from lib.metrics.rows import blocks, finite_matrix
 
 
 @dataclass(frozen=True)
 class Fidelity:
-    """fvu: 0 is perfect, 1 is no better than the mean. explained (d,): 1 - FVU of each dimension, NaN where constant.
-
-    cosine: mean cosine of a row and its reconstruction, 0 for a reconstruction of norm zero. rows: their number.
-    """
+    """How well the rows of a data set are reconstructed."""
 
     fvu: float
+    """Fraction of variance unexplained: 0 is perfect, 1 is no better than the mean."""
     explained: np.ndarray
+    """(d,) 1 - FVU of each dimension, NaN where the dimension is constant."""
     cosine: float
+    """Mean cosine of a row and its reconstruction, where a reconstruction of norm zero counts as 0."""
     rows: int
+    """Number of rows."""
 
     @property
     def r2(self) -> float:
-        """1 - FVU."""
+        """Coefficient of determination, 1 - FVU."""
         return 1 - self.fvu
 
 
@@ -43,7 +44,10 @@ class FidelitySums:
 
     def update(self, x: np.ndarray, x_hat: np.ndarray) -> FidelitySums:
         """Add rows x (n, d) and their reconstructions x_hat (n, d)."""
-        x, x_hat = matrix("inputs", x).astype(np.float64), matrix("reconstructions", x_hat).astype(np.float64)
+        x, x_hat = (
+            finite_matrix("inputs", x).astype(np.float64),
+            finite_matrix("reconstructions", x_hat).astype(np.float64),
+        )
         if x.shape != x_hat.shape or x.shape[1] != len(self.mean):
             raise CompanionError(
                 f"inputs {x.shape} and reconstructions {x_hat.shape} for sums of {len(self.mean)} dimensions; "
@@ -76,7 +80,7 @@ class FidelitySums:
         return self
 
     def result(self) -> Fidelity:
-        """The numbers; an error if the data are constant, where FVU has no meaning."""
+        """Compute the fidelity from the sums; raises an error if the data are constant, where FVU has no meaning."""
         if not self.variation.any():
             raise CompanionError(f"{self.rows} rows without variance have no FVU; give rows that differ")
         unexplained = np.full_like(self.residual, np.nan)
@@ -86,7 +90,14 @@ class FidelitySums:
 
 
 def fidelity(x: np.ndarray, x_hat: np.ndarray, *, chunk: int = 8192) -> Fidelity:
-    """Fidelity of reconstructions x_hat (n, d) of x (n, d); `chunk` rows are converted to float64 at a time."""
+    """Measure reconstructions x_hat (n, d) of x (n, d); `chunk` rows are converted to float64 at a time.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 0], [0, 1], [1, 1]])
+    >>> fidelity(x, x).fvu, round(fidelity(x, np.tile(x.mean(axis=0), (3, 1))).fvu, 3)
+    (0.0, 1.0)
+    """
     if np.shape(x) != np.shape(x_hat) or np.ndim(x) != 2:
         raise CompanionError(
             f"inputs {np.shape(x)} and reconstructions {np.shape(x_hat)}; give two matrices of the same shape"

@@ -6,19 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.sae.codes import SparseCodes
 
 
 @dataclass(frozen=True)
 class Firing:
-    """counts (width,): rows in which a latent is non-zero, out of `rows`.
+    """How often each latent is non-zero over a number of rows.
 
-    A latent is dead if it never fired in these rows: state their number with every dead count, it falls with them.
+    A latent is dead if it never fired in these rows. The more rows, the fewer dead latents, so state the number of rows
+    with every dead count.
     """
 
     counts: np.ndarray
+    """(width,) number of rows in which each latent is non-zero."""
     rows: int
+    """Number of rows looked at."""
 
     @property
     def l0(self) -> float:
@@ -27,7 +30,7 @@ class Firing:
 
     @property
     def rate(self) -> np.ndarray:
-        """Share of rows in which each latent fires, (width,)."""
+        """(width,) share of rows in which each latent fires."""
         return self.counts / self.rows
 
     @property
@@ -40,13 +43,8 @@ class Firing:
         """Share of latents that never fired."""
         return self.dead / len(self.counts)
 
-    @property
-    def live_share(self) -> float:
-        """Share of latents that fired at least once."""
-        return 1 - self.dead_share
-
     def merge(self, other: Firing) -> Firing:
-        """Counts over both sets of rows."""
+        """Add the counts over other rows."""
         if len(self.counts) != len(other.counts):
             raise CompanionError(
                 f"firing of {len(self.counts)} and {len(other.counts)} latents; merge counts of one dictionary"
@@ -55,7 +53,15 @@ class Firing:
 
 
 def firing(codes: SparseCodes) -> Firing:
-    """Firing counts of every latent over the rows of `codes`."""
+    """Count in how many rows of `codes` each latent fires.
+
+    Examples
+    --------
+    >>> codes = SparseCodes.from_matrix(np.array(["a", "b"]), np.array([[0, 2.0, 0], [0, 1.0, 3.0]]))
+    >>> found = firing(codes)
+    >>> found.l0, found.dead, found.rate.tolist()
+    (1.5, 1, [0.0, 1.0, 0.5])
+    """
     if len(codes) == 0 or codes.width == 0:
         raise CompanionError(f"codes of {len(codes)} rows and {codes.width} latents; give at least one of each")
     return Firing(np.bincount(codes.indices[codes.values != 0], minlength=codes.width), len(codes))

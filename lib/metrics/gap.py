@@ -13,33 +13,47 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+from sklearn.decomposition import PCA
 
-from lib.data.errors import CompanionError
-from lib.metrics.rows import blocks, matrix, paired, same_space, unit_rows
+from lib.base.errors import CompanionError
+from lib.encoders.embeddings import Embeddings
+from lib.metrics.rows import blocks, check_paired, check_same_space, finite_matrix, unit_rows
 
 
 @dataclass(frozen=True)
 class Gap:
-    """l2m: distance of the mean image and the mean text, 0 to 2. rmg: relative modality gap, 0 (none) to 1.
-
-    Mean cosines: matched (image i with text i), random (image i with text j, i and j distinct), image_image and
-    text_text (distinct rows of one modality). rows: number of pairs.
-    """
+    """The modality gap of paired embeddings, and the mean cosines it is made of."""
 
     l2m: float
+    """Distance of the mean image and the mean text, 0 to 2."""
     rmg: float
+    """Relative modality gap, 0 (no gap) to 1."""
     matched: float
+    """Mean cosine of image i with text i."""
     random: float
+    """Mean cosine of image i with text j, i and j distinct."""
     image_image: float
+    """Mean cosine of two distinct images."""
     text_text: float
+    """Mean cosine of two distinct texts."""
     rows: int
+    """Number of pairs."""
 
 
 def modality_gap(image: np.ndarray, text: np.ndarray, *, chunk: int = 8192) -> Gap:
-    """The gap of matched embeddings image (n, d) and text (n, d), at least two pairs, each image once."""
-    image, text = matrix("image embeddings", image), matrix("text embeddings", text)
-    paired("image embeddings", image, "text embeddings", text)
-    same_space("image embeddings", image, "text embeddings", text)
+    """Measure the gap of matched embeddings image (n, d) and text (n, d): at least two pairs, each image once.
+
+    Examples
+    --------
+    >>> image, text = np.array([[1.0, 0, 0], [0, 1, 0]]), np.array([[1.0, 0, 1], [0, 1, 1]])
+    >>> gap = modality_gap(image, text)
+    >>> round(gap.l2m, 3), round(gap.matched, 3), round(gap.random, 3)
+    (0.737, 0.707, 0.0)
+    """
+    image, text = finite_matrix("image embeddings", image), finite_matrix("text embeddings", text)
+    check_paired("image embeddings", image, "text embeddings", text)
+    check_same_space("image embeddings", image, "text embeddings", text)
     n = len(image)
     if n < 2:
         raise CompanionError("the gap compares pairs with other pairs and one came; give at least 2")
@@ -62,3 +76,25 @@ def modality_gap(image: np.ndarray, text: np.ndarray, *, chunk: int = 8192) -> G
         text_text=float(text_text),
         rows=n,
     )
+
+
+def pair_cosines(e: Embeddings) -> pd.DataFrame:
+    """Cosine of every picture with its own caption (matched) and with the next picture's (random)."""
+    image, text = e.unit().tower("image"), e.unit().tower("text")
+    dots = {"matched": (image * text).sum(axis=1), "random": (image * np.roll(text, 1, axis=0)).sum(axis=1)}
+    return pd.DataFrame(dots).astype(np.float64)
+
+
+def gap_plane(e: Embeddings) -> dict[str, np.ndarray]:
+    """Project pictures and captions to a plane, (n, 2) each.
+
+    The first axis is the line through the two means, the second the first principal component of what is left.
+    """
+    image, text = (e.tower(tower).astype(np.float64) for tower in ("image", "text"))
+    axis = image.mean(axis=0) - text.mean(axis=0)
+    axis /= np.linalg.norm(axis)
+    both = np.concatenate([image, text])
+    along = both @ axis
+    rest = PCA(1, svd_solver="full").fit_transform(both - along[:, None] * axis)
+    points = np.column_stack([along, rest])
+    return {"pictures": points[: len(e)], "captions": points[len(e) :]}

@@ -1,7 +1,7 @@
-"""What a multimodal LLM says that is not there: POPE on yes/no answers, CHAIR on captions.
+"""How often a multimodal LLM names what is not there: POPE on yes/no answers, CHAIR on captions.
 
 POPE (Li et al., EMNLP 2023, arXiv 2305.10355): accuracy, precision, recall and F1 of yes. An answer drawn from
-a distribution counts with its chance of yes, so no number depends on a draw; a plain answer has 0 or 1.
+a distribution counts with its chance of yes, so no number depends on a draw; a plain answer has the chance 0 or 1.
 CHAIR (Rohrbach et al., EMNLP 2018, arXiv 1809.02156): CHAIR_I is the share of mentioned objects that are not there,
 CHAIR_S the share of captions with at least one, recall the share of what is there that is mentioned.
 """
@@ -13,28 +13,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib.data.errors import CompanionError
-from lib.metrics.intervals import Interval, bootstrap
+from lib.base.errors import CompanionError
+from lib.metrics.intervals import Interval, bootstrap, bootstrap_units
 
 
 @dataclass(frozen=True)
-class Pope:
-    """Of n answers; precision is NaN where nothing is answered with yes, and F1 then 0. right (n,): chance of each."""
+class PopeScores:
+    """POPE scores of n answers to yes/no questions."""
 
     accuracy: float
+    """Expected share of right answers."""
     precision: float
+    """Expected share of right ones among the answers yes; NaN where no answer is yes."""
     recall: float
+    """Expected share of yes among the questions whose right answer is yes."""
     f1: float
+    """Harmonic mean of precision and recall; 0 where no answer is yes."""
     yes: float
+    """Expected share of answers yes."""
     right: np.ndarray
+    """(n,) chance that each answer is right."""
 
     def interval(self, rng: np.random.Generator) -> Interval:
-        """95 % bootstrap interval of the accuracy, questions drawn anew."""
+        """95 % bootstrap interval of the accuracy over questions."""
         return bootstrap(self.right, rng)
 
 
-def pope(yes: np.ndarray, truth: np.ndarray) -> Pope:
-    """Scores of chances to answer yes (n,) against the right answers, bool (n,)."""
+def pope(yes: np.ndarray, truth: np.ndarray) -> PopeScores:
+    """Score chances to answer yes (n,) against the right answers, bool (n,)."""
     yes, truth = np.asarray(yes, np.float64), np.asarray(truth)
     if yes.ndim != 1 or yes.shape != truth.shape or truth.dtype != bool or not truth.any() or truth.all():
         raise CompanionError(
@@ -44,7 +50,7 @@ def pope(yes: np.ndarray, truth: np.ndarray) -> Pope:
     if not ((yes >= 0) & (yes <= 1)).all():
         raise CompanionError("chances of yes outside 0 to 1, or NaN; give probabilities")
     hits, said, right = float(yes[truth].sum()), float(yes.sum()), np.where(truth, yes, 1 - yes)
-    return Pope(
+    return PopeScores(
         accuracy=float(right.mean()),
         precision=hits / said if said > 0 else float("nan"),
         recall=hits / int(truth.sum()),
@@ -55,42 +61,45 @@ def pope(yes: np.ndarray, truth: np.ndarray) -> Pope:
 
 
 @dataclass(frozen=True)
-class Chair:
-    """captions: CHAIR_S. objects: CHAIR_I, NaN where nothing is mentioned. recall: of what is there.
-
-    wrong, said, found, there: counts for each caption, (n,).
-    """
+class ChairScores:
+    """CHAIR scores of n captions, from counts of objects per caption."""
 
     wrong: np.ndarray
+    """(n,) mentions of objects that are not there."""
     said: np.ndarray
+    """(n,) mentions of objects."""
     found: np.ndarray
+    """(n,) objects that are there and mentioned."""
     there: np.ndarray
+    """(n,) objects that are there."""
 
     @property
     def captions(self) -> float:
+        """CHAIR_S: share of captions with at least one object that is not there."""
         return float((self.wrong > 0).mean())
 
     @property
     def objects(self) -> float:
+        """CHAIR_I: share of mentions of objects that are not there; NaN where nothing is mentioned."""
         return float(self.wrong.sum() / self.said.sum()) if self.said.sum() else float("nan")
 
     @property
     def recall(self) -> float:
+        """Share of the objects that are there which are mentioned."""
         return float(self.found.sum() / self.there.sum())
 
     def interval(self, rng: np.random.Generator, resamples: int = 2000) -> Interval:
-        """95 % bootstrap interval of CHAIR_I, captions drawn anew."""
-        n = len(self.wrong)
-        drawn = []
-        for _ in range(resamples):
-            rows = rng.integers(n, size=n)
-            drawn.append(self.wrong[rows].sum() / max(1, self.said[rows].sum()))
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        return Interval(self.objects, float(low), float(high))
+        """95 % bootstrap interval of CHAIR_I over captions."""
+
+        def share(rows: np.ndarray) -> float:
+            return self.wrong[rows].sum() / max(1, self.said[rows].sum())
+
+        interval = bootstrap_units(len(self.wrong), rng, share, resamples=resamples)
+        return interval._replace(estimate=self.objects)
 
 
-def chair(said: Sequence[Sequence[object]], there: Sequence[Collection[object]]) -> Chair:
-    """Scores of the objects that captions mention, as often as they do, against the objects that are there."""
+def chair(said: Sequence[Sequence[object]], there: Sequence[Collection[object]]) -> ChairScores:
+    """Score the objects that captions mention, each as often as it is mentioned, against those that are there."""
     if len(said) != len(there) or not said or not any(there):
         raise CompanionError(
             f"{len(said)} captions and {len(there)} truths; give the objects of each picture, some at least"
@@ -100,4 +109,4 @@ def chair(said: Sequence[Sequence[object]], there: Sequence[Collection[object]])
         for mentioned, true in zip(said, there, strict=True)
     ]
     wrong, total, found, real = np.array(counts).T
-    return Chair(wrong, total, found, real)
+    return ChairScores(wrong, total, found, real)

@@ -1,4 +1,4 @@
-"""A right caption against a wrong one, item by item: the score of SugarCrepe and of other hard negatives.
+"""A right caption against a wrong one, item by item, as in SugarCrepe and other sets of hard negatives.
 
 Source: Hsieh et al., SugarCrepe, arXiv 2306.14610. A tie counts half here, so that a model blind to the difference has
 the 50 % of chance; the authors' code counts it as wrong.
@@ -11,14 +11,14 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.metrics.rows import TIE
 
 
 def preferred(right: np.ndarray, wrong: np.ndarray, *, tie: float = TIE) -> np.ndarray:
-    """(n,): 1 where the right caption scores higher, 0 where the wrong one does, 0.5 where they are tied.
+    """(n,) preference for the right caption: 1 where it scores higher, 0 where the wrong one does, 0.5 for a tie.
 
-    right, wrong (n,): scores of an item's picture with its two captions. The mean is the accuracy.
+    right, wrong (n,): scores of each item's picture with its two captions. The mean of the result is the accuracy.
     """
     right, wrong = np.asarray(right, np.float64), np.asarray(wrong, np.float64)
     if right.shape != wrong.shape or right.ndim != 1 or len(right) == 0:
@@ -29,7 +29,7 @@ def preferred(right: np.ndarray, wrong: np.ndarray, *, tie: float = TIE) -> np.n
 
 
 def accuracy_table(preferences: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Items and accuracy of every subset (name to what `preferred` gives), and last the mean over subsets."""
+    """Number of items and accuracy per subset (name to the result of `preferred`), and last the mean over subsets."""
     if not preferences:
         raise CompanionError("no subsets to tabulate; give at least one")
     rows = [{"subset": name, "items": len(one), "accuracy": float(one.mean())} for name, one in preferences.items()]

@@ -1,26 +1,25 @@
-"""How deep in a taxonomy a latent lives: the depth of the lowest common ancestor of its top images.
+"""How deep in a taxonomy a latent is: the depth of the lowest common ancestor of its top images.
 
 Source: Pach et al., arXiv 2504.02821, appendix E.3: for each pair of a latent's top 16 images the depth of their lowest
 common ancestor, averaged. The released code rounds the mean of every latent to an integer before it averages over a
 level, and leaves out latents with fewer than 16 images; here nothing is rounded, and the number left out is given.
-Any taxonomy will do: a row of labels an image, from the root's children down to the leaf.
+Any taxonomy will do: it is given as one row of labels per image, from the root's children down to the leaf.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.metrics.top_examples import TopExamples
 
 
 def common_depth(paths: np.ndarray) -> np.ndarray:
     """Depth of the lowest common ancestor of every pair of items, int64 (n, n).
 
-    paths: (n, ranks) labels, coarse to fine. 0: nothing in common but the root; ranks: the same leaf.
+    paths: (n, ranks) labels, coarse to fine. Depth 0: nothing in common but the root; depth `ranks`: the same leaf.
     """
     paths = _checked(paths)
     same = paths[:, None, :] == paths[None, :, :]
@@ -29,30 +28,23 @@ def common_depth(paths: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Depths:
-    """Depths of the lowest common ancestors of top images.
-
-    depth (width,): the mean over the pairs of a latent's list, NaN where the list is not full. chance: the mean over
-    all pairs of different images. ranks: the depth of a leaf.
-    """
+    """Depths of the lowest common ancestors of the latents' top images."""
 
     depth: np.ndarray
+    """(width,) mean over the pairs of a latent's list, NaN where the list is not full."""
     chance: float
+    """Mean over all pairs of different images."""
     ranks: int
+    """Depth of a leaf."""
 
     @property
     def kept(self) -> np.ndarray:
-        """Which latents have a full list."""
+        """bool (width,): latents with a full list."""
         return ~np.isnan(self.depth)
-
-    def by_level(self, ends: Sequence[int]) -> list[np.ndarray]:
-        """The depths of the kept latents of each level; level i begins at `ends[i - 1]` (or 0) and stops before
-        `ends[i]`."""
-        starts = [0, *ends[:-1]]
-        return [self.depth[a:b][self.kept[a:b]] for a, b in zip(starts, ends, strict=True)]
 
 
 def latent_depths(top: TopExamples, paths: np.ndarray) -> Depths:
-    """The depth of every latent. top: its top images, as row numbers of `paths` (n, ranks), -1 where a list ends."""
+    """Depth of every latent, from its top images: row numbers of `paths` (n, ranks), -1 where a list ends."""
     paths = _checked(paths)
     width, m = top.rows.shape
     if m < 2:
@@ -69,7 +61,7 @@ def latent_depths(top: TopExamples, paths: np.ndarray) -> Depths:
 
 
 def _chance(paths: np.ndarray) -> float:
-    """The mean depth over all pairs of different images: at each rank, the share of pairs that agree down to it."""
+    """Mean depth over all pairs of different images: the sum over ranks of the share of pairs that agree down to it."""
     n, total = len(paths), 0.0
     groups = np.zeros(n, dtype=np.int64)
     for column in paths.T:

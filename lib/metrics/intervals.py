@@ -1,31 +1,22 @@
-"""How sure a number is: bootstrap and Wilson intervals, spread over seeds, rank correlation."""
+"""How sure a number is: bootstrap and Wilson intervals; rank correlation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 
 
 class Interval(NamedTuple):
-    """A point estimate and its confidence interval."""
+    """A point estimate and its confidence interval, from low to high."""
 
     estimate: float
     low: float
     high: float
-
-
-class Spread(NamedTuple):
-    """Values over seeds; sd is the sample standard deviation (n - 1), 0 for a single value."""
-
-    mean: float
-    sd: float
-    min: float
-    max: float
 
 
 def bootstrap(
@@ -36,21 +27,32 @@ def bootstrap(
     level: float = 0.95,
     resamples: int = 2000,
 ) -> Interval:
-    """Percentile bootstrap of a statistic of n values (n,), the units that were drawn independently (Efron, 1979)."""
+    """Percentile bootstrap (Efron, 1979) of a statistic of n values (n,), one per independently drawn unit."""
     values = _numbers("values", values)
+    return bootstrap_units(len(values), rng, lambda rows: statistic(values[rows]), level=level, resamples=resamples)
+
+
+def bootstrap_units(
+    n: int,
+    rng: np.random.Generator,
+    statistic: Callable[[np.ndarray], float],
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+) -> Interval:
+    """`bootstrap` of a statistic of several values per unit; it is given the numbers of the drawn units, (n,)."""
     _check_level(level)
     if resamples < 1:
         raise CompanionError(f"{resamples} bootstrap resamples; give at least 1")
-    n = len(values)
-    drawn = [statistic(values[rng.integers(n, size=n)]) for _ in range(resamples)]
+    drawn = [statistic(rng.integers(n, size=n)) for _ in range(resamples)]
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(statistic(values)), float(low), float(high))
+    return Interval(float(statistic(np.arange(n))), float(low), float(high))
 
 
 def paired_difference(
     first: np.ndarray, second: np.ndarray, rng: np.random.Generator, *, level: float = 0.95, resamples: int = 2000
 ) -> Interval:
-    """Bootstrap of mean(first - second) over units measured under both conditions, (n,) each."""
+    """Bootstrap interval of mean(first - second) over n units measured under both conditions, (n,) each."""
     first, second = _numbers("first values", first), _numbers("second values", second)
     if len(first) != len(second):
         raise CompanionError(f"{len(first)} and {len(second)} values are not paired; give both of every unit")
@@ -58,7 +60,14 @@ def paired_difference(
 
 
 def wilson(successes: int, n: int, *, level: float = 0.95) -> Interval:
-    """Wilson score interval of a proportion (Wilson, 1927)."""
+    """Wilson score interval (Wilson, 1927) of the proportion of successes in n trials.
+
+    Examples
+    --------
+    >>> sure = wilson(9, 10)
+    >>> sure.estimate, round(sure.low, 3), round(sure.high, 3)
+    (0.9, 0.596, 0.982)
+    """
     _check_level(level)
     if n < 1 or not 0 <= successes <= n:
         raise CompanionError(f"{successes} successes in {n} trials; give 0 to n successes in at least 1 trial")
@@ -66,15 +75,8 @@ def wilson(successes: int, n: int, *, level: float = 0.95) -> Interval:
     return Interval(successes / n, float(interval.low), float(interval.high))
 
 
-def spread(values: Sequence[float] | np.ndarray) -> Spread:
-    """Mean, standard deviation, minimum and maximum of values over seeds."""
-    array = _numbers("values", values)
-    sd = float(array.std(ddof=1)) if len(array) > 1 else 0.0
-    return Spread(float(array.mean()), sd, float(array.min()), float(array.max()))
-
-
 def spearman(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman's rank correlation of paired values; pairs with a NaN (a latent dead under either) are left out."""
+    """Spearman's rank correlation of paired values (n,); pairs with a NaN, as of a dead latent, are left out."""
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if first.shape != second.shape or first.ndim != 1:
         raise CompanionError(f"values of shapes {first.shape} and {second.shape} are not paired; give two equal lists")
@@ -85,7 +87,7 @@ def spearman(first: np.ndarray, second: np.ndarray) -> float:
     return float(stats.spearmanr(first, second).statistic)
 
 
-def _numbers(name: str, values: Sequence[float] | np.ndarray) -> np.ndarray:
+def _numbers(name: str, values: np.ndarray) -> np.ndarray:
     array = np.asarray(values, np.float64)
     if array.ndim != 1 or len(array) == 0 or not np.isfinite(array).all():
         raise CompanionError(f"{name} of shape {array.shape}; give a non-empty list of finite numbers")
@@ -95,3 +97,13 @@ def _numbers(name: str, values: Sequence[float] | np.ndarray) -> np.ndarray:
 def _check_level(level: float) -> None:
     if not 0 < level < 1:
         raise CompanionError(f"a confidence level of {level}; give one between 0 and 1, such as 0.95")
+
+
+def partial_spearman(first: np.ndarray, second: np.ndarray, given: np.ndarray) -> float:
+    """Spearman's partial correlation of paired values (n,): of what the ranks of `given` (n,) leave of theirs."""
+    ranks = [stats.rankdata(np.asarray(values, np.float64)) for values in (first, second, given)]
+    a, b, c = (one - one.mean() for one in ranks)
+    if not c.any():
+        raise CompanionError("the values to hold fixed are all the same; use spearman")
+    a, b = (one - c * (one @ c) / (c @ c) for one in (a, b))
+    return float(a @ b / np.sqrt((a @ a) * (b @ b)))

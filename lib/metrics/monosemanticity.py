@@ -22,40 +22,40 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from lib.data.errors import CompanionError
-from lib.metrics.rows import blocks, paired, unit_rows
+from lib.base.errors import CompanionError
+from lib.metrics.rows import blocks, check_paired, unit_rows
 from lib.sae.codes import SparseCodes
 
 RESOLUTION = 1e-12
-"""A latent whose effective sample size exceeds 1 by less is one image as far as float64 can tell."""
+"""A latent whose effective sample size exceeds 1 by less than this counts as active on one image (float64 rounding)."""
 
-LATENTS = 8192
-"""Latents scored at a time: memory is this many times the judge's dimension, whatever the width."""
+LATENTS_AT_ONCE = 8192
+"""Number of latents scored at a time; memory grows with this number times the judge's dimension, not with the width."""
 
 
 @dataclass(frozen=True)
 class MonosemanticityScore:
-    """Scores of every latent over the same images; each array has shape (width,).
-
-    score: MS in [-1, 1], NaN for a dead latent (constant, or active on one image) or one below the minimum support.
-    corrected: (MS - chance) / (1 - chance), 0 at chance and 1 at best; NaN where score is.
-    pair_count_score: sum of weighted cosines over all N (N - 1) / 2 pairs, the denominator of the paper's first
-    version and of MonoLoss; 0 for a dead latent, as in MonoLoss. It falls with sparsity and is no mean of cosines.
-    support: images with non-zero weight. n_eff: effective sample size (sum a)^2 / sum a^2, 0 if constant.
-    chance: mean cosine of two different images under the judge. images: their number.
-    """
+    """Scores of every latent over the same images; each array has shape (width,)."""
 
     score: np.ndarray
+    """MS in [-1, 1]; NaN for a dead latent (constant, or active on one image) or one below the minimum support."""
     corrected: np.ndarray
+    """(MS - chance) / (1 - chance): 0 at chance and 1 at best; NaN where `score` is."""
     pair_count_score: np.ndarray
+    """Sum of weighted cosines over all N (N - 1) / 2 pairs; 0 for a dead latent. It falls with sparsity, and is no mean
+    of cosines. The code of the paper and that of MonoLoss divide by the sum of weights, as `score` does."""
     support: np.ndarray
+    """Number of images with non-zero weight."""
     n_eff: np.ndarray
+    """Effective sample size (sum a)^2 / sum a^2; 0 for a constant latent."""
     chance: float
+    """Mean cosine of two different images under the judge."""
     images: int
+    """Number of images."""
 
     @property
     def live(self) -> np.ndarray:
-        """Which latents have a score."""
+        """bool (width,): latents that have a score."""
         return ~np.isnan(self.score)
 
     def summary(self) -> dict[str, float]:
@@ -76,8 +76,8 @@ class MonosemanticityScore:
 class ScoreSums:
     """Sums over images from which the scores of `width` latents under a judge of `dims` dimensions follow.
 
-    Every sum is over a_n = activation - lowest: total of a, squares of a^2, weighted (width, dims) of a_n e_n;
-    judge (dims,) of e_n; peak the largest a; support the images with a > 0.
+    With a_n = activation - lowest: `total` is the sum of a_n, `squares` of a_n^2, `weighted` (width, dims) of a_n e_n;
+    `judge` (dims,) is the sum of e_n, `peak` the largest a_n, `support` the number of images with a_n > 0.
     """
 
     def __init__(self, width: int, dims: int) -> None:
@@ -95,7 +95,7 @@ class ScoreSums:
         unit = unit_rows("judge embeddings", judge)
         if activations.ndim != 2:
             raise CompanionError(f"activations of shape {activations.shape}; give a matrix with one row an image")
-        paired("activations", activations, "judge embeddings", unit)
+        check_paired("activations", activations, "judge embeddings", unit)
         if (activations.shape[1], unit.shape[1]) != self.weighted.shape:
             raise CompanionError(
                 f"a chunk of {activations.shape[1]} latents and {unit.shape[1]} judge dimensions for sums of "
@@ -123,14 +123,14 @@ class ScoreSums:
         return self
 
     def score(self, min_support: int = 2) -> MonosemanticityScore:
-        """The scores; latents active on fewer than `min_support` images have none."""
+        """Compute the scores from the sums; latents active on fewer than `min_support` images get NaN."""
         if self.images < 2:
             raise CompanionError(f"the score needs pairs of images and {self.images} came; give at least 2")
         total2 = self.total**2
         n_eff = np.divide(total2, self.squares, out=np.zeros_like(total2), where=self.squares > 0)
         dead = n_eff - 1 <= RESOLUTION
         pairs, cosines = total2 - self.squares, np.einsum("kd,kd->k", self.weighted, self.weighted) - self.squares
-        # The true value lies in [-1, 1]; clipping only undoes rounding.
+        # The true value is in [-1, 1]; clipping only undoes rounding.
         score = np.divide(cosines, pairs, out=np.full_like(pairs, np.nan), where=~dead).clip(-1, 1)
         score[self.support < min_support] = np.nan
         all_pairs = self.images * (self.images - 1)
@@ -173,7 +173,7 @@ class ScoreSums:
 
 
 def _above_lowest(activations: np.ndarray | sp.sparray) -> tuple[np.ndarray, np.ndarray | sp.csr_array]:
-    """The smallest activation of each latent and float64 activations above it, sparse where that stays sparse."""
+    """The smallest activation of each latent, and float64 activations less it, sparse where that stays sparse."""
     if sp.issparse(activations):
         codes = sp.csr_array(activations, dtype=np.float64, copy=True)
         codes.sum_duplicates()
@@ -191,19 +191,27 @@ def _above_lowest(activations: np.ndarray | sp.sparray) -> tuple[np.ndarray, np.
 def monosemanticity(
     codes: SparseCodes | np.ndarray, judge: np.ndarray, *, min_support: int = 2, chunk: int = 4096
 ) -> MonosemanticityScore:
-    """MS of every latent: activations of n images, `SparseCodes` or a dense (n, width) matrix, under a judge (n, d).
+    """Score every latent: activations of n images, `SparseCodes` or a dense (n, width) matrix, under a judge (n, d).
 
     The judge must be another encoder than the one under study; its rows need not be normalised. `chunk` images are
     converted to float64 at a time. Time is O(nnz d) for sparse codes and O(n width d) for dense activations.
+
+    Examples
+    --------
+    >>> ids = np.array(list("abcd"))
+    >>> codes = SparseCodes.from_matrix(ids, np.array([[1.0, 1], [1, 0], [0, 1], [0, 0]]))
+    >>> judge = np.array([[1.0, 0], [1, 0], [0, 1], [0, 1]])  # the first two images are alike, and the last two
+    >>> monosemanticity(codes, judge).score.tolist()
+    [1.0, 0.0]
     """
     activations = codes.csr() if isinstance(codes, SparseCodes) else np.asarray(codes)
     judge = np.asarray(judge)
     if activations.ndim != 2 or judge.ndim != 2 or 0 in activations.shape:
         raise CompanionError(f"activations of shape {activations.shape}, judge {judge.shape}; give two filled matrices")
-    paired("activations", activations, "judge embeddings", judge)
+    check_paired("activations", activations, "judge embeddings", judge)
     parts = []
-    for latents in blocks(activations.shape[1], LATENTS):
-        columns = activations if activations.shape[1] <= LATENTS else activations[:, latents]
+    for latents in blocks(activations.shape[1], LATENTS_AT_ONCE):
+        columns = activations if activations.shape[1] <= LATENTS_AT_ONCE else activations[:, latents]
         sums = ScoreSums(columns.shape[1], judge.shape[1])
         for rows in blocks(len(judge), chunk):
             sums.update(columns[rows], judge[rows])

@@ -5,7 +5,7 @@ Source: Chun et al., ECCV Caption, arXiv 2204.03359. With R right candidates for
     R-Precision = #{i: r_i <= R} / R,   mAP@R = (1 / R) sum over i with r_i <= R of i / r_i
 
 A wrong candidate whose score is within the tie margin of a right one's comes before it, so embeddings that have
-collapsed to one point do not score. (The authors' code takes tied ones in whatever order its sort leaves them.)
+collapsed to one point do not score. (The authors' code takes tied candidates in the order that its sort returns.)
 """
 
 from __future__ import annotations
@@ -16,17 +16,20 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from lib.data.errors import CompanionError
-from lib.metrics.rows import TIE, blocks, same_space, unit_rows
+from lib.base.errors import CompanionError
+from lib.metrics.rows import TIE, blocks, check_same_space, unit_rows
 
 
 @dataclass(frozen=True)
 class PositiveScores:
-    """Of each of q queries, (q,): first, the rank of the best right candidate, from 1; r_precision; map_at_r."""
+    """Scores of q queries with several right candidates each."""
 
     first: np.ndarray
+    """(q,) rank of the best right candidate, from 1."""
     r_precision: np.ndarray
+    """(q,) R-Precision."""
     map_at_r: np.ndarray
+    """(q,) mAP@R."""
 
     def recall(self, k: int) -> float:
         """R@k: share of queries with any right candidate among the first k."""
@@ -34,7 +37,7 @@ class PositiveScores:
 
 
 def positive_scores(score_rows: Iterable[np.ndarray], positives: sp.csr_array, *, tie: float = TIE) -> PositiveScores:
-    """From scores in blocks (b, m) of queries that cover all rows of `positives`, bool (n, m), in order.
+    """Score queries from blocks of scores (b, m) that cover all rows of `positives`, bool (n, m), in order.
 
     Rows without a right candidate are not queries; the result has one entry for each of the others.
     """
@@ -60,7 +63,7 @@ def positive_scores(score_rows: Iterable[np.ndarray], positives: sp.csr_array, *
 def cosine_rows(queries: np.ndarray, candidates: np.ndarray, *, chunk: int = 256) -> Iterator[np.ndarray]:
     """Cosines of queries (n, d) with candidates (m, d), float64, in blocks of queries."""
     queries, candidates = unit_rows("queries", queries), unit_rows("candidates", candidates)
-    same_space("queries", queries, "candidates", candidates)
+    check_same_space("queries", queries, "candidates", candidates)
     return (queries[rows] @ candidates.T for rows in blocks(len(queries), chunk))
 
 

@@ -1,21 +1,21 @@
-"""How high a gallery ranks what is wanted: average precision of cosine rankings."""
+"""How high relevant items rank in a gallery: average precision of cosine rankings."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from lib.data.errors import CompanionError
-from lib.metrics.rows import same_space, unit_rows
+from lib.base.errors import CompanionError
+from lib.metrics.rows import check_same_space, unit_rows
 
 
 def average_precision(queries: np.ndarray, gallery: np.ndarray, relevant: np.ndarray) -> np.ndarray:
     """(n,) average precision of each query (n, d) over a gallery (m, d); relevant: bool (m,), the same for all queries.
 
-    The mean, over relevant items, of the share of relevant ones among those ranked no lower. Equal cosines keep the
-    order of the gallery.
+    Average precision is the mean, over relevant items, of the share of relevant ones among those ranked no lower. Equal
+    cosines keep the order of the gallery.
     """
     queries, gallery = unit_rows("queries", queries), unit_rows("gallery", gallery)
-    same_space("queries", queries, "gallery", gallery)
+    check_same_space("queries", queries, "gallery", gallery)
     relevant = np.asarray(relevant)
     if relevant.shape != (len(gallery),) or relevant.dtype != bool or not relevant.any():
         raise CompanionError(f"relevant has shape {relevant.shape} for {len(gallery)} items; give booleans, one true")

@@ -1,8 +1,8 @@
-"""What wrong candidates in the pool do to retrieval: false rate and drop rate, in both directions.
+"""How altered candidates in the pool harm retrieval: false rate and drop rate, in both directions.
 
-Source: Park et al., RoCOCO, arXiv 2304.10727. Images to text: altered captions join the captions. Text to images:
-altered images join the images. Ranks and ties are those of `lib/metrics/retrieval.py`; of tied top candidates, the
-false rate counts the share that are altered.
+Source: Park et al., RoCOCO, arXiv 2304.10727. From images to text, altered captions join the captions; from text to
+images, altered images join the images. Ranks and ties are those of `lib/metrics/retrieval.py`; among tied top
+candidates, the false rate counts the share that are altered.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.metrics.retrieval import Ranks
 from lib.metrics.rows import TIE
 
 
 @dataclass(frozen=True)
 class Attack:
-    """clean, attacked: ranks of the best right candidate of q queries, without and with the altered candidates.
-
-    fooled (q,): whether the first candidate is an altered one, anybody's; its mean is the false rate.
-    """
+    """Retrieval of q queries with and without altered candidates in the pool."""
 
     clean: Ranks
+    """Rank of the best right candidate without the altered ones."""
     attacked: Ranks
+    """Rank of the best right candidate with them."""
     fooled: np.ndarray
+    """(q,) whether the first candidate is an altered one, of this query or of another."""
 
     @property
     def false_rate(self) -> float:
@@ -42,7 +42,7 @@ class Attack:
 def attack(
     blocks: Iterable[tuple[np.ndarray, np.ndarray]], queries: np.ndarray, candidates: np.ndarray, *, tie: float = TIE
 ) -> Attack:
-    """Ranks with and without altered candidates, from blocks of scores that cover all queries in order.
+    """Rank with and without altered candidates, from blocks of scores that cover all queries in order.
 
     A block is a pair of (b, m) scores with the original candidates and (b, a) scores with the altered ones. queries
     (q,), candidates (m,): labels; a candidate is right for a query if their labels are equal. For images to text, they
@@ -73,7 +73,7 @@ def attack(
 def _block(
     original: np.ndarray, altered: np.ndarray, right: np.ndarray, tie: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rank among the originals, how many altered ones come before, and whether an altered one is first."""
+    """Rank among the originals, number of altered candidates that come before, and whether an altered one is first."""
     best = np.where(right, original, -np.inf).max(axis=1, keepdims=True)
     wrong = np.where(right, -np.inf, original)
     everything = np.concatenate([original, altered], axis=1)
@@ -82,6 +82,6 @@ def _block(
 
 
 def _ahead(scores: np.ndarray, target: np.ndarray, tie: float) -> np.ndarray:
-    """How many scores of a row come before the target; a tied one counts half."""
+    """Number of scores per row that come before the target; a tied one counts half."""
     better = np.count_nonzero(scores > target + tie, axis=1)
     return better + 0.5 * (np.count_nonzero(scores >= target - tie, axis=1) - better)

@@ -1,4 +1,4 @@
-"""What every metric checks first: finite matrices with one row an item, and rows of unit norm in float64."""
+"""Checks that metrics share: finite matrices with one row per item, rows of unit norm, codes that belong together."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
+from lib.base.vectors import normalise_rows
+from lib.sae.codes import SparseCodes
 
 TIE = 1e-9
-"""Cosines closer than this are tied: rows that are equal as float32 differ by less after a float64 product."""
+"""Cosines closer than this are tied; rows that are equal as float32 differ by less after a float64 product."""
+
+FLOAT32_TIE = 1e-6
+"""float32 scores closer than this are tied: twice the difference that rounding can make."""
 
 
-def matrix(name: str, value: np.ndarray) -> np.ndarray:
-    """`value` as a numeric (n, d) array with n, d >= 1 and finite entries; the error names it and the first bad row."""
+def finite_matrix(name: str, value: np.ndarray) -> np.ndarray:
+    """Check that `value` is a numeric (n, d) matrix of finite entries, n, d >= 1; an error names the first bad row."""
     array = np.asarray(value)
     if array.ndim != 2 or array.size == 0 or array.dtype.kind not in "fiub":
         raise CompanionError(
@@ -26,16 +31,17 @@ def matrix(name: str, value: np.ndarray) -> np.ndarray:
 
 
 def unit_rows(name: str, value: np.ndarray) -> np.ndarray:
-    """The rows of a matrix as float64 with norm 1; an error names a row of norm zero."""
-    rows = matrix(name, value).astype(np.float64)
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    if (norms == 0).any():
-        raise CompanionError(f"{name} are zero in row {int((norms == 0).argmax())}, which has no direction; drop it")
-    rows /= norms
-    return rows
+    """Scale the rows of a matrix to norm 1, in float64; an error names a row of norm zero."""
+    return normalise_rows(name, finite_matrix(name, value).astype(np.float64))
 
 
-def paired(first_name: str, first: np.ndarray, second_name: str, second: np.ndarray) -> None:
+def count_copies(matrix: np.ndarray) -> int:
+    """The number of rows whose direction an earlier row has, to six decimals."""
+    unit = unit_rows("embeddings", matrix).round(6) + 0.0  # -0.0 and 0.0 have different bytes
+    return len(unit) - len({row.tobytes() for row in unit})
+
+
+def check_paired(first_name: str, first: np.ndarray, second_name: str, second: np.ndarray) -> None:
     """Refuse two row-aligned parts of different length."""
     if first.shape[0] != second.shape[0]:
         raise CompanionError(
@@ -43,7 +49,7 @@ def paired(first_name: str, first: np.ndarray, second_name: str, second: np.ndar
         )
 
 
-def same_space(first_name: str, first: np.ndarray, second_name: str, second: np.ndarray) -> None:
+def check_same_space(first_name: str, first: np.ndarray, second_name: str, second: np.ndarray) -> None:
     """Refuse two matrices of different dimension."""
     if first.shape[1] != second.shape[1]:
         raise CompanionError(
@@ -52,8 +58,27 @@ def same_space(first_name: str, first: np.ndarray, second_name: str, second: np.
         )
 
 
+def check_same_dictionary(first: SparseCodes, second: SparseCodes) -> None:
+    """Refuse two codes that are not of one dictionary, or of which one has no rows."""
+    if first.width != second.width or min(len(first), len(second)) == 0:
+        shapes = f"({len(first)}, {first.width}) and ({len(second)}, {second.width})"
+        raise CompanionError(f"codes of shapes {shapes}; give rows of both from one dictionary")
+
+
+def check_same_pairs(first: SparseCodes, second: SparseCodes) -> None:
+    """Refuse two codes that are not of the same pairs from one dictionary."""
+    check_same_dictionary(first, second)
+    if len(first) != len(second):
+        raise CompanionError(f"codes of {len(first)} and {len(second)} rows; row i of both is pair i")
+
+
 def blocks(n: int, size: int) -> Iterator[slice]:
-    """Slices of at most `size` that cover 0 to n."""
+    """Slices of at most `size` rows that together cover 0 to n."""
     if size < 1:
         raise CompanionError(f"a chunk of {size} rows; give at least 1")
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
+def centre_words(words: np.ndarray) -> np.ndarray:
+    """Subtract the mean of word vectors (words, d), which sets all words apart from pictures, and scale to norm 1."""
+    return unit_rows("labels", words - words.mean(axis=0))

@@ -1,18 +1,18 @@
-"""The m rows that activate each latent most, kept while codes stream by; never a dense rows x width matrix."""
+"""The m rows that activate each latent most, collected from streamed codes without a dense rows x width matrix."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.sae.codes import SparseCodes
 
 
 class TopExamples:
-    """Top-m rows of every latent. Rows are numbered from 0 in the order in which they came; ties go to the earlier row.
+    """The top m rows of every latent; rows are numbered from 0 in the order in which they come.
 
-    Only rows with a positive activation count: a latent that fires on fewer than m rows has a shorter list, never one
-    filled up with rows on which it is silent.
+    Ties go to the earlier row. Only rows with a positive activation count: a latent that fires on fewer than m rows has
+    a shorter list and not one that is filled up with rows on which it is silent.
     """
 
     def __init__(self, width: int, m: int = 16) -> None:
@@ -32,7 +32,7 @@ class TopExamples:
         return self
 
     def merge(self, other: TopExamples) -> TopExamples:
-        """Add the rows that `other` has seen, numbered after the own ones."""
+        """Add the rows that `other` has seen; they are numbered after those seen here."""
         self._same_width(other.width)
         if self.m != other.m:
             raise CompanionError(f"top {self.m} and top {other.m} rows cannot merge; use one m for all shards")
@@ -42,17 +42,17 @@ class TopExamples:
 
     @property
     def counts(self) -> np.ndarray:
-        """Length of each latent's list, (width,): at most m."""
+        """(width,) length of each latent's list, at most m."""
         return np.bincount(self._latents, minlength=self.width)
 
     @property
     def rows(self) -> np.ndarray:
-        """(width, m) row numbers, the strongest first; -1 behind the end of a list."""
+        """(width, m) row numbers, the strongest first; -1 after the end of a list."""
         return self._padded(self._rows, -1)
 
     @property
     def values(self) -> np.ndarray:
-        """(width, m) activations of `rows`; 0 behind the end of a list."""
+        """(width, m) activations of `rows`; 0 after the end of a list."""
         return self._padded(self._values, 0)
 
     def _same_width(self, width: int) -> None:
@@ -84,5 +84,13 @@ class TopExamples:
 
 
 def top_examples(codes: SparseCodes, m: int = 16) -> TopExamples:
-    """The top m rows of every latent over all rows of `codes`."""
+    """Collect the top m rows of every latent over all rows of `codes`.
+
+    Examples
+    --------
+    >>> matrix = np.array([[5.0, 0], [7, 1], [6, 0]])
+    >>> codes = SparseCodes.from_matrix(np.array(["a", "b", "c"]), matrix)
+    >>> top_examples(codes, m=2).rows.tolist()  # -1 where a list is shorter
+    [[1, 2], [1, -1]]
+    """
     return TopExamples(codes.width, m).update(codes)

@@ -1,7 +1,8 @@
-"""Whether latents are distinct: Jaccard index of the sets of top images of all pairs of latents.
+"""Whether latents are distinct: the Jaccard index of the top images of every pair of latents.
 
 Source: Pach et al., arXiv 2504.02821, appendix G. Latents whose list is shorter than m are counted and left out of
-the pairs, as there. All intersections come from one sparse product Z Z^T of the indicator matrix (latents, images).
+the pairs, as in the paper. All intersections come from one sparse product Z Z^T of the indicator matrix
+(latents, images).
 """
 
 from __future__ import annotations
@@ -11,25 +12,26 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.metrics.rows import blocks
 from lib.metrics.top_examples import TopExamples
 
-LATENTS = 2048
-"""Rows of Z Z^T made at a time, which bounds the memory."""
+ROWS_AT_ONCE = 2048
+"""Rows of Z Z^T computed at a time, which bounds the memory."""
 
 
 @dataclass(frozen=True)
 class Uniqueness:
-    """full: numbers of the latents with m top images, those compared. short: latents with 1 to m - 1. dead: with none.
-
-    jaccard: CSR (len(full), len(full)), the non-zero indices J(i, j) for i < j, in the numbering of `full`.
-    """
+    """Overlap of the top-m image sets of pairs of latents."""
 
     full: np.ndarray
+    """Numbers of the latents with m top images, which are compared."""
     short: np.ndarray
+    """Numbers of the latents with 1 to m - 1 images."""
     dead: np.ndarray
+    """Numbers of the latents without any image."""
     jaccard: sp.csr_array
+    """CSR (len(full), len(full)): the non-zero indices J(i, j) for i < j, in the numbering of `full`."""
 
     @property
     def pairs(self) -> int:
@@ -44,7 +46,17 @@ class Uniqueness:
 
 
 def uniqueness(top: TopExamples) -> Uniqueness:
-    """Jaccard indices of the top-m image sets of every pair of latents with full lists; at least two are needed."""
+    """Compute the Jaccard index of every pair of latents with full lists; at least two such latents are needed.
+
+    Examples
+    --------
+    >>> from lib.metrics.top_examples import top_examples
+    >>> from lib.sae.codes import SparseCodes
+    >>> matrix = np.array([[3.0, 3, 0], [2, 2, 2], [0, 0, 1]])
+    >>> found = uniqueness(top_examples(SparseCodes.from_matrix(np.array(["a", "b", "c"]), matrix), m=2))
+    >>> found.pairs, found.share_above(0.5)
+    (3, 0.3333333333333333)
+    """
     counts = top.counts
     full = np.flatnonzero(counts == top.m)
     if len(full) < 2:
@@ -57,7 +69,7 @@ def uniqueness(top: TopExamples) -> Uniqueness:
         (np.ones(len(rows), np.int64), rows, np.arange(0, len(rows) + 1, top.m)), shape=(len(full), top.seen)
     )
     parts = []
-    for part in blocks(len(full), LATENTS):
+    for part in blocks(len(full), ROWS_AT_ONCE):
         shared = sp.triu(indicator[part] @ indicator.T, k=part.start + 1, format="csr")
         # Both sets have m images, so their union has 2 m less the shared ones.
         jaccard = shared.data / (2 * top.m - shared.data)

@@ -1,136 +1,126 @@
-"""Claims: every headline number of a notebook, one JSON file each, with its controls and its verdict."""
+"""Claims: what a notebook measured for a registered claim, judged, one JSON file each."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
-from lib.data.errors import CompanionError
-from lib.data.files import write_json
-from lib.report.verdicts import Verdict, verdict
-
-Direction = Literal["greater", "less", "equal", "up", "down", "hump", "open"]
-"""What the paper, or its algebra, says of the effect.
-
-greater, less: above or below the control it is compared with. equal: within the stated margin of it.
-up, down: rises or falls along the swept setting. hump: rises, then falls. open: no direction is asserted.
-"""
+from lib.base.errors import CompanionError
+from lib.base.files import write_json
+from lib.base.validation import first_problem
+from lib.report.register import Rule, claim_order
+from lib.report.verdicts import Outcome, Verdict
 
 SIGNIFICANT = 6
 """Digits that a claim's numbers keep on disk; what lies beyond differs between machines."""
 
-_ID = re.compile(r"p(?P<paper>[1-4])\.(?P<claim>C?(?P<number>[0-9]+))")
 
-
-class Spread(BaseModel):
-    """How far the effect scatters.
-
-    per seed: one value a seed, in the order of `seeds`. 95 % interval: two values, low and high (a bootstrap over
-    items, where nothing is trained). none: no values, where the effect is exact or was measured once.
-    """
+class Measured(BaseModel):
+    """A number on disk, with its values over seeds and its 95 % interval."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["per seed", "95 % interval", "none"]
+    name: str = Field(min_length=1)
     values: list[FiniteFloat]
+    """One value per seed, or one in all."""
+    mean: FiniteFloat
+    low: FiniteFloat | None
+    """None for a single seed, whose scatter is unknown; so is `high`."""
+    high: FiniteFloat | None
+    redraw: FiniteFloat
+    """How far the mean of another draw of seeds may be from this one."""
+
+
+class Judged(Measured):
+    """A part of a claim: its effect, the rule and margin of the register, and what it comes to."""
+
+    rule: Rule
+    margin: FiniteFloat
+    zero: FiniteFloat
+    outcome: Outcome
+    near: bool
+    """Whether another draw of seeds could come to another outcome."""
+
+
+class Unmeasured(BaseModel):
+    """A part that this world cannot measure."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1)
+    why: str = Field(min_length=1)
 
 
 class Claim(BaseModel):
-    """One claim of a paper, measured. Nothing in it changes from run to run on one machine.
+    """One claim of a paper, measured in one world. Nothing in it changes from run to run on one machine.
 
-    id: `p<paper>.<claim>`, the claim's number as in the paper's list (`p1.C3`, `p4.6`). statement: the claim in one
-    sentence. effect: the headline number of `metric`, None only where the claim is not testable here.
-    seeds: of the trained models; empty where nothing is trained. n: images, pairs or items measured.
-    controls: name to value, in the units of `metric` unless the name says otherwise. why: what decided the verdict.
-    tolerance: how far `effect` may move on another machine. notebook: file name that wrote it, without suffix.
     Bad fields raise `CompanionError`: one line that names claim and field.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str
-    paper: int
-    claim: str
     statement: str = Field(min_length=1)
-    expected: Direction
-    metric: str = Field(min_length=1)
-    effect: FiniteFloat | None
-    spread: Spread
-    seeds: list[int]
-    n: int = Field(ge=1)
-    controls: dict[str, FiniteFloat]
-    verdict: Verdict
-    why: str = Field(min_length=1)
-    tolerance: FiniteFloat = Field(ge=0)
     notebook: str = Field(min_length=1)
+    """File name of the notebook that wrote it, without suffix."""
+    seeds: list[int]
+    n: int = Field(ge=0)
+    headline: Judged | None
+    """None where the world cannot measure it."""
+    sides: list[Judged]
+    positive: Measured | None
+    negative: Measured | None
+    unmeasured: list[Unmeasured]
+    context: list[Measured]
+    verdict: Verdict
+    near: bool
+    """Whether another draw of seeds could come to another verdict."""
+    why: str = Field(min_length=1)
+    """What decided the verdict, in words and numbers."""
 
     def __init__(self, **fields: Any) -> None:
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"])
-            message = first["msg"].removeprefix("Value error, ")
-            where = f", field {field}" if field else ""
-            raise CompanionError(f"claim {fields.get('id', '(no id)')}{where}: {message}") from None
+            problem = first_problem(error)
+            where = f", field {problem.key}" if problem.key else ""
+            raise CompanionError(f"claim {fields.get('id', '(no id)')}{where}: {problem.message}") from None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        match = _ID.fullmatch(self.id)
-        if not match or (self.paper, self.claim) != (int(match["paper"]), match["claim"]):
-            raise ValueError(f"id must be p<paper>.<claim>, here p{self.paper}.{self.claim}, as in p1.C3")
-        if (self.effect is None) != (self.verdict == "not testable here"):
-            raise ValueError("effect is None exactly where the verdict is 'not testable here'")
-        wanted = {"per seed": len(self.seeds), "95 % interval": 2, "none": 0}[self.spread.kind]
-        if len(self.spread.values) != wanted:
-            raise ValueError(f"spread {self.spread.kind!r} needs {wanted} values, not {len(self.spread.values)}")
+        claim_order(self.id)
+        if self.headline is None and self.verdict != "not testable here":
+            raise ValueError("without a measured headline the verdict is 'not testable here'")
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds {self.seeds} repeat; name each seed once")
         return self
 
+    @property
+    def parts(self) -> list[Judged]:
+        """The headline part, if it was measured, then the side parts."""
+        return [*([self.headline] if self.headline else []), *self.sides]
 
-def claim_over_seeds(
-    id: str, effects: Mapping[int, float], holds: Sequence[bool], *, controls: Mapping[str, float], **rest: Any
-) -> Claim:
-    """The usual claim: `effects` maps seed to effect, `holds` says for each of them whether the claim held.
-
-    The effect is the mean, the verdict `verdict(holds)` unless `rest` brings one (a claim of several parts).
-    rest: statement, expected, metric, n, why, tolerance, notebook.
-    """
-    if len(effects) == 0 or len(effects) != len(holds):
-        raise CompanionError(f"claim {id}: {len(effects)} effects and {len(holds)} answers; give one of each a seed")
-    fields = {
-        **_numbers(id),
-        "effect": float(np.mean([float(effect) for effect in effects.values()])),
-        "spread": {"kind": "per seed", "values": [float(effect) for effect in effects.values()]},
-        "seeds": list(effects),
-        "controls": {name: float(value) for name, value in controls.items()},
-        "verdict": verdict(holds),
-    }
-    return Claim(id=id, **(fields | rest))
+    @property
+    def numbers(self) -> list[Measured]:
+        """Everything that was measured."""
+        controls = [one for one in (self.positive, self.negative) if one]
+        return [*self.parts, *controls, *self.context]
 
 
-def untestable(id: str, why: str, **rest: Any) -> Claim:
-    """The claim in a world that lacks what it takes. rest: statement, expected, metric, n, notebook."""
-    nothing: dict[str, Any] = {
-        "effect": None,
-        "spread": {"kind": "none", "values": []},
-        "seeds": [],
-        "controls": {},
-        "tolerance": 0.0,
-    }
-    return Claim(id=id, why=why, verdict="not testable here", **(_numbers(id) | nothing | rest))
+def said_number(one: Measured) -> str:
+    """`0.93 [0.91, 0.95]`: the mean and its interval."""
+    ends = "one seed, no interval" if one.low is None or one.high is None else f"{one.low:.3g}, {one.high:.3g}"
+    return f"{one.mean:.3g} [{ends}]"
 
 
-def _numbers(id: str) -> dict[str, Any]:
-    match = _ID.fullmatch(id)
-    return {"paper": int(match["paper"]) if match else 0, "claim": match["claim"] if match else ""}
+def said_rule(part: Judged) -> str:
+    """`above 0.9`, or `within 0.02 of 0`."""
+    if part.rule == "within":
+        return f"within {part.margin - part.zero:.3g} of {part.zero:.3g}"
+    return f"{part.rule} {part.margin:.3g}"
 
 
 def write_claim(claim: Claim, results: Path) -> Path:
@@ -144,14 +134,6 @@ def read_claims(results: Path) -> list[Claim]:
     """All claims of `results/<profile>`, by paper and number; an empty list where there are none."""
     claims = [_read(path) for path in (results / "claims").glob("*.json")]
     return sorted(claims, key=lambda claim: claim_order(claim.id))
-
-
-def claim_order(id: str) -> tuple[int, int]:
-    """Sorting key of a claim's id: paper, then number (`p1.C2` before `p1.C10`)."""
-    match = _ID.fullmatch(id)
-    if not match:
-        raise CompanionError(f"claim id {id!r} is not p<paper>.<claim>, as in p1.C3")
-    return int(match["paper"]), int(match["number"])
 
 
 def _read(path: Path) -> Claim:

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.report.claims import Claim
 
 EDGE = 0.1
@@ -32,9 +32,9 @@ def say_seeds(statement: str, holds: Sequence[bool]) -> None:
     print(f"[{sum(bool(one) for one in holds)} of {len(holds)} seeds] {statement}")
 
 
-def verdict_line(claim: Claim) -> None:
-    """Print `p1.C3 · reproduced · statement`."""
-    print(f"{claim.id} · {claim.verdict} · {claim.statement}")
+def verdict_line(claim: Claim, column: str | None = None) -> None:
+    """Print `p1.C3 · reproduced · statement`; with a column, `p3.C1 (controlled) · reproduced · statement`."""
+    print(f"{claim.id}{f' ({column})' if column else ''} · {claim.verdict} · {claim.statement}")
 
 
 def about(x: float, step: float) -> str:

@@ -18,9 +18,9 @@ def slider(name: str, value: float, last: float, step: float = 1) -> IntSlider |
     return kind(value, min=0, max=last, step=step, description=name, continuous_update=False, **_LOOK)
 
 
-def menu(name: str, choices: list[tuple[str, int]]) -> Dropdown:
-    """A menu of what is shown and what it stands for."""
-    return Dropdown(options=choices, description=name, **_LOOK)
+def menu(name: str, choices: list[tuple[str, int]], value: int) -> Dropdown:
+    """A menu of what is shown and what it stands for; value: what stands chosen."""
+    return Dropdown(options=choices, value=value, description=name, **_LOOK)
 
 
 def text_field(name: str, value: str) -> Text:

@@ -19,14 +19,22 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from lib.data.errors import CompanionError
-from lib.data.files import cache_root, digest, lock, sha256_file, write_atomic, write_json
+from lib.base.errors import CompanionError
+from lib.base.files import cache_root, digest, lock, sha256_file, write_atomic, write_json
 
-CONTROL = "0.35"
-"""The grey of chance levels and controls; the palette is left to what is measured."""
+METHOD, VARIANT, BASELINE, CEILING = "#0173b2", "#56b4e9", "#de8f05", "#029e73"
+"""Colours of roles: what the paper proposes, another form of it, what it is compared with, and a positive control."""
 
+SECOND_BASELINE = "#ca9161"
+"""The colour of a baseline that is shown beside another one."""
 
-STYLE = {
+CONTROL, SECOND_CONTROL = "0.35", "0.65"
+"""The greys of chance levels and negative controls."""
+
+SMALL_PICTURE = 100
+"""Height in pixels below which a picture keeps its pixels when it is enlarged, such as a rendered scene."""
+
+_STYLE = {
     "font.size": 13,
     "axes.labelsize": 14,
     "axes.titlesize": 15,
@@ -44,7 +52,7 @@ STYLE = {
 
 def use_style() -> None:
     """The shared style: letters of 12 points and more, a palette safe for colour-blind readers, 110 dots an inch."""
-    sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", rc=STYLE)
+    sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", rc=_STYLE)
 
 
 def save_figure(fig: Figure, path: Path, *, notebook: str, table: Path) -> Path:
@@ -69,32 +77,85 @@ def save_figure(fig: Figure, path: Path, *, notebook: str, table: Path) -> Path:
 
 
 def seed_band(ax: Axes, x: ArrayLike, ys: ArrayLike, label: str, color: str | None = None) -> None:
-    """The mean over seeds as a line, minimum to maximum as a band, every seed as points. ys: (seeds, points)."""
+    """The mean over seeds as a line, minimum to maximum as a band, every seed as points. ys: (seeds, points).
+
+    Points that have no value with some seed (NaN) are left out, and the label says so.
+    """
     across, curves = np.asarray(x, dtype=np.float64), np.asarray(ys, dtype=np.float64)
-    if curves.ndim != 2 or curves.size == 0 or curves.shape[1:] != across.shape:
+    if curves.ndim != 2 or len(curves) == 0 or curves.shape[1:] != across.shape:
         raise CompanionError(f"seed_band {label!r}: x {across.shape} and ys {curves.shape}; ys must be (seeds, len(x))")
-    _refuse_gaps(curves, f"seed_band {label!r}")
+    _refuse_infinity(curves, f"seed_band {label!r}")
+    known = np.flatnonzero(np.isfinite(curves).all(axis=0))
+    label = _marked(label, len(known), len(across), "points")
+    across, curves = across[known], curves[:, known]
+    if not len(across):
+        ax.plot([], [], color=color, label=label)
+        return
     (line,) = ax.plot(across, curves.mean(axis=0), color=color, label=label)
     ax.fill_between(across, curves.min(axis=0), curves.max(axis=0), color=line.get_color(), alpha=0.2, linewidth=0)
     ax.plot(across, curves.T, "o", color=line.get_color(), markersize=4, alpha=0.7)
 
 
-def bars_with_seeds(ax: Axes, values: Mapping[str, Sequence[float]]) -> None:
-    """One horizontal bar a name at the mean over its seeds, every seed as a point; the first name on top."""
-    if not values:
-        raise CompanionError("bars_with_seeds got no values; give name to values over seeds")
-    for row, (name, seeds) in enumerate(values.items()):
-        _refuse_gaps(np.asarray(seeds, dtype=np.float64), f"bars_with_seeds {name!r}")
-        ax.barh(row, float(np.mean(seeds)), color=f"C{row % 10}", alpha=0.6)
-        ax.plot(seeds, [row] * len(seeds), "o", color="black", markersize=5, alpha=0.7)
-    ax.set_yticks(range(len(values)), list(values))
-    ax.set_ylim(len(values) - 0.4, -0.6)  # not inverted: axes that share y would be turned twice
+def bars_with_seeds(ax: Axes, values: Mapping[str, Sequence[float]], colors: Mapping[str, str] | None = None) -> None:
+    """One horizontal bar a name at the mean over its seeds, every seed as a point; the first name on top.
+
+    colors: by name, such as that of its role, or by what the name begins with: SAE-1b for "SAE-1b, no gap". By default
+    every bar has its own. The name of what has no value (NaN), with all or some seeds, says so.
+    """
+    for row, (known, color) in enumerate(_rows_with_names(ax, values, colors)):
+        if len(known):
+            ax.barh(row, float(np.mean(known)), color=color, alpha=0.6)
+            ax.plot(known, [row] * len(known), "o", color="black", markersize=5, alpha=0.7)
+
+
+def dots_with_seeds(ax: Axes, values: Mapping[str, Sequence[float]], colors: Mapping[str, str] | None = None) -> None:
+    """As `bars_with_seeds`, for an axis that does not begin at zero: the mean is a large dot, no bar has a length."""
+    for row, (known, color) in enumerate(_rows_with_names(ax, values, colors)):
+        if len(known):
+            ax.plot(float(np.mean(known)), row, "o", color=color, markersize=13, alpha=0.8)
+            ax.plot(known, [row] * len(known), "o", color="black", markersize=4, alpha=0.7)
+
+
+def by_role(values: Mapping[str, Sequence[float]], colors: Mapping[str, str]) -> dict[str, Sequence[float]]:
+    """The rows of a figure with those of one role together, in the order of `colors`."""
+    order = list(dict.fromkeys(colors.values()))
+    return dict(sorted(values.items(), key=lambda row: order.index(_color_of(row[0], colors))))
+
+
+def _rows_with_names(
+    ax: Axes, values: Mapping[str, Sequence[float]], colors: Mapping[str, str] | None
+) -> list[tuple[np.ndarray, str]]:
+    """Label the rows of an axis, and return the known values over seeds and the colour of each."""
+    names, rows = [], []
+    for place, (name, seeds) in enumerate(values.items()):
+        given = np.asarray(seeds, dtype=np.float64)
+        _refuse_infinity(given, f"row {name!r}")
+        known = given[np.isfinite(given)]
+        names.append(_marked(name, len(known), len(given), "seeds"))
+        rows.append((known, f"C{place % 10}" if colors is None else _color_of(name, colors)))
+    ax.set_yticks(range(max(1, len(names))), names or ["no value"])
+    ax.set_ylim(max(1, len(names)) - 0.4, -0.6)  # not inverted: axes that share y would be turned twice
+    return rows
+
+
+def _color_of(name: str, colors: Mapping[str, str]) -> str:
+    """The colour of the longest key that a name begins with."""
+    begins = [key for key in colors if name.startswith(key)]
+    if not begins:
+        raise CompanionError(f"no colour for {name!r}; known: {', '.join(colors)}")
+    return colors[max(begins, key=len)]
 
 
 def chance_line(ax: Axes, y: float, label: str = "chance") -> None:
-    """A dashed grey line at a chance level or a control."""
-    _refuse_gaps(np.asarray([y], dtype=np.float64), f"chance_line {label!r}")
+    """A dashed grey line at a chance level or a control; NaN is no line, and the label says so."""
+    _refuse_infinity(np.asarray([y], dtype=np.float64), f"chance_line {label!r}")
+    label = _marked(label, int(np.isfinite(y)), 1, "lines")
     ax.axhline(y, color=CONTROL, linestyle="--", linewidth=1.8, label=label)
+
+
+def legend_below(fig: Figure, ax: Axes) -> None:
+    """Put one legend for all axes under them, where it covers no data; the entries are those of `ax`."""
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
 
 def image_grid(
@@ -118,7 +179,8 @@ def image_grid(
     for place, ax in enumerate(axes.flat):
         ax.set(xticks=[], yticks=[], frame_on=False)
         if place < len(images):
-            ax.imshow(np.asarray(images[place]))
+            pixels = np.asarray(images[place])
+            ax.imshow(pixels, interpolation="nearest" if len(pixels) < SMALL_PICTURE else None)
         if place < len(titles):
             ax.set_title(titles[place], fontsize=12)
     for name, ax in zip(rows, axes[:, 0], strict=False):
@@ -126,6 +188,13 @@ def image_grid(
     return fig
 
 
-def _refuse_gaps(values: np.ndarray, name: str) -> None:
-    if values.size == 0 or not np.isfinite(values).all():
-        raise CompanionError(f"{name}: no values, or NaN or infinity among them; leave out what could not be measured")
+def _marked(name: str, known: int, all_of: int, noun: str) -> str:
+    """A name that says how many of its values are known, where that is not all of them."""
+    if not known:
+        return f"{name} (no value)"
+    return name if known == all_of else f"{name} ({known} of {all_of} {noun})"
+
+
+def _refuse_infinity(values: np.ndarray, name: str) -> None:
+    if np.isinf(values).any():
+        raise CompanionError(f"{name}: infinity among the values; give NaN for what could not be measured")

@@ -1,64 +1,79 @@
-"""The scoreboard: every claim, its verdict in every world."""
+"""The scoreboard: every claim and its verdict in every world, as a table, in Markdown and as text."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
 
 import pandas as pd
 
-from lib.data.errors import CompanionError
-from lib.report.claims import claim_order, read_claims
-from lib.report.verdicts import Verdict
+from lib.base.errors import CompanionError
+from lib.report.claims import Claim, read_claims
+from lib.report.register import claim_order, registered
+from lib.report.verdicts import VERDICTS
 
 ABSENT = ""
 """What a cell holds where a claim was not run in a world."""
 
 
-def scoreboard(results_root: Path) -> pd.DataFrame:
-    """Claims by verdicts, from `<results_root>/<profile>/claims/*.json`.
-
-    Index: claim ids by paper and number. Columns: `statement`, then one a profile in alphabetical order.
-    """
-    verdicts: dict[str, dict[str, str]] = {}
-    statements: dict[str, str] = {}
-    for folder in sorted(path.parent for path in results_root.glob("*/claims")):
-        for claim in read_claims(folder):
-            verdicts.setdefault(folder.name, {})[claim.id] = claim.verdict
-            statements.setdefault(claim.id, claim.statement)
-    if not statements:
+def committed_claims(results_root: Path) -> dict[str, dict[str, Claim]]:
+    """Claims by world (a folder under `results_root` with claims, in alphabetical order) and id."""
+    found = {folder.parent.name: read_claims(folder.parent) for folder in sorted(results_root.glob("*/claims"))}
+    if not any(found.values()):
         raise CompanionError(f"no claims under {results_root}; run `make reproduce` first")
-    ids = sorted(statements, key=claim_order)
-    columns = {profile: [found.get(id, ABSENT) for id in ids] for profile, found in verdicts.items()}
-    return pd.DataFrame({"statement": [statements[id] for id in ids], **columns}, index=pd.Index(ids, name="claim"))
+    return {world: {claim.id: claim for claim in claims} for world, claims in found.items()}
+
+
+def cell(claim: Claim | None) -> str:
+    """A verdict, and how many parts of the claim hold where not all do: `partly (2 of 3)`."""
+    if claim is None:
+        return ABSENT
+    held = sum(part.outcome == "reproduced" for part in claim.parts)
+    return f"{claim.verdict} ({held} of {len(claim.parts)})" if claim.verdict == "partly" else claim.verdict
+
+
+def scoreboard(results_root: Path) -> pd.DataFrame:
+    """Claims by verdicts, from `<results_root>/<world>/claims/*.json`.
+
+    Index: claim ids by paper and number. Columns: `statement`, one per world in alphabetical order, `so`.
+    """
+    worlds = committed_claims(results_root)
+    ids = sorted({id for claims in worlds.values() for id in claims}, key=claim_order)
+    specs = registered()
+    cells = {world: [cell(claims.get(id)) for id in ids] for world, claims in worlds.items()}
+    said = {"statement": [specs[id].statement for id in ids]}
+    return pd.DataFrame(said | cells | {"so": [specs[id].so for id in ids]}, index=pd.Index(ids, name="claim"))
 
 
 def totals(board: pd.DataFrame) -> list[str]:
-    """One line a profile: `scenes: 7 reproduced, 1 partly, 2 not reproduced, 0 not testable here`."""
-    counts = {profile: board[profile].value_counts() for profile in board.columns[1:]}
-    return [
-        f"{profile}: " + ", ".join(f"{count.get(verdict, 0)} {verdict}" for verdict in get_args(Verdict))
-        for profile, count in counts.items()
-    ]
+    """One line per world: `scenes: 7 reproduced, 1 partly, 2 undecided`; verdicts that do not occur are left out."""
+    lines = []
+    for world in _worlds(board):
+        counts = board[world].str.replace(r" \(.*", "", regex=True).value_counts()
+        lines.append(f"{world}: " + ", ".join(f"{counts[one]} {one}" for one in VERDICTS if one in counts))
+    return lines
 
 
 def scoreboard_text(board: pd.DataFrame) -> str:
-    """For a terminal or a notebook: one line a claim, its verdict in every profile, its statement; then the totals."""
-    profiles = list(board.columns[1:])
-    rows = [["claim", *profiles, "statement"]]
-    rows += [[str(id), *row[profiles], row["statement"]] for id, row in board.iterrows()]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(profiles) + 1)]
-    padded = [[cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=True)] for row in rows]
+    """For a terminal or a notebook: one line per claim, its verdict in every world, its statement; then the totals."""
+    worlds = _worlds(board)
+    rows = [["claim", *worlds, "statement"]]
+    rows += [[str(id), *row[worlds], row["statement"]] for id, row in board.iterrows()]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(worlds) + 1)]
+    padded = [[one.ljust(width) for one, width in zip(row[:-1], widths, strict=True)] for row in rows]
     lines = ["  ".join([*cells, row[-1]]) for cells, row in zip(padded, rows, strict=True)]
     return "\n".join([*lines, "", *totals(board)])
 
 
 def scoreboard_markdown(board: pd.DataFrame) -> str:
-    """For a README: a Markdown table and the totals."""
-    profiles = list(board.columns[1:])
-    header = ["claim", "statement", *profiles]
+    """For a README: a Markdown table, one row per claim, and the totals."""
+    worlds = _worlds(board)
+    header = ["claim", "statement", *worlds, "so"]
     rows = [header, ["---"] * len(header)]
     for id, row in board.iterrows():
-        rows.append([str(id), row["statement"], *(row[profile] or "–" for profile in profiles)])
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+        rows.append([str(id), row["statement"], *(row[world] or "–" for world in worlds), row["so"]])
+    lines = ["| " + " | ".join(one.replace("|", "\\|") for one in row) + " |" for row in rows]
     return "\n".join([*lines, "", *(f"{line}  " for line in totals(board))]) + "\n"
+
+
+def _worlds(board: pd.DataFrame) -> list[str]:
+    return [column for column in board.columns if column not in ("statement", "so")]

@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib.data.errors import CompanionError
-from lib.data.files import write_atomic
+from lib.base.errors import CompanionError
+from lib.base.files import write_atomic
 
 
 def write_table(table: pd.DataFrame, path: Path, decimals: int) -> Path:
     """Write a table as CSV, floats with `decimals` places; the same table gives the same bytes.
 
-    A cell without a value (NaN) stays empty. The index is not written: `reset_index()` first if it says something.
+    A cell without a value (NaN) stays empty, and a table of something that nothing has, such as the pairs of a single
+    seed, has no row. The index is not written: `reset_index()` first if it says something.
     """
     if path.suffix != ".csv":
         raise CompanionError(f"table {path.name} needs the suffix .csv")
@@ -28,8 +29,8 @@ def show_table(table: pd.DataFrame, decimals: int = 3) -> None:
 
 
 def _rounded(table: pd.DataFrame, name: str, decimals: int) -> pd.DataFrame:
-    if len(table) == 0 or len(table.columns) == 0:
-        raise CompanionError(f"table {name} is empty; a table has at least one row and one column")
+    if len(table.columns) == 0:
+        raise CompanionError(f"table {name} is empty; a table has at least one column")
     if not isinstance(table.index, pd.RangeIndex):
         raise CompanionError(f"table {name} has an index that would be lost; call reset_index() first")
     floats = table.select_dtypes("floating").columns

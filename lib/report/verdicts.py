@@ -1,91 +1,86 @@
-"""From measured effects to a verdict by rules without judgement.
+"""From intervals to verdicts, by rules without judgement.
 
-A notebook states its margin before it looks, asks one rule below for every seed, and gives the answers to `verdict`.
-A claim of several parts gets one verdict a part and `combine`s them.
+A part compares the 95 % interval of an effect with a margin that was fixed before any result. The headline part decides
+the verdict, the side parts whether it is whole, and the controls whether there is a verdict at all.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal, get_args
 
-import numpy as np
-from numpy.typing import ArrayLike
+from lib.report.effects import Effect
+from lib.report.register import Part
 
-from lib.data.errors import CompanionError
+Outcome = Literal["reproduced", "weaker", "no effect seen", "undecided", "opposite"]
+"""What one part comes to."""
 
-Verdict = Literal["reproduced", "partly", "not reproduced", "not testable here"]
+Verdict = Literal["reproduced", "partly", "weaker", "no effect seen", "undecided", "opposite", "not testable here"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
-def verdict(holds: Sequence[bool]) -> Verdict:
-    """All seeds hold: reproduced; more than half of them: partly; else not reproduced."""
-    if len(holds) == 0:
-        raise CompanionError("a verdict needs at least one seed; use 'not testable here' where nothing was measured")
-    kept = sum(bool(one) for one in holds)
-    if kept == len(holds):
+def outcome(effect: Effect, part: Part) -> Outcome:
+    """What the interval of an effect says of a part.
+
+    reproduced: it lies beyond the margin. weaker: beyond the zero value, and not beyond the margin. no effect seen: it
+    holds the zero value and excludes the margin. undecided: it holds both. opposite: it lies on the other side of the
+    zero value. For `within`, reproduced: inside the margins; opposite: outside of them; undecided: it holds one.
+    A single seed has no interval, so it leaves every part undecided.
+
+    Examples
+    --------
+    >>> from lib.report.effects import over_seeds
+    >>> part = Part(name="gain", measure="accuracy, A minus B", rule="above", margin=0.05, why="an example")
+    >>> outcome(over_seeds([0.11, 0.12, 0.13]), part), outcome(over_seeds([0.11, 0.12, -0.13]), part)
+    ('reproduced', 'undecided')
+    """
+    low, high = _towards(effect, part)
+    margin = abs(part.margin - part.zero)
+    if part.rule == "within":
+        if -margin < low and high < margin:
+            return "reproduced"
+        return "opposite" if low > margin or high < -margin else "undecided"
+    if low > margin:
         return "reproduced"
-    return "partly" if 2 * kept > len(holds) else "not reproduced"
+    if low > 0:
+        return "weaker"
+    if high < 0:
+        return "opposite"
+    return "no effect seen" if high < margin else "undecided"
 
 
-def combine(parts: Sequence[Verdict]) -> Verdict:
-    """The verdict of a claim whose parts were judged apart.
-
-    All parts reproduced: reproduced. At least one reproduced or partly: partly. None testable: not testable here.
-    Else not reproduced.
-    """
-    unknown = [part for part in parts if part not in VERDICTS]
-    if unknown or len(parts) == 0:
-        raise CompanionError(f"cannot combine {list(parts)!r}; give one of {', '.join(VERDICTS)} for each part")
-    if set(parts) == {"reproduced"}:
-        return "reproduced"
-    if set(parts) & {"reproduced", "partly"}:
-        return "partly"
-    return "not testable here" if set(parts) == {"not testable here"} else "not reproduced"
+def reaches(effect: Effect, part: Part) -> bool:
+    """Whether the mean of a positive control is beyond the margin (for `within`: inside the margins)."""
+    margin = abs(part.margin - part.zero)
+    distance = effect.mean - part.zero
+    if part.rule == "within":
+        return abs(distance) < margin
+    return (distance if part.rule == "above" else -distance) > margin
 
 
-def above(effects: ArrayLike, margin: float) -> list[bool]:
-    """Per seed, whether the effect exceeds `margin`. effects: (seeds,)."""
-    return [bool(effect > margin) for effect in _finite(effects, 1)]
+def near_its_margin(effect: Effect, part: Part) -> bool:
+    """Whether another draw of seeds could come to another outcome: an end of the interval is that near to a bound."""
+    low, high = _towards(effect, part)
+    margin = abs(part.margin - part.zero)
+    bounds = (-margin, margin) if part.rule == "within" else (0.0, margin)
+    return any(abs(end - bound) <= effect.redraw for end in (low, high) for bound in bounds)
 
 
-def below(effects: ArrayLike, margin: float) -> list[bool]:
-    """Per seed, whether the effect is less than `margin`. effects: (seeds,)."""
-    return [bool(effect < margin) for effect in _finite(effects, 1)]
+def verdict(
+    headline: Outcome, sides: Sequence[Outcome], *, positive_fails: bool = False, negative_reaches: bool = False
+) -> Verdict:
+    """The verdict of a claim: that of its headline part, `partly` where a side part does not hold."""
+    if positive_fails or negative_reaches:
+        return "not testable here"
+    if headline != "reproduced":
+        return headline
+    return "reproduced" if all(side == "reproduced" for side in sides) else "partly"
 
 
-def near(effects: ArrayLike, target: float, margin: float) -> list[bool]:
-    """Per seed, whether the effect lies within `margin` of `target`. effects: (seeds,)."""
-    return [bool(abs(effect - target) <= margin) for effect in _finite(effects, 1)]
-
-
-def rising(curves: ArrayLike, margin: float) -> list[bool]:
-    """Per seed, whether the curve ends more than `margin` above its start and no step falls by more than `margin`.
-
-    curves: (seeds, points), at least two points. With margin 0 this is a monotone rise.
-    """
-    checked = _finite(curves, 2, points=2)
-    return [bool(curve[-1] - curve[0] > margin and np.diff(curve).min() >= -margin) for curve in checked]
-
-
-def falling(curves: ArrayLike, margin: float) -> list[bool]:
-    """`rising`, upside down."""
-    return rising(-_finite(curves, 2, points=2), margin)
-
-
-def humped(curves: ArrayLike, margin: float) -> list[bool]:
-    """Per seed, whether the curve's highest point lies more than `margin` above both of its ends.
-
-    curves: (seeds, points), at least three points.
-    """
-    return [bool(curve.max() - max(curve[0], curve[-1]) > margin) for curve in _finite(curves, 2, points=3)]
-
-
-def _finite(values: ArrayLike, dimensions: int, points: int = 1) -> np.ndarray:
-    array = np.asarray(values, dtype=np.float64)
-    if array.ndim != dimensions or array.size == 0 or array.shape[-1] < points:
-        wanted = "one effect a seed" if dimensions == 1 else f"(seeds, points) with at least {points} points"
-        raise CompanionError(f"effects have shape {array.shape}; give {wanted}")
-    if not np.isfinite(array).all():
-        raise CompanionError("effects hold NaN or infinity; leave out what could not be measured and say so in `why`")
-    return array
+def _towards(effect: Effect, part: Part) -> tuple[float, float]:
+    """The interval measured from the zero value, in the direction of the rule."""
+    if effect.low is None or effect.high is None:
+        return -math.inf, math.inf
+    low, high = effect.low - part.zero, effect.high - part.zero
+    return (-high, -low) if part.rule == "below" else (low, high)

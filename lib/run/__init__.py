@@ -1,0 +1,1 @@
+"""The notebook runner, batches, the command line."""

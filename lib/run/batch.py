@@ -12,12 +12,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from lib.data.files import ROOT, write_json
-from lib.data.workers import HERE, Workers
-from lib.run.freshness import LAST
-from lib.run.places import NOTEBOOKS, find_notebook, notebook_number, runs_folder
-from lib.run.profiles import Profile, load_profile, profile_text
+from lib.base.errors import CompanionError
+from lib.base.files import ROOT, write_json
+from lib.base.names import nearest
+from lib.base.places import NOTEBOOKS, find_notebook, fix_places, notebook_number, runs_folder
+from lib.base.workers import HERE, Workers
 from lib.run.runner import Outcome, Task, run_notebook
+from lib.worlds.freshness import LAST
+from lib.worlds.profiles import Profile, load_profile, profile_text
 
 PACKAGES = ("torch", "open_clip_torch", "timm", "transformers", "numpy", "papermill")
 """Versions noted in a run's summary."""
@@ -52,7 +54,12 @@ def run_tasks(
     kernel: str = "python3",
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
-    """Run tasks by workers; `on_outcome` hears of each as it ends. A failure stops no other notebook."""
+    """Run tasks by workers; `on_outcome` hears of each as it ends. A failure stops no other notebook.
+
+    kernel: "python3" is this Python; any other must be installed.
+    """
+    fix_places()
+    _check_kernel(kernel)
     outcomes = []
     late = [task for task in tasks if notebook_number(task.notebook) >= LAST]
     early = [task for task in tasks if task not in late]
@@ -60,6 +67,15 @@ def run_tasks(
         on_outcome(outcome)
         outcomes.append(outcome)
     return outcomes
+
+
+def _check_kernel(kernel: str) -> None:
+    if kernel == "python3":
+        return
+    from jupyter_client.kernelspec import KernelSpecManager  # takes half a second to import
+
+    if kernel not in (known := KernelSpecManager().find_kernel_specs()):
+        raise CompanionError(f"there is no Jupyter kernel {kernel!r}; {nearest(kernel, known)}")
 
 
 def write_summary(profile: str, outcomes: Sequence[Outcome]) -> Path:
@@ -85,7 +101,13 @@ def _killed(task: Task) -> Outcome:
 
 def _commit() -> str | None:
     try:
-        answer = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607  # wherever this machine keeps git
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
     return answer.stdout.strip()

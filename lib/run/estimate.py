@@ -18,36 +18,45 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from lib.data.errors import NotAvailable
-from lib.data.files import digest
-from lib.data.progress import progress
+from lib.base.errors import NotAvailable
+from lib.base.files import digest
+from lib.base.places import notebook_number
+from lib.base.progress import progress
 from lib.encoders.embeddings import Embeddings
+from lib.encoders.open_model import open_model
 from lib.encoders.shim import ensure_torchvision
-from lib.run.own_worlds import open_model
-from lib.run.places import notebook_number
-from lib.run.profiles import Profile
+from lib.papers.common import ms_scores
+from lib.papers.common.dictionaries import Recipe, recipe_training
+from lib.papers.p1 import n11_hierarchy
+from lib.papers.p2 import n20_start, two_tower_dictionaries, two_tower_gap
+from lib.papers.p3 import pair_dictionaries
+from lib.papers.p4.settings import setting_of
+from lib.run.durations import said
 from lib.run.runner import Task
-from lib.run.start import Session, open_session
-from lib.run.studies import hierarchy, monosemanticity, split, text_editing, vl_concepts
-from lib.run.studies.dictionaries import Recipe, training_run
-from lib.run.worlds import World, open_world
 from lib.sae.config import TrainConfig
-from lib.sae.train import Towers, TrainingRun, run_key, training_rows
-from lib.sae.train_ahead import Run
+from lib.sae.recipes import recipe_of
+from lib.sae.training.stacked_run import StackedRun
+from lib.sae.training.train import TrainingRun, run_key
+from lib.sae.training.train_ahead import Run, neighbours
+from lib.sae.training.training_rows import BUFFER, Towers, training_rows
+from lib.worlds.open_world import open_world
+from lib.worlds.profiles import Profile
+from lib.worlds.session import Session, open_session
+from lib.worlds.world import World
 
-PICTURES = 4
+TIMED_PICTURES = 4
 """Pictures and captions in the timed forward pass."""
 
-ROWS, LATENTS = 512, 4096
+ROWS, TIMED_LATENTS = 512, 4096
 """Rows and latents of a timed training step at most; of a larger one the time grows as rows times latents."""
 
-BATCH = 256
+_BATCH = 256
 """Pictures in memory at once."""
 
 FLOAT = 4
 """Bytes."""
 
-COPIES = 4
+_COPIES = 4
 """Of a dictionary in training: weights, gradients, two moments."""
 
 
@@ -66,37 +75,55 @@ class StandIn(World):
 
     def __init__(self, profile: Profile, d: int) -> None:
         super().__init__(profile)
-        self.d = d
+        self._d, self._profile = d, profile
 
     def embeddings(self, split: str) -> Embeddings:
-        return _random_rows(ROWS, self.d)
+        return _random_rows(ROWS, self._d)
+
+    @property
+    def taxa(self) -> tuple[int, int, int]:
+        return open_world(self._profile).taxa
 
 
 def _of_recipes(recipes: Callable[[Session], list[Recipe]]) -> Callable[[Session], Iterator[Run]]:
     def runs(session: Session) -> Iterator[Run]:
         for recipe in recipes(session):
             if recipe.trained:
-                yield from (training_run(session, recipe, seed) for seed in session.seeds)
+                yield from (recipe_training(session, recipe, seed) for seed in session.seeds)
 
     return runs
 
 
-def _of_arms(arms: Mapping[str, split.Arm]) -> Callable[[Session], Iterator[Run]]:
+def _of_arms(arms: Mapping[str, pair_dictionaries.PairedArm]) -> Callable[[Session], Iterator[Run]]:
     def runs(session: Session) -> Iterator[Run]:
-        material = split.world_material(session, split.world_setting(session))
+        material = pair_dictionaries.world_material(session, pair_dictionaries.world_setting(session))
         for arm in arms.values():
-            yield from chain.from_iterable(split.training_runs(material, arm, seed) for seed in session.seeds)
+            yield from chain.from_iterable(
+                pair_dictionaries.paired_trainings(material, arm, seed) for seed in session.seeds
+            )
 
     return runs
+
+
+def _of_notebook_20(session: Session) -> Iterator[Run]:
+    yield from two_tower_dictionaries.two_tower_trainings(session, two_tower_dictionaries.NOTEBOOK_ARMS["20_concepts"])
+    small = [replace(arm, norm=n20_start.SMALL_NORM) for arm in n20_start.NORM_ARMS]
+    yield from two_tower_dictionaries.two_tower_trainings(session, small, n20_start.SEEDS)
+    yield from two_tower_dictionaries.two_tower_trainings(session, two_tower_gap.dial_arms(), two_tower_gap.SEEDS)
 
 
 TRAININGS: dict[str, Callable[[Session], Iterator[Run]]] = {
-    "10": _of_recipes(monosemanticity.recipes),
-    "11": _of_recipes(hierarchy.recipes),
-    **{name[:2]: partial(vl_concepts.training_runs, arms=arms) for name, arms in vl_concepts.ARMS.items()},
-    "30": _of_arms(split.ARMS),
-    "31": _of_arms(split.ARMS | split.MORE_ARMS),
-    "41": _of_recipes(lambda session: [text_editing.DICTIONARY]),
+    "10": _of_recipes(lambda session: ms_scores.ms_recipes(ms_scores.scored(session))),
+    "11": _of_recipes(n11_hierarchy.taxonomy_recipes),
+    **{
+        name[:2]: partial(two_tower_dictionaries.two_tower_trainings, arms=arms)
+        for name, arms in two_tower_dictionaries.NOTEBOOK_ARMS.items()
+    },
+    "20": _of_notebook_20,
+    "30": _of_arms(pair_dictionaries.PAIRED_ARMS),
+    "31": _of_arms(pair_dictionaries.PAIRED_ARMS | pair_dictionaries.MORE_PAIRED_ARMS),
+    "33": _of_arms(pair_dictionaries.PAIRED_ARMS | pair_dictionaries.BATCH_ARMS),
+    "41": _of_recipes(lambda session: [setting_of(session).dictionary]),
 }
 """The dictionaries that follow the profile, by notebook."""
 
@@ -109,7 +136,7 @@ def estimate(profile: Profile, tasks: Sequence[Task]) -> Iterator[str]:
     session = open_session("estimate", profile)
     yield f"estimate for profile {profile.name} on {session.device}, {torch.get_num_threads()} threads, from nothing"
     costs = [Cost(0.0, 0.0, 0.0)]
-    for name, pairs in embedded(profile):
+    for name, pairs in dict.fromkeys(chain.from_iterable(embedding_models(task.checked()[2]) for task in tasks)):
         costs.append(embedding_cost(name, pairs, session.device))
         yield _line(f"embed    {pairs:,} pairs by {name}", costs[-1])
     known, left_out = set[str](), list[str]()
@@ -120,16 +147,17 @@ def estimate(profile: Profile, tasks: Sequence[Task]) -> Iterator[str]:
             continue
         runs = new_runs(number, own, known)
         costs.append(training_cost(runs, own, session.device))
-        yield _line(f"train    {number}: {len(runs)} dictionaries", costs[-1])
+        kinds = ", ".join(dict.fromkeys(run.config.sae.recipe for run in runs))
+        yield _line(f"train    {number}: {len(runs)} dictionaries" + (f" ({kinds})" if kinds else ""), costs[-1])
     yield _line("together", _together(costs))
-    yield "extrapolated from small pieces timed just now; what notebooks do beside training takes minutes more"
+    yield "extrapolated from small pieces timed just now; what notebooks do beside it comes on top"
     if left_out:
         yield f"not counted: notebooks {', '.join(left_out)}, whose sizes are their own"
 
 
-def embedded(profile: Profile) -> list[tuple[str, int]]:
+def embedding_models(profile: Profile) -> list[tuple[str, int]]:
     """The models that embed a profile's pairs, and how many: none where the vectors are shipped or the user's."""
-    pairs = sum(profile.splits.model_dump().values())
+    pairs = sum(profile.splits.model_dump().values()) + (profile.scored or 0)
     if profile.encoder is None:
         return [(f"{profile.world}-clip", pairs)] if profile.world == "scenes" else []
     return [(name, pairs) for name in (profile.encoder, profile.judge) if name]
@@ -139,18 +167,17 @@ def embedding_cost(name: str, pairs: int, device: str) -> Cost:
     """Of pictures and captions through a model, from one batch; the weights of one that is not here are random."""
     model = bare_model(name).to(device)
     size = model.visual.image_size
-    pixels = torch.zeros(PICTURES, 3, *(size if isinstance(size, tuple) else (size, size)), device=device)
-    tokens = torch.zeros(PICTURES, model.context_length, dtype=torch.long, device=device)
+    pixels = torch.zeros(TIMED_PICTURES, 3, *(size if isinstance(size, tuple) else (size, size)), device=device)
+    tokens = torch.zeros(TIMED_PICTURES, model.context_length, dtype=torch.long, device=device)
     with torch.no_grad():
-        seconds = timed(lambda: (model.encode_image(pixels), model.encode_text(tokens)), device) / PICTURES
+        seconds = timed(lambda: (model.encode_image(pixels), model.encode_text(tokens)), device) / TIMED_PICTURES
     weights = sum(parameter.numel() for parameter in model.parameters())
-    return Cost(pairs * seconds, FLOAT * (weights + BATCH * pixels[0].numel()), FLOAT * pairs * 2 * _dim(model.cpu()))
+    return Cost(pairs * seconds, FLOAT * (weights + _BATCH * pixels[0].numel()), FLOAT * pairs * 2 * _dim(model.cpu()))
 
 
 def new_runs(number: str, profile: Profile, known: set[str]) -> list[Run]:
     """The trainings of a notebook of `TRAININGS` that are not `known` yet, which it adds to."""
-    session = open_session("estimate", profile)
-    session.__dict__["world"] = StandIn(profile, dimensions(profile))
+    session = open_session("estimate", profile, stand_in=StandIn(profile, dimensions(profile)))
     runs = {digest(run_key(*run)): run for run in TRAININGS[number](session)}
     fresh = {key: run for key, run in runs.items() if key not in known}
     known |= set(fresh)
@@ -158,30 +185,35 @@ def new_runs(number: str, profile: Profile, known: set[str]) -> list[Run]:
 
 
 def training_cost(runs: Iterable[Run], profile: Profile, device: str) -> Cost:
-    """Of all trainings, one after the other."""
+    """Of all trainings, those that make their steps together at once, and otherwise one after the other."""
     costs = [Cost(0.0, 0.0, 0.0)]
-    for run in progress(list(runs), desc="timing"):
-        config, members = run.config, len(run.tower) if isinstance(run.tower, tuple) else 1
-        d = training_rows(run.embeddings, run.tower).shape[-1]
+    stacks = list(neighbours(runs)) if device == "cpu" else [[run] for run in runs]
+    for stack in progress(stacks, desc="timing"):
+        run, together = stack[0], len(stack)
+        config, data = run.config, training_rows(run.embeddings, run.tower)
+        rows = recipe_of(config.sae).as_rows(data)
+        members, d = len(rows) // len(data), rows.shape[1]
         batch, width = min(config.batch, profile.splits.train), config.sae.width
         weights = 2 * d * width * FLOAT
-        matrix = profile.splits.train * members * d * FLOAT
+        matrix = min(BUFFER, profile.splits.train * members * d * FLOAT)
         batches = 2 * batch * members * width * FLOAT  # pre-activations, and what selection makes of them
-        seconds = config.steps * step_seconds(replace(config, seed=0, batch=batch), d, run.tower, device)
-        costs.append(Cost(seconds, matrix + COPIES * weights + batches, weights))
+        step = step_seconds(replace(config, seed=0, batch=batch), data.shape[-1], run.tower, device, together)
+        memory = matrix + together * (_COPIES * weights + batches)
+        costs.append(Cost(config.steps * step, memory, together * weights))
     return _together(costs)
 
 
 @cache
-def step_seconds(config: TrainConfig, d: int, tower: Towers, device: str) -> float:
-    """Of one training step; a large one from a smaller one, as rows times latents."""
-    rows, width = min(config.batch, ROWS), min(config.sae.width, LATENTS)
+def step_seconds(config: TrainConfig, d: int, tower: Towers, device: str, together: int = 1) -> float:
+    """Of one step of so many trainings together; a large one from a smaller one, as rows times latents."""
+    rows, width = min(config.batch, ROWS), min(config.sae.width, TIMED_LATENTS)
     prefixes = config.sae.prefixes if width == config.sae.width else ()
     small = replace(
         config, batch=rows, sae=replace(config.sae, width=width, k=min(config.sae.k, width), prefixes=prefixes)
     )
-    run = TrainingRun(small, _random_rows(rows, d), tower, device)
-    return timed(run.advance, device) * (config.batch * config.sae.width) / (rows * width)
+    runs = [TrainingRun(replace(small, seed=seed), _random_rows(rows, d), tower, device) for seed in range(together)]
+    advance = runs[0].advance if together == 1 else StackedRun(runs).advance
+    return timed(advance, device) * (config.batch * config.sae.width) / (rows * width)
 
 
 def timed(work: Callable[[], Any], device: str) -> float:
@@ -237,6 +269,4 @@ def _together(costs: Iterable[Cost]) -> Cost:
 
 
 def _line(what: str, cost: Cost) -> str:
-    hours, minutes = cost.seconds / 3600, cost.seconds / 60
-    shown = f"{hours:.1f} h" if hours >= 2 else f"{minutes:.0f} min" if minutes >= 2 else f"{cost.seconds:.0f} s"
-    return f"{what:<52} {shown:>8}, memory {cost.memory / 2**30:.2f} GiB, disk {cost.disk / 2**30:.2f} GiB"
+    return f"{what:<72} {said(cost.seconds):>8}, memory {cost.memory / 2**30:.2f} GiB, disk {cost.disk / 2**30:.2f} GiB"

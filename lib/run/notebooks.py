@@ -8,16 +8,18 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from lib.data.errors import CompanionError
-from lib.data.files import write_atomic
-from lib.report.audio import is_player
+from lib.base.cells import read_cells
+from lib.base.errors import CompanionError
+from lib.base.files import write_atomic
+from lib.base.places import NOTEBOOKS, find_notebook, notebook_number, read_notebook, results_root
+from lib.report.card import is_card
+from lib.report.player import is_player
 from lib.run.parameters import read_parameters
-from lib.run.places import NOTEBOOKS, find_notebook, notebook_number, results_root
-from lib.run.runner import Outcome, Task, read_notebook, run_notebook
+from lib.run.runner import Outcome, Task, run_notebook
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 MIME_TYPES = {"text/plain", "image/png"}
-"""What a committed output may hold, beside players of sounds; nothing that a reader's browser would execute."""
+"""What a committed output may hold, besides players of sounds and evidence cards; nothing that executes."""
 
 
 def refresh(numbers: Sequence[str] = (), notebooks: Path = NOTEBOOKS) -> list[Outcome]:
@@ -52,7 +54,7 @@ def clean(notebook: NotebookNode, name: str) -> NotebookNode:
 
 
 def _refresh(path: Path) -> Outcome:
-    profile = read_parameters(read_notebook(path), path.stem).get("profile")
+    profile = read_parameters(read_cells(path), path.stem).get("profile")
     if profile is None:
         raise CompanionError(f"notebook {path.stem} has no parameter 'profile'; add it to the parameters cell")
     outcome = run_notebook(Task(path, profile.default, {}), progress=True)
@@ -72,12 +74,13 @@ def _outputs(cell: NotebookNode, count: int, where: str) -> list[NotebookNode]:
     kept: list[NotebookNode] = []
     for output in cell.outputs:
         if output.output_type == "error":
-            raise CompanionError(f"{where}: holds the error {output.ename}; mend it before it is committed")
+            raise CompanionError(f"{where}: holds the error {output.ename}; fix it before it is committed")
         if output.output_type == "stream":
             if output.name == "stdout":
                 _add_text(kept, output.text)
             continue
-        allowed = MIME_TYPES | {"text/html"} if is_player(output.data.get("text/html", "")) else MIME_TYPES
+        html = output.data.get("text/html", "")
+        allowed = MIME_TYPES | {"text/html"} if is_player(html) or is_card(html) else MIME_TYPES
         refused = sorted(set(output.data) - allowed)
         if refused:
             raise CompanionError(f"{where}: shows {refused[0]}; show text or a PNG figure instead")

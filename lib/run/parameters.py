@@ -6,14 +6,13 @@ papermill only warns about a parameter that a notebook does not have, and takes 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nbformat import NotebookNode
-
-from lib.data.errors import CompanionError
-from lib.data.manifest import nearest
+from lib.base.cells import Cell
+from lib.base.errors import CompanionError
+from lib.base.names import nearest
 
 TYPES: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool, "list": list, "dict": dict}
 """What papermill passes into a notebook unchanged, besides None."""
@@ -28,13 +27,13 @@ class Parameter:
     types: frozenset[str]
 
 
-def read_parameters(notebook: NotebookNode, name: str) -> dict[str, Parameter]:
+def read_parameters(cells: Sequence[Cell], name: str) -> dict[str, Parameter]:
     """The parameters of a notebook by name. `name` is the notebook's, for errors."""
-    cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
-    if len(cells) != 1:
-        raise CompanionError(f"notebook {name} has {len(cells)} cells tagged 'parameters'; it needs exactly one")
+    tagged = [cell for cell in cells if "parameters" in cell.tags]
+    if len(tagged) != 1:
+        raise CompanionError(f"notebook {name} has {len(tagged)} cells tagged 'parameters'; it needs exactly one")
     try:
-        found = [_parameter(statement) for statement in ast.parse(cells[0].source).body]
+        found = [_parameter(statement) for statement in ast.parse(tagged[0].source).body]
     except (SyntaxError, ValueError) as error:
         raise CompanionError(
             f"notebook {name}, parameters cell: {error}; write lines like `seeds: int | None = None`"

@@ -1,165 +1,129 @@
-"""The base of all dictionaries: parameters, the sparse code, and what training asks of a recipe."""
+"""The base of all dictionaries: what every kind keeps, the linear machinery, and the dictionary of one tower."""
 
 from __future__ import annotations
 
 import warnings
-from typing import NamedTuple
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.encoders.embeddings import Embeddings, Tower
 from lib.sae.codes import SparseCodes
 from lib.sae.config import SAEConfig
 from lib.sae.geometric_median import geometric_median
-from lib.sae.sparse import Code, decode_at, encode_at
+from lib.sae.sparse import Code, Pattern, decode_at, dense_products, encode_at
+
+Kind = Literal["one-tower", "two-tower", "paired"]
+Matrix = TypeVar("Matrix", np.ndarray, Tensor)
 
 
 class Step(NamedTuple):
-    """What one training batch gives.
-
-    loss: scalar to differentiate. reconstruction: (batch, d), detached. fired: (width,) rows in which each latent is
-    active. smallest: the least positive activation of the batch, infinite if there is none; only BatchTopK asks.
-    """
+    """What one training batch gives."""
 
     loss: Tensor
+    """Scalar to differentiate."""
     reconstruction: Tensor
+    """Of the shape of the batch, detached."""
     fired: Tensor
+    """(width,) number of rows in which each latent is active."""
     smallest: Tensor | None = None
+    """The least positive activation of the batch, infinite if there is none; only BatchTopK asks for it."""
 
 
-class SAE(nn.Module):
-    """f(x) = s((x - b_dec) W_enc + b_enc), x_hat = f(x) W_dec + b_dec (Pach et al. 2025, section 3.1, Eq. 1-2).
+class Dictionary(nn.Module, ABC):
+    """A sparse dictionary of any kind: latents that encode rows of d numbers, and decoders that reconstruct them.
 
-    W_enc is (d, width), kept as its transpose `encoder`; W_dec is (width, d), its rows of unit norm. A recipe says
-    which pre-activations are active (`active`) and what training minimises (`loss`).
+    The kind says which rows these are: those of one tower (`SAE`), or of all members of a pair, by parameters that the
+    members share (`Paired`) or that each tower may have of its own (`TwoTowers`). Training takes batches of the kind's
+    shape; the codes of a data set are asked for one tower at a time.
     """
+
+    kind: ClassVar[Kind]
+    grows: ClassVar[tuple[str, ...]] = ("b_enc", "b_dec")
+    """Parameters that are in proportion to the scale of the rows."""
+
+    encoder: nn.Parameter
+    W_dec: nn.Parameter
 
     def __init__(self, config: SAEConfig, d: int) -> None:
         super().__init__()
         if d < 1:
             raise CompanionError(f"inputs of {d} dimensions; give at least 1")
         self.config = config
+        self.d = d
+        """Dimensions of a row."""
         self.bf16 = False
         """Whether the encoder product runs in bfloat16; the trainer sets it and unsets it."""
-        self.encoder = nn.Parameter(torch.zeros(config.width, d))  # W_enc by latent, as its sparse gradient is
-        self.W_dec = nn.Parameter(torch.zeros(config.width, d))
-        self.b_enc = nn.Parameter(torch.zeros(config.width))
-        self.b_dec = nn.Parameter(torch.zeros(d))
-
-    @property
-    def d(self) -> int:
-        """Dimensions of the input."""
-        return self.W_dec.shape[1]
-
-    @property
-    def W_enc(self) -> Tensor:  # noqa: N802
-        """The encoder (d, width)."""
-        return self.encoder.t()
 
     @property
     def width(self) -> int:
         """Number of latents."""
-        return self.W_dec.shape[0]
+        return self.config.width
 
-    @torch.no_grad()
+    @property
+    @abstractmethod
+    def stacked(self) -> int:
+        """How many dictionaries the parameters hold, one after the other: 1, but where seeds are trained together."""
+
+    # Training.
+
+    @property
+    def norm(self) -> float:
+        """The root mean square norm that rows have in training."""
+        return 1.0
+
+    @abstractmethod
     def initialise(self, sample: Tensor, generator: torch.Generator) -> None:
-        """Random unit decoder rows, the encoder their transpose, no encoder bias, pre-bias the geometric median."""
-        self.W_dec.copy_(torch.randn(self.W_dec.shape, generator=generator))
-        self.normalise_decoder()
-        self.encoder.copy_(self.W_dec)
-        self.b_enc.zero_()
-        self.b_dec.copy_(geometric_median(sample))
+        """Set the parameters before the first step; sample: scaled training rows of the kind's shape."""
 
-    # What a recipe defines.
-
-    def active(self, pre: Tensor) -> Tensor:
-        """Increasing positions (row * width + latent) of the active ones among pre-activations (rows, width)."""
-        raise NotImplementedError
-
+    @abstractmethod
     def loss(self, x: Tensor, dead: Tensor) -> Step:
-        """The training step on scaled rows (batch, d); dead: (m,) numbers of the latents that are silent."""
-        raise NotImplementedError
+        """The training step on a scaled batch; dead: (m,) numbers of the latents that are silent."""
+
+    def before_step(self) -> None:
+        """Change the gradients that the optimiser is about to use; here, leave them."""
 
     def after_step(self, out: Step, step: int, steps: int) -> None:
-        """Restore what the optimiser broke; `step` of `steps` is the one just made."""
-        self.normalise_decoder()
+        """Restore what the optimiser broke; `step` of `steps` is the one just made. Here, nothing."""
 
     @torch.no_grad()
     def rescale(self, factor: float) -> None:
         """Turn a dictionary for x / factor into the same one for x: codes and reconstruction grow by the factor."""
-        self.b_enc.mul_(factor)
-        self.b_dec.mul_(factor)
+        for name in self.grows:
+            getattr(self, name).mul_(factor)
 
-    # Encoding and decoding of tensors.
+    @staticmethod
+    def as_rows(batch: Matrix) -> Matrix:
+        """A batch as the rows (rows, d) that training measures and counts: for the scale, L0 and silent latents."""
+        return batch.reshape(-1, batch.shape[-1])
 
-    def pre_activations(self, x: Tensor) -> Tensor:
-        """(rows, width) = (x - b_dec) W_enc + b_enc, dense."""
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
-            product = (x - self.b_dec) @ self.W_enc
-        product = product.to(x.dtype)
-        product += self.b_enc
-        return product
+    # One tower at a time.
 
-    @torch.no_grad()
-    def scores(self, x: Tensor) -> Tensor:
-        """(rows, width) that a selection looks at: the pre-activations, in bfloat16 if the run is.
-
-        bfloat16 has 8 significant bits, so latents whose pre-activations differ by less than about a hundredth of the
-        row's largest may change places. Only the choice is rounded: `code_at` takes the values in full precision.
-        """
-        if not self.bf16:
-            return self.pre_activations(x)
-        rounded = (tensor.bfloat16() for tensor in (x - self.b_dec, self.encoder, self.b_enc))
-        return nn.functional.linear(*rounded)
-
-    def code_at(self, x: Tensor, pre: Tensor, positions: Tensor) -> Code:
-        """The pre-activations at `positions` as a differentiable code; pre: (rows, width), of `scores`."""
-        values = encode_at(x - self.b_dec, self.encoder, self.b_enc, pre, positions)
-        return Code(positions, values, len(x), self.width)
-
-    def encode(self, x: Tensor) -> Code:
-        """The sparse code of rows (rows, d), as at inference."""
-        if x.ndim != 2 or x.shape[1] != self.d:
-            raise CompanionError(f"input of shape {tuple(x.shape)}; this dictionary takes (n, {self.d})")
-        with torch.no_grad():
-            pre = self.pre_activations(x)
-            positions = self.active(pre)
-        return self.code_at(x, pre, positions)
-
-    def decode(self, code: Code) -> Tensor:
-        """The reconstruction (rows, d) of a code."""
-        self._check_width(code.width)
-        return decode_at(code.indptr, code.latents, code.values, self.W_dec) + self.b_dec
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The reconstruction (rows, d) of rows (rows, d)."""
-        return self.decode(self.encode(x))
-
-    # What a dictionary of pairs does apart for each tower; the others treat all rows alike.
-
+    @abstractmethod
     def encode_tower(self, x: Tensor, tower: Tower) -> Code:
-        """The sparse code of rows of one tower."""
-        return self.encode(x)
+        """The sparse code of rows (rows, d) of one tower, as at inference."""
 
+    @abstractmethod
     def decoder_of(self, tower: Tower) -> tuple[Tensor, Tensor]:
-        """W_dec and b_dec that reconstruct a tower."""
-        return self.W_dec, self.b_dec
-
-    # The same for whole data sets, in chunks of `batch` rows.
+        """The matrix (width, d) and the bias (d,) that reconstruct a tower."""
 
     @torch.no_grad()
     def codes(self, embeddings: Embeddings, tower: Tower = "image", batch: int = 1024) -> SparseCodes:
-        """The sparse codes of all rows of a tower; memory grows with the active entries and with batch x width."""
+        """The sparse codes of all rows of a tower, in chunks of `batch` rows.
+
+        Memory grows with the active entries and with batch x width.
+        """
         matrix = as_tensor(embeddings.tower(tower))
         parts = [self.encode_tower(part.to(self.W_dec.device), tower) for part in matrix.split(batch)]
-        counts = torch.cat([torch.diff(part.indptr).cpu() for part in parts])
+        counts = torch.cat([torch.diff(part.pattern.indptr).cpu() for part in parts])
         return SparseCodes(
             ids=embeddings.ids,
             indptr=np.concatenate([[0], counts.cumsum(0).numpy()]),
-            indices=torch.cat([part.latents for part in parts]).cpu().numpy(),
+            indices=torch.cat([part.pattern.latents for part in parts]).cpu().numpy(),
             values=torch.cat([part.values for part in parts]).cpu().numpy(),
             width=self.width,
         )
@@ -172,38 +136,193 @@ class SAE(nn.Module):
         out = np.empty((len(codes), weight.shape[1]), np.float32)
         device = weight.device
         for start in range(0, len(codes), batch):
-            bounds = torch.as_tensor(codes.indptr[start : start + batch + 1])
+            bounds = codes.indptr[start : start + batch + 1]
             entries = slice(int(bounds[0]), int(bounds[-1]))
-            indptr = (bounds - bounds[0]).int().to(device)
-            latents = torch.as_tensor(codes.indices[entries]).int().to(device)
+            rows = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+            positions = torch.as_tensor(rows * codes.width + codes.indices[entries]).to(device)
             values = torch.as_tensor(codes.values[entries], dtype=torch.float32).to(device)
-            rows = decode_at(indptr, latents, values, weight) + bias
-            out[start : start + batch] = rows.cpu().numpy()
+            decoded = decode_at(Pattern(positions, len(bounds) - 1, codes.width), values, weight) + bias
+            out[start : start + batch] = decoded.cpu().numpy()
         return out
+
+    def _check_rows(self, x: Tensor) -> None:
+        if x.ndim != 2 or x.shape[1] != self.d:
+            raise CompanionError(f"input of shape {tuple(x.shape)}; this dictionary takes (n, {self.d})")
 
     def _check_width(self, width: int) -> None:
         if width != self.width:
             raise CompanionError(f"codes of {width} latents for a dictionary of {self.width}; encode with this one")
 
+
+class Linear(Dictionary):
+    """One linear encoder and one linear decoder: f(x) = s(x W_enc + b_enc), x_hat = f(x) W_dec.
+
+    W_enc is (d, width), kept as its transpose `encoder`; W_dec is (width, d), its rows of unit norm. The bias of the
+    rows, taken off before and added after, is the kind's: see `centred` and `shifted`.
+    """
+
+    def __init__(self, config: SAEConfig, d: int) -> None:
+        super().__init__(config, d)
+        self.encoder = nn.Parameter(torch.zeros(config.width, d))  # W_enc by latent, as its sparse gradient is
+        self.W_dec = nn.Parameter(torch.zeros(config.width, d))
+        self.b_enc = nn.Parameter(torch.zeros(config.width))
+
+    @property
+    def W_enc(self) -> Tensor:  # noqa: N802
+        """The encoder (d, width)."""
+        return self.encoder.t()
+
+    @torch.no_grad()
+    def initialise(self, sample: Tensor, generator: torch.Generator) -> None:
+        """Random unit decoder rows, the encoder their transpose, no encoder bias."""
+        self.W_dec.copy_(torch.randn(self.W_dec.shape, generator=generator))
+        self.normalise_decoder()
+        self.encoder.copy_(self.W_dec)
+        self.b_enc.zero_()
+
+    @property
+    def stacked(self) -> int:
+        """How many dictionaries the parameters hold, one after the other: 1, but where seeds are trained together."""
+        return self.W_dec.numel() // (self.width * self.d)
+
+    @property
+    @abstractmethod
+    def offset(self) -> Tensor:
+        """(stacked, m, d), the bias of the rows: in training, row i of m in turn is centred by bias i % m."""
+
+    def centred(self, x: Tensor) -> Tensor:
+        """Rows as the encoder takes them: as they are, unless the kind takes a bias off here."""
+        return x
+
+    def shifted(self, x: Tensor) -> Tensor:
+        """What `centred` took off, added to decoded rows (..., d)."""
+        return x
+
+    @abstractmethod
+    def active(self, pre: Tensor) -> Tensor:
+        """Increasing positions (row * width + latent) of the active ones among pre-activations (rows, width)."""
+
+    def pre_activations(self, x: Tensor) -> Tensor:
+        """(rows, width) = centred(x) W_enc + b_enc, dense."""
+        rows = self.centred(x)
+        encoder, bias = self.encoder.view(-1, self.width, self.d), self.b_enc.view(-1, self.width)
+        if not self.bf16:
+            return dense_products(rows, encoder, bias)
+        with torch.autocast(x.device.type, torch.bfloat16):
+            products = dense_products(rows, encoder, None)
+        return (products.to(x.dtype).view(len(bias), -1, self.width) + bias[:, None]).view_as(products)
+
+    @torch.no_grad()
+    def scores(self, x: Tensor) -> Tensor:
+        """Pre-activations (rows, width) to choose active latents by; computed in bfloat16 where `bf16` is set.
+
+        bfloat16 has 8 significant bits, so latents whose pre-activations differ by less than about a hundredth of the
+        row's largest may change places. Only the choice is rounded: the values are in full precision.
+        """
+        if not self.bf16:
+            return self.pre_activations(x)
+        rows, encoder, bias = (tensor.bfloat16() for tensor in (self.centred(x), self.encoder, self.b_enc))
+        return dense_products(rows, encoder.view(-1, self.width, self.d), bias.view(-1, self.width))
+
+    def active_code(self, x: Tensor) -> Code:
+        """The sparse code of rows (rows, d), as at inference."""
+        with torch.no_grad():
+            pre = self.pre_activations(x)
+            pattern = Pattern(self.active(pre), len(x), self.width)
+            known = pattern.take(pre)
+        return Code(pattern, encode_at(self.centred(x), self.encoder, self.b_enc, pattern, known))
+
+    def decode(self, code: Code) -> Tensor:
+        """The reconstruction (rows, d) of a code."""
+        self._check_width(code.width)
+        rows = decode_at(code.pattern.in_blocks(self.stacked), code.values, self.W_dec.view(-1, self.d))
+        return self.shifted(rows)
+
     # The unit norm of decoder rows.
+
+    def before_step(self) -> None:
+        """Take from the decoder's gradient what renormalising would undo."""
+        self.tangent_gradient()
+
+    def after_step(self, out: Step, step: int, steps: int) -> None:
+        """Give the decoder rows unit norm again."""
+        self.normalise_decoder()
 
     @torch.no_grad()
     def normalise_decoder(self) -> None:
         """Give every decoder row unit norm."""
-        nn.functional.normalize(self.W_dec, dim=1, out=self.W_dec)
+        nn.functional.normalize(self.W_dec, dim=-1, out=self.W_dec)
 
     @torch.no_grad()
     def tangent_gradient(self) -> None:
-        """Remove from each decoder row's gradient the part along the row, which renormalising would undo."""
+        """Remove from each decoder row's gradient the part along the row."""
         gradient = self.W_dec.grad
         if gradient is not None:
-            along = (gradient * self.W_dec).sum(dim=1, keepdim=True)
+            along = (gradient * self.W_dec).sum(dim=-1, keepdim=True)
             gradient.addcmul_(along, self.W_dec, value=-1)
+
+
+class SAE(Linear):
+    """A dictionary of one tower: f(x) = s((x - b_dec) W_enc + b_enc), x_hat = f(x) W_dec + b_dec.
+
+    Pach et al. 2025, section 3.1, Eq. 1-2. A recipe says which pre-activations are active (`active`) and what training
+    minimises (`loss`, on batches (batch, d)).
+    """
+
+    kind: ClassVar[Kind] = "one-tower"
+
+    def __init__(self, config: SAEConfig, d: int) -> None:
+        super().__init__(config, d)
+        self.b_dec = nn.Parameter(torch.zeros(d))
+
+    @torch.no_grad()
+    def initialise(self, sample: Tensor, generator: torch.Generator) -> None:
+        """As `Linear`, and the pre-bias is the geometric median of the sample."""
+        super().initialise(sample, generator)
+        self.b_dec.copy_(geometric_median(sample))
+
+    @property
+    def offset(self) -> Tensor:
+        """(stacked, 1, d), the pre-bias."""
+        return self.b_dec.view(-1, 1, self.d)
+
+    def centred(self, x: Tensor) -> Tensor:
+        """Rows minus the pre-bias."""
+        return (x.view(self.stacked, -1, self.d) - self.offset).view_as(x)
+
+    def shifted(self, x: Tensor) -> Tensor:
+        """Rows plus the pre-bias."""
+        return (x.view(self.stacked, -1, self.d) + self.offset).view_as(x)
+
+    def encode(self, x: Tensor) -> Code:
+        """The sparse code of rows (rows, d), as at inference."""
+        self._check_rows(x)
+        return self.active_code(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The reconstruction (rows, d) of rows (rows, d)."""
+        return self.decode(self.encode(x))
+
+    def encode_tower(self, x: Tensor, tower: Tower) -> Code:
+        """`encode`: rows of all towers are treated alike."""
+        return self.encode(x)
+
+    def decoder_of(self, tower: Tower) -> tuple[Tensor, Tensor]:
+        """W_dec and b_dec, whatever the tower."""
+        return self.W_dec, self.b_dec
+
+
+def one_tower(sae: Dictionary, purpose: str) -> SAE:
+    """The dictionary where `purpose` needs one that encodes rows of one tower; another kind is refused by name."""
+    if isinstance(sae, SAE):
+        return sae
+    remedy = "take its `of(modality)`" if sae.kind == "paired" else "train one such as 'topk'"
+    raise CompanionError(f"{purpose} needs a one-tower dictionary, and {sae.config.recipe!r} is {sae.kind}; {remedy}")
 
 
 def squared_error(x: Tensor, reconstruction: Tensor) -> Tensor:
     """|x - x_hat|^2: summed over dimensions, averaged over rows."""
-    return (x - reconstruction).square().sum(dim=1).mean()
+    return nn.functional.mse_loss(reconstruction, x, reduction="sum") / len(x)
 
 
 def as_tensor(matrix: np.ndarray) -> Tensor:

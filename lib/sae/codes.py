@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,14 @@ class SparseCodes:
 
     ids: (n,) strings. indptr (n + 1,), indices (nnz,), values (nnz,): row i holds `values[indptr[i]:indptr[i + 1]]`
     at the latents `indices[...]`, in increasing order. width: the number of latents, live or dead.
+
+    Examples
+    --------
+    >>> codes = SparseCodes.from_matrix(np.array(["a", "b"]), np.array([[0, 2.0, 0], [1.0, 0, 3.0]]))
+    >>> codes.width, codes.indices.tolist(), codes.values.tolist()
+    (3, [1, 0, 2], [2.0, 1.0, 3.0])
+    >>> codes.csr().shape, float(codes.dense().sum())
+    ((2, 3), 6.0)
     """
 
     ids: np.ndarray
@@ -48,15 +56,6 @@ class SparseCodes:
         csr.sum_duplicates()
         csr.eliminate_zeros()
         return cls(ids, csr.indptr, csr.indices, csr.data, csr.shape[1])
-
-    @classmethod
-    def from_topk(cls, ids: np.ndarray, indices: np.ndarray, values: np.ndarray, width: int) -> SparseCodes:
-        """Codes from (n, k) latent numbers and values; entries of value 0 are dropped."""
-        if indices.ndim != 2 or indices.shape != values.shape:
-            raise CompanionError(f"latents {indices.shape} and values {values.shape}; give both as (n, k)")
-        n, k = indices.shape
-        codes = cls(ids, np.arange(n + 1) * k, indices.ravel(), values.ravel(), width)  # checks the latents
-        return cls.from_matrix(ids, codes.csr())
 
     def csr(self) -> sp.csr_array:
         """The (n, width) matrix as scipy CSR, sharing memory."""

@@ -1,145 +1,183 @@
-"""What decides a dictionary and its training: two frozen, plain-JSON configurations."""
+"""What decides a dictionary and its training: frozen, plain-JSON configurations, checked when they are made."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+import dataclasses
+from collections.abc import Callable, Mapping
+from functools import wraps
 from itertools import pairwise
-from typing import Any, TypeVar, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Self, TypeVar, dataclass_transform
 
-from lib.data.errors import CompanionError
+from pydantic import ConfigDict, Field, ValidationError, WrapValidator, model_validator
+from pydantic.dataclasses import dataclass
+
+from lib.base.errors import CompanionError
+from lib.base.names import nearest
+from lib.base.validation import first_error
 
 T = TypeVar("T")
 
+ONE_TOWER = ("relu", "topk", "batch_topk", "jumprelu", "matryoshka")
+"""The names of the recipes in `lib.sae.recipes.RECIPES` that encode rows of one tower."""
 
-@dataclass(frozen=True)
+PAIRS = (
+    *("vl_sae", "sae_s", "sae_d", "vl_sae_cosine", "distance_shared", "cosine_shared", "distance_l1"),
+    *("paired_topk", "paired_batch_topk", "paired_matryoshka", "gsae", "mgsae", "iso_energy"),
+)
+"""The names of those that encode both members of a pair."""
+
+
+def check_recipe(recipe: str) -> None:
+    """Raise the error about a name that is no recipe."""
+    if recipe not in (known := (*ONE_TOWER, *PAIRS)):
+        raise CompanionError(f"no recipe {recipe!r}; {nearest(recipe, known)}")
+
+
+def check_one_tower(recipe: str) -> None:
+    """Raise the error about a name that is no recipe for rows of one tower."""
+    if recipe not in ONE_TOWER:
+        raise CompanionError(f"no recipe {recipe!r} for one tower; known: {', '.join(ONE_TOWER)}")
+
+
+def _as_given(value: Any, check: Callable[[Any], Any]) -> Any:
+    """Check a number and keep it as it is: cache keys tell the int 1 from the float 1.0."""
+    check(value)
+    return value
+
+
+Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0), WrapValidator(_as_given)]
+NonNegative = Annotated[float, Field(ge=0), WrapValidator(_as_given)]
+Fraction = Annotated[float, Field(ge=0, le=1), WrapValidator(_as_given)]
+Probability = Annotated[float, Field(ge=0, lt=1), WrapValidator(_as_given)]
+
+
+@dataclass_transform(frozen_default=True)
+def configuration(kind: type[T]) -> type[T]:
+    """Make a class a frozen, strict dataclass of pydantic whose errors are `CompanionError`s of one line."""
+    made: Any = dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))(kind)
+    validate, names = made.__init__, [field.name for field in dataclasses.fields(made)]
+
+    @wraps(validate)
+    def construct(self: T, *values: Any, **named: Any) -> None:
+        by_name = dict(zip(names, values, strict=False))  # so that an error has the name and not the place
+        try:
+            validate(self, *values[len(names) :], **by_name, **named)
+        except ValidationError as error:
+            raise CompanionError(f"{kind.__name__}: {first_error(error)}") from None
+
+    made.__init__ = construct
+    return made
+
+
+@configuration
 class SAEConfig:
-    """A dictionary.
+    """A dictionary; a recipe ignores what does not belong to it.
 
-    recipe: its name in `lib.sae.recipes.RECIPES`. width: number of latents. k: active latents a row (TopK), a row on
-    average (BatchTopK, Matryoshka), or the L0 that the loss aims at (JumpReLU). l1: weight of the L1 term (ReLU).
-    prefixes: sizes of the nested prefixes, increasing up to the width (Matryoshka); empty for the paper's fractions.
-    A recipe ignores what does not belong to it.
+    Examples
+    --------
+    >>> SAEConfig("topk", width=256, k=8).k
+    8
+    >>> SAEConfig("topk", width=4, k=8)
+    Traceback (most recent call last):
+        ...
+    lib.base.errors.CompanionError: SAEConfig: k is 8 of 4 latents; give 1 to width
     """
 
     recipe: str
-    width: int
+    """Name in `lib.sae.recipes.RECIPES`."""
+    width: Count
+    """Number of latents."""
     k: int = 8
-    l1: float = 0.1
+    """Active latents per row (TopK), per row on average (BatchTopK, Matryoshka), or the L0 that the loss aims at
+    (JumpReLU); at most the width."""
+    l1: NonNegative = 0.1
+    """Weight of the L1 term (ReLU, DistanceL1)."""
     prefixes: tuple[int, ...] = ()
+    """Sizes of the nested prefixes, rising to the width (Matryoshka); empty for the paper's fractions of the width."""
 
-    def __post_init__(self) -> None:
-        check_types(self)
-        require(self.width >= 1, f"width is {self.width}; give at least one latent")
-        require(1 <= self.k <= self.width, f"k is {self.k} of {self.width} latents; give 1 to width")
-        require(self.l1 >= 0, f"l1 is {self.l1}; give 0 or more")
-        ends = [0, *self.prefixes]
-        rising = all(isinstance(b, int) and a < b for a, b in pairwise(ends)) and ends[-1] in (0, self.width)
-        require(rising, f"prefixes are {list(self.prefixes)}; give whole numbers that rise to the width, {self.width}")
+    @model_validator(mode="after")
+    def _fits_the_width(self) -> Self:
+        if not 1 <= self.k <= self.width:
+            raise ValueError(f"k is {self.k} of {self.width} latents; give 1 to width")
+        sizes = [*self.prefixes]
+        if any(a >= b for a, b in pairwise([0, *sizes])) or (sizes and sizes[-1] != self.width):
+            raise ValueError(f"prefixes are {sizes}; give whole numbers that rise to the width, {self.width}")
+        return self
 
 
-@dataclass(frozen=True)
+@configuration
 class PairedConfig(SAEConfig):
-    """One dictionary for the members of a pair.
-
-    modalities: the towers that it is trained on, in order. biases: one for all modalities, or one for each.
-    penalty: weight of what the recipe adds to the error (GSAE, MGSAE: lambda of the group norm; IsoEnergy: of the
-    alignment). mask: probability that a latent is hidden in a training step (MGSAE); mask_rows: `pair` draws anew for
-    each pair, `batch` once for a batch.
-    """
+    """A dictionary that the members of a pair share."""
 
     modalities: tuple[str, ...] = ("image", "text")
+    """The towers that it is trained on, in order."""
     biases: int = 2
-    penalty: float = 0.0
-    mask: float = 0.0
-    mask_rows: str = "pair"
+    """1 for one bias of all modalities, or as many as there are modalities, one for each."""
+    penalty: NonNegative = 0.0
+    """Weight of what the recipe adds to the error: of the group norm (GSAE, MGSAE) or of the alignment (IsoEnergy)."""
+    mask: Probability = 0.0
+    """Probability that a latent is hidden in a training step (MGSAE)."""
+    mask_rows: Literal["pair", "batch", "member"] = "pair"
+    """Whether the mask is drawn anew for each pair, once per batch, or for each member of a pair on its own."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    @model_validator(mode="after")
+    def _fits_the_modalities(self) -> Self:
         names = self.modalities
-        require(len(set(names)) == len(names) >= 2, f"modalities are {list(names)}; name two or more, each once")
-        require(self.biases in (1, len(names)), f"biases is {self.biases}; give 1 or {len(names)}, one a modality")
-        require(self.penalty >= 0, f"penalty is {self.penalty}; give 0 or more")
-        require(0 <= self.mask < 1, f"mask is {self.mask}; give a probability below 1")
-        require(self.mask_rows in ("pair", "batch"), f"mask_rows is {self.mask_rows!r}; known: pair, batch")
+        if not len(set(names)) == len(names) >= 2:
+            raise ValueError(f"modalities are {names}; name two or more, each once")
+        if self.biases not in (1, len(names)):
+            raise ValueError(f"biases is {self.biases}; give 1 or {len(names)}, one per modality")
+        return self
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """A training run; the defaults suit 20,000 rows of 128 numbers and 128 to 1024 latents.
+@configuration
+class TwoTowerConfig(SAEConfig):
+    """A dictionary that may give pictures and captions an encoder or a decoder each."""
 
-    steps, batch: batches and rows in each; a batch larger than the data is all of it. lr: learning rate, or None
-    for the rule of `lib.sae.train.learning_rate`. warmup, decay: fractions of the steps, at the start and at the end,
-    over which the rate rises from and falls to zero linearly. dead_after: rows without firing that make a latent
-    dead (three epochs; published runs use 10 million). seed: of the initial weights and of the order of rows.
-    precision: `float32`, or `bf16` for the encoder product alone, weights staying float32. log_every: steps
-    between rows of the history; 0 for none.
+    norm: Positive = 10.0
+    """Root mean square norm to which rows are scaled for training.
+
+    About that of CLIP's embeddings, on which Shen et al. 2025 train without scaling them. It is no choice of units: the
+    initial weights have a fixed size, and Adam's steps, too.
     """
 
-    sae: SAEConfig
-    steps: int = 1500
-    batch: int = 1024
-    lr: float | None = None
-    warmup: float = 0.05
-    decay: float = 0.0
-    dead_after: int = 60_000
-    seed: int = 0
-    precision: str = "float32"
-    log_every: int = 50
 
-    def __post_init__(self) -> None:
-        check_types(self)
-        for name in ("steps", "batch", "dead_after"):
-            require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; give at least 1")
-        for name in ("warmup", "decay"):
-            require(0 <= getattr(self, name) <= 1, f"{name} is {getattr(self, name)}; give a fraction of the steps")
-        require(self.lr is None or self.lr > 0, f"lr is {self.lr}; give a positive rate or None")
-        require(self.log_every >= 0 and self.seed >= 0, "log_every and seed are not negative; give 0 or more")
-        known = ("float32", "bf16")
-        require(self.precision in known, f"unknown precision {self.precision!r}; known: {', '.join(known)}")
+@configuration
+class TrainConfig:
+    """A training run; the defaults suit 20,000 rows of 128 numbers and 128 to 1024 latents."""
+
+    sae: SAEConfig
+    """The dictionary."""
+    steps: Count = 1500
+    """Number of batches."""
+    batch: Count = 1024
+    """Rows (or pairs) per batch; a batch larger than the data is all of it."""
+    lr: Positive | None = None
+    """Peak of the learning rate, or None for the rule of `lib.sae.training.train.learning_rate`."""
+    warmup: Fraction = 0.05
+    """Fraction of the steps, at the start, over which the rate rises linearly from zero."""
+    decay: Fraction = 0.0
+    """Fraction of the steps, at the end, over which the rate falls linearly to zero."""
+    dead_after: Count = 60_000
+    """Rows without firing that make a latent dead: three epochs; published runs use 10 million."""
+    seed: Natural = 0
+    """Seed of the initial weights and of the order of rows."""
+    precision: Literal["float32", "bf16"] = "float32"
+    """Precision of the encoder product alone; weights stay float32."""
+    log_every: Natural = 50
+    """Steps between rows of the history; 0 for none."""
 
     def plain(self) -> dict[str, Any]:
         """The configuration as plain JSON."""
-        return asdict(self)
-
-
-def train_config(plain: Mapping[str, Any]) -> TrainConfig:
-    """A `TrainConfig` from plain JSON, `sae` nested; an error names an unknown, missing or mistyped entry."""
-    sae = plain.get("sae")
-    if not isinstance(sae, Mapping):
-        raise CompanionError("the training has no `sae` section; give one with recipe and width")
-    return construct(TrainConfig, {**plain, "sae": sae_config(sae)})
+        return dataclasses.asdict(self)
 
 
 def sae_config(plain: Mapping[str, Any]) -> SAEConfig:
-    """A dictionary's configuration from plain JSON; that of a pair's has `modalities`."""
-    return construct(PairedConfig if "modalities" in plain else SAEConfig, plain)
-
-
-def construct(kind: type[T], plain: Mapping[str, Any]) -> T:
-    """A configuration dataclass from plain JSON; an error names an unknown or missing entry."""
-    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    for name in plain:
-        require(name in known, f"unknown setting {name!r} of {kind.__name__}; known: {', '.join(known)}")
-    try:
-        return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()})
-    except TypeError as error:
-        raise CompanionError(f"{kind.__name__}: {error}; give what is missing") from None
-
-
-def check_types(config: Any) -> None:
-    """Refuse a dataclass with a value not of its annotated type; an int passes as a float, a bool as bool only."""
-    for name, kind in get_type_hints(type(config)).items():
-        value = getattr(config, name)
-        of = tuple if get_origin(kind) is tuple else kind
-        right = isinstance(value, of) or (isinstance(value, int) and float in getattr(kind, "__args__", (kind,)))
-        require(
-            right and (kind is bool or not isinstance(value, bool)),
-            f"{name} is {value!r}, a {type(value).__name__}; give {getattr(kind, '__name__', kind)}",
-        )
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise a `CompanionError` with this message unless the condition holds."""
-    if not condition:
-        raise CompanionError(message)
+    """A dictionary's configuration from plain JSON: a paired one has `modalities`, a two-tower one `norm`."""
+    kind = PairedConfig if "modalities" in plain else TwoTowerConfig if "norm" in plain else SAEConfig
+    settings: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
+    }
+    return kind(**settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 
 
 def geometric_median(points: Tensor, iterations: int = 100, tolerance: float = 1e-5) -> Tensor:

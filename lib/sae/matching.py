@@ -1,6 +1,6 @@
 """Two dictionaries made comparable after training: the Hungarian assignment of their latents.
 
-The baseline of Lee et al., ICML 2026 (arXiv 2606.29888): one dictionary a modality, each trained alone, then latents
+The baseline of Lee et al., ICML 2026 (arXiv 2606.29888): one dictionary per modality, each trained alone, then latents
 are matched by the correlation of their codes over pairs, alive ones only. No gradient ever saw a pair.
 """
 
@@ -14,24 +14,24 @@ import scipy.sparse as sp
 import torch
 from scipy.optimize import linear_sum_assignment
 
-from lib.data.errors import CompanionError
-from lib.sae.base import SAE
+from lib.base.errors import CompanionError
+from lib.sae.base import SAE, Dictionary, one_tower
 from lib.sae.codes import SparseCodes
 
 
 @dataclass(frozen=True)
 class Matching:
-    """order (width,): latent `order[i]` of the second dictionary stands for latent i of the first.
-
-    correlation (width,): of the two over the pairs they were matched on; 0 where one of them is dead.
-    """
+    """Which latent of a second dictionary stands for which of a first."""
 
     order: np.ndarray
+    """(width,): latent `order[i]` of the second stands for latent i of the first."""
     correlation: np.ndarray
+    """(width,): of the two over the pairs they were matched on; 0 where one of them is dead."""
 
     @torch.no_grad()
-    def apply(self, second: SAE) -> SAE:
-        """The second dictionary with its latents in the order of the first."""
+    def apply(self, second: Dictionary) -> SAE:
+        """The second dictionary with its latents in the order of the first; both have one tower."""
+        second = one_tower(second, "matching")
         if second.width != len(self.order):
             raise CompanionError(f"a dictionary of {second.width} latents for a matching of {len(self.order)}")
         one = copy.deepcopy(second)

@@ -1,7 +1,8 @@
 """One training by several processes that torchrun started: each takes its part of every batch, and all keep one state.
 
 The parts are equal and the gradients averaged, so a step is that of the whole batch, up to the order of float32 sums.
-What a recipe or the trainer looks at beyond single rows is asked for here. A process alone gets back what it gave.
+Where a recipe or the trainer looks beyond single rows, it asks here. A process alone gets back what it gave, so that
+a reader who trains in one process may pass over every call.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.sae.base import Step
 
 
@@ -54,23 +55,23 @@ def first() -> bool:
     return size() == 1 or dist.get_rank() == 0
 
 
-def announced(news: bool = False) -> bool:
-    """What the first process announces; the others wait for it, and what they give does not matter."""
-    return bool(_exchange(dist.broadcast, torch.tensor(int(news)), 0))
+def broadcast_flag(flag: bool = False) -> bool:
+    """The flag of the first process; the others wait until it arrives, and their own argument is ignored."""
+    return bool(_exchange(dist.broadcast, torch.tensor(int(flag)), 0))
 
 
-def same(number: int) -> bool:
-    """Whether no process has a smaller number."""
+def is_minimum(number: int) -> bool:
+    """Whether this process's number equals the smallest over all processes."""
     return int(_exchange(dist.all_reduce, torch.tensor(number), dist.ReduceOp.MIN)) == number
 
 
-def part(rows: Tensor) -> Tensor:
+def take_part(rows: Tensor) -> Tensor:
     """This process's part of the rows of a batch."""
     return rows if size() == 1 else rows.chunk(size())[dist.get_rank()]
 
 
-def whole(rows: Tensor) -> Tensor:
-    """The rows of all parts, in order."""
+def gather_rows(rows: Tensor) -> Tensor:
+    """The rows of all processes' parts, in order."""
     if size() == 1:
         return rows
     parts = [torch.empty_like(rows) for _ in range(size())]
@@ -86,8 +87,11 @@ def batch_mean(values: Tensor) -> Tensor:
     return mean + (_exchange(dist.all_reduce, mean.detach().clone()) / size() - mean.detach())
 
 
-def merged(sae: nn.Module, out: Step) -> Step:
-    """The step of the whole batch, but for the reconstruction; the gradients become those of the whole batch, too."""
+def merge_step(sae: nn.Module, out: Step) -> Step:
+    """The step of the whole batch, except that the reconstruction is still of this part.
+
+    The gradients of the parameters are replaced by those of the whole batch.
+    """
     if size() == 1:
         return out
     for parameter in sae.parameters():

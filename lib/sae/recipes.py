@@ -1,35 +1,30 @@
-"""The recipes by name."""
+"""The register of recipes: every dictionary by name."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from lib.base.errors import CompanionError
+from lib.sae.base import Dictionary, Kind
+from lib.sae.config import PairedConfig, SAEConfig, TwoTowerConfig
+from lib.sae.models.batch_topk import BatchTopK
+from lib.sae.models.gsae import GSAE
+from lib.sae.models.iso_energy import IsoEnergy
+from lib.sae.models.jumprelu import JumpReLU
+from lib.sae.models.matryoshka import Matryoshka
+from lib.sae.models.mgsae import MGSAE
+from lib.sae.models.paired import PairedBatchTopK, PairedMatryoshka, PairedTopK
+from lib.sae.models.relu import ReLU
+from lib.sae.models.sae_d import SAED
+from lib.sae.models.sae_s import SAES
+from lib.sae.models.topk import TopK
+from lib.sae.models.vl_sae import VLSAE
+from lib.sae.models.vl_sae_ablations import CosineShared, DistanceL1, DistanceShared, VLSAECosine
 
-from lib.data.errors import CompanionError
-from lib.sae.base import SAE
-from lib.sae.batch_topk import BatchTopK
-from lib.sae.config import PairedConfig, SAEConfig
-from lib.sae.gsae import GSAE
-from lib.sae.iso_energy import IsoEnergy
-from lib.sae.jumprelu import JumpReLU
-from lib.sae.matryoshka import Matryoshka
-from lib.sae.mgsae import MGSAE
-from lib.sae.paired import Paired, PairedBatchTopK, PairedMatryoshka, PairedTopK
-from lib.sae.relu import ReLU
-from lib.sae.sae_d import SAED
-from lib.sae.sae_s import SAES
-from lib.sae.topk import TopK
-from lib.sae.vl_sae import VLSAE
-from lib.sae.vl_sae_ablations import CosineShared, DistanceL1, DistanceShared, VLSAECosine
-
-RECIPES: dict[str, type[SAE]] = {
+RECIPES: dict[str, type[Dictionary]] = {
     "relu": ReLU,
     "topk": TopK,
     "batch_topk": BatchTopK,
     "jumprelu": JumpReLU,
     "matryoshka": Matryoshka,
-}
-
-TWO_TOWER_RECIPES: dict[str, type[SAE]] = {
     "vl_sae": VLSAE,
     "sae_s": SAES,
     "sae_d": SAED,
@@ -37,10 +32,6 @@ TWO_TOWER_RECIPES: dict[str, type[SAE]] = {
     "distance_shared": DistanceShared,
     "cosine_shared": CosineShared,
     "distance_l1": DistanceL1,
-}
-"""Dictionaries of pairs: their input is that of `lib.sae.two_towers.side_by_side`."""
-
-PAIRED_RECIPES: dict[str, type[Paired]] = {
     "paired_topk": PairedTopK,
     "paired_batch_topk": PairedBatchTopK,
     "paired_matryoshka": PairedMatryoshka,
@@ -48,13 +39,24 @@ PAIRED_RECIPES: dict[str, type[Paired]] = {
     "mgsae": MGSAE,
     "iso_energy": IsoEnergy,
 }
-"""Dictionaries for all members of a pair; their configuration is a `PairedConfig`."""
+"""The class of each recipe; its `kind` says which rows it encodes."""
 
 
-def build(config: SAEConfig, d: int) -> SAE:
-    """An empty dictionary for inputs of d dimensions."""
-    plain = RECIPES | TWO_TOWER_RECIPES
-    known: Mapping[str, type[SAE]] = PAIRED_RECIPES if isinstance(config, PairedConfig) else plain
+def recipes_of(*kinds: Kind) -> list[str]:
+    """Names of the recipes of some kinds."""
+    return [name for name, recipe in RECIPES.items() if recipe.kind in kinds]
+
+
+def recipe_of(config: SAEConfig) -> type[Dictionary]:
+    """The class that a configuration asks for; an unknown recipe, or one of another kind, is refused by name."""
+    kinds: dict[type, Kind] = {SAEConfig: "one-tower", TwoTowerConfig: "two-tower", PairedConfig: "paired"}
+    known = recipes_of(kinds[type(config)])
     if config.recipe not in known:
-        raise CompanionError(f"unknown recipe {config.recipe!r}; known: {', '.join(known)}")
-    return known[config.recipe](config, d)
+        kind = f"{RECIPES[config.recipe].kind} recipe" if config.recipe in RECIPES else "unknown recipe"
+        raise CompanionError(f"{kind} {config.recipe!r} in a {type(config).__name__}, which takes: {', '.join(known)}")
+    return RECIPES[config.recipe]
+
+
+def build(config: SAEConfig, d: int) -> Dictionary:
+    """An empty dictionary for rows of d dimensions."""
+    return recipe_of(config)(config, d)

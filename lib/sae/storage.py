@@ -6,30 +6,43 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 from safetensors.torch import save
 from torch import Tensor
 
-from lib.data.errors import CompanionError
-from lib.data.files import write_atomic, write_json
+from lib.base.errors import CompanionError
+from lib.base.files import write_atomic, write_json
 from lib.encoders.tensors import read_tensors
-from lib.sae.base import SAE
+from lib.sae.base import Dictionary
 from lib.sae.config import sae_config
 from lib.sae.recipes import build
+
+D = TypeVar("D", bound=Dictionary)
 
 SCHEMA = 1
 WEIGHTS = "sae.safetensors"
 CONFIG = "sae.json"
 
 
-def save_sae(sae: SAE, folder: Path) -> None:
-    """Write a dictionary into a folder; float32, for raw inputs."""
+def save_sae(sae: Dictionary, folder: Path) -> None:
+    """Write a dictionary into a folder; float32, for raw inputs.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from lib.sae.config import SAEConfig
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> save_sae(build(SAEConfig("topk", width=16, k=2), d=8), folder)
+    >>> load_sae(folder).config
+    SAEConfig(recipe='topk', width=16, k=2, l1=0.1, prefixes=())
+    """
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in sae.state_dict().items()}
     write_atomic(folder / WEIGHTS, save(weights))
     write_json(folder / CONFIG, {"schema": SCHEMA, "d": sae.d, "sae": asdict(sae.config)})
 
 
-def load_sae(folder: Path) -> SAE:
+def load_sae(folder: Path) -> Dictionary:
     """The dictionary of a folder, in evaluation mode; an error names what is missing, truncated or of another shape."""
     path = folder / WEIGHTS
     weights = read_tensors(path, "train or fetch the dictionary again")
@@ -37,7 +50,7 @@ def load_sae(folder: Path) -> SAE:
     return filled(_empty(folder / CONFIG, numbers), weights, str(path))
 
 
-def filled(sae: SAE, weights: Mapping[str, Tensor], source: str) -> SAE:
+def filled(sae: D, weights: Mapping[str, Tensor], source: str) -> D:
     """An empty dictionary with weights put into it, in evaluation mode; an error names where they came from."""
     wanted = {name: tuple(tensor.shape) for name, tensor in sae.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
@@ -51,8 +64,8 @@ def filled(sae: SAE, weights: Mapping[str, Tensor], source: str) -> SAE:
     return sae.eval()
 
 
-def _empty(path: Path, numbers: int) -> SAE:
-    """The dictionary that a config asks for; not one of more than so many numbers, which memory may not hold."""
+def _empty(path: Path, numbers: int) -> Dictionary:
+    """The dictionary that a config asks for, unless it has more than so many numbers, which memory may not hold."""
     try:
         plain = json.loads(path.read_text())
         schema = plain["schema"]

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.rows import Row, read_rows, row, rows, write_rows
 from benchmarks.timing import Timing
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 
 
 def test_a_row_has_medians_extremes_and_the_median_of_the_ratios() -> None:

@@ -16,7 +16,7 @@ from benchmarks.trainers.bound import Bound
 from benchmarks.trainers.dense import Dense, kept
 from benchmarks.trainers.ours import Ours
 from benchmarks.trainers.serve import shuffled
-from lib.data.errors import CompanionError, NotAvailable
+from lib.base.errors import CompanionError, NotAvailable
 
 SETTING = {
     "width": 48, "k": 4, "batch": 96, "steps": 12, "lr": 1e-2, "warmup": 4, "decay": 4, "dead_after": 192, "seed": 0,

@@ -18,7 +18,8 @@ from urllib.request import urlopen
 import nbformat
 import pytest
 
-from lib.run.places import NOTEBOOKS
+from lib.base.files import ROOT
+from lib.base.places import NOTEBOOKS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -113,6 +114,7 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 def _copy_notebooks(folder: Path) -> None:
     folder.mkdir(parents=True)
+    shutil.copytree(ROOT / "docs" / "drawings", folder.parent / "docs" / "drawings")  # notebooks show them
     for path in NOTEBOOKS.glob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
         for cell in notebook.cells:

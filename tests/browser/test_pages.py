@@ -1,4 +1,4 @@
-"""The static site in a browser: every page from the index on, in light and in dark, and every link that it has."""
+"""The static site in a browser: every page from a phone to a projector, in light and in dark, and every link."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
 
-from lib.data.files import ROOT
+from lib.base.files import ROOT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
@@ -25,18 +25,58 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 LOOK = (Path(__file__).parent / "look.js").read_text()
 """A function: what a page holds, and what of its text cannot be read on its ground."""
 
-SHOWN = ("index.html", "10_monosemanticity.html", "80_explorer.html", "source/lib/sae/topk.py.html")
+LOADED = """Promise.all([...document.images].map(picture => {
+    picture.loading = "eager";
+    return picture.decode().catch(() => 0);
+}))"""
+"""Waits for all pictures, those out of sight as well; one that cannot be shown is found by its width."""
+
+WIDTHS = (390, 1280, 1920)
+"""A phone, a laptop and a projector, in pixels."""
+
+THEMES = ("light", "dark")
+
+DOCS = "source/docs/{}.md.html"
+SHOWN = ("index.html", "10_monosemanticity.html", DOCS.format("scoreboard"), "explorer.html")
 """Pages of which screenshots are kept."""
+
+CHECKED = (
+    *SHOWN,
+    "search.html",
+    "40_controlled_captions.html",
+    DOCS.format("glossary"),
+    "source/lib/sae/models/topk.py.html",
+)
+"""One page of each kind, for the rules of axe-core."""
+
+TOO_MUCH = 1_000_000
+"""Bytes that a page may take with its figures."""
+
+WORDS = {
+    "monosemanticity": "10_monosemanticity.html",
+    "superposition": DOCS.format("glossary"),
+    "steering LLaVA": "12_steering.html",
+    "VL-SAE": "20_concepts.html",
+    "hallucination": "22_hallucination.html",
+    "group norm": "30_split_dictionaries.html",
+    "sounds": "32_audio.html",
+    "oracle mask": "40_controlled_captions.html",
+    "Slurm": DOCS.format("cluster"),
+    "own-pictures": DOCS.format("pictures"),
+}
+"""What is searched for, and a page that must be found."""
 
 
 @dataclass
 class Visit:
     """What a browser saw of a page. light, dark: what LOOK returned. trouble: errors, and requests that failed or left
-    the site."""
+    the site. wider: windows that the page did not fit. size: bytes of all that was loaded."""
 
     light: dict[str, Any] = field(default_factory=dict)
     dark: dict[str, Any] = field(default_factory=dict)
     trouble: list[str] = field(default_factory=list)
+    wider: list[str] = field(default_factory=list)
+    size: int = 0
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -65,16 +105,13 @@ def url(site: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def visits(browser: Browser, url: str, screenshot: Callable[[Page, str], None]) -> dict[str, Visit]:
-    """Every page that can be reached from the index, by its address in the site."""
-    page = browser.new_context(viewport={"width": 1360, "height": 900}).new_page()
+    """Every page that can be reached from the front page, by its address in the site."""
+    page = browser.new_context().new_page()
     found: dict[str, Visit] = {}
     todo = ["index.html"]
     while todo:
         name = todo.pop()
-        found[name] = visit(page, url, name)
-        for theme in ("light", "dark") if name in SHOWN else ():
-            page.emulate_media(color_scheme=theme)
-            screenshot(page, f"site-{Path(name).name}-{theme}")
+        found[name] = visit(page, url, name, screenshot if name in SHOWN else None)
         inside = {
             unquote(urldefrag(link)[0]).removeprefix(url) for link in found[name].light["links"] if link.startswith(url)
         }
@@ -83,8 +120,8 @@ def visits(browser: Browser, url: str, screenshot: Callable[[Page, str], None]) 
     return found
 
 
-def visit(page: Page, url: str, name: str) -> Visit:
-    """Open one page and look at it in both themes."""
+def visit(page: Page, url: str, name: str, screenshot: Callable[[Page, str], None] | None) -> Visit:
+    """Open one page and look at it in windows of all widths and in both themes."""
     seen = Visit()
 
     def error(message: ConsoleMessage) -> None:
@@ -92,6 +129,7 @@ def visit(page: Page, url: str, name: str) -> Visit:
             seen.trouble.append(message.text)
 
     def response(answer: Response) -> None:
+        seen.size += int(answer.headers.get("content-length", 0))
         if answer.status >= 400:
             seen.trouble.append(f"{answer.status} {answer.url}")
 
@@ -108,20 +146,31 @@ def visit(page: Page, url: str, name: str) -> Visit:
     }
     for event, handler in handlers.items():
         page.on(event, handler)
-    page.emulate_media(color_scheme="light")
     page.goto(url + name)
-    seen.light = page.evaluate(LOOK)
-    page.emulate_media(color_scheme="dark")
-    seen.dark = page.evaluate(LOOK)
+    page.evaluate(LOADED)
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                seen.wider.append(f"{width} {theme}")
+            if screenshot:
+                screenshot(page, f"site-{Path(name).name}-{theme}-{width}")
+        setattr(seen, theme, page.evaluate(LOOK))
     for event, handler in handlers.items():
         page.remove_listener(event, handler)
     return seen
 
 
-def test_every_page_is_reached_from_the_index(site: Path, visits: dict[str, Visit]) -> None:
+def pages_of(visits: dict[str, Visit]) -> dict[str, Visit]:
+    """The visits of pages, without those of pictures that are linked."""
+    return {name: seen for name, seen in visits.items() if name.endswith(".html")}
+
+
+def test_every_page_is_reached_from_the_front_page(site: Path, visits: dict[str, Visit]) -> None:
     written = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.suffix == ".html"}
     assert len(written) > 50
-    assert {name for name in visits if name.endswith(".html")} == written
+    assert {*pages_of(visits), "search.html"} == written  # a form leads to the search
 
 
 def test_no_page_fails_or_asks_for_anything_elsewhere(visits: dict[str, Visit]) -> None:
@@ -140,24 +189,77 @@ def test_every_link_leads_somewhere(url: str, visits: dict[str, Visit]) -> None:
     assert broken == []
 
 
+def test_no_page_is_wider_than_the_window(visits: dict[str, Visit]) -> None:
+    assert {name: seen.wider for name, seen in pages_of(visits).items() if seen.wider} == {}
+
+
+def test_pages_are_light_on_the_line(visits: dict[str, Visit]) -> None:
+    assert {name: seen.size for name, seen in pages_of(visits).items() if seen.size > TOO_MUCH} == {}
+
+
 def test_dark_is_dark_and_text_can_be_read_in_both(visits: dict[str, Visit]) -> None:
-    pages = {name: seen for name, seen in visits.items() if name.endswith(".html")}
+    pages = pages_of(visits)
     assert {name for name, seen in pages.items() if not seen.light["ground"] > 0.8 > 0.2 > seen.dark["ground"]} == set()
     faint = {name: seen.light["faint"] + seen.dark["faint"] for name, seen in pages.items()}
     assert {name: texts for name, texts in faint.items() if texts} == {}
 
 
 def test_pictures_are_shown_and_described(visits: dict[str, Visit]) -> None:
-    pictures = {name: seen.light["pictures"] for name, seen in visits.items() if name.endswith(".html")}
+    pictures = {name: seen.light["pictures"] for name, seen in pages_of(visits).items()}
     assert sum(map(len, pictures.values())) > 50
     for name, shown in pictures.items():
         assert [one for one in shown if not one["wide"]] == [], name
         assert [one for one in shown if not one["alt"] or "No description" in one["alt"]] == [], name
 
 
-def test_pages_fit_a_narrow_window(browser: Browser, url: str) -> None:
-    page = browser.new_context(viewport={"width": 400, "height": 800}).new_page()
-    for name in SHOWN:
-        page.goto(url + name)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 400, name
+@pytest.mark.parametrize("name", CHECKED)
+def test_axe_finds_nothing_serious(browser: Browser, url: str, name: str) -> None:
+    why = "axe-playwright-python is not installed; `make browser` installs it"
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=why).Axe()
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.goto(url + name)
+    found = []
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme)
+        options = {"resultTypes": ["violations"]} if theme == "light" else {"runOnly": ["color-contrast"]}
+        for one in axe.run(page, options=options).response["violations"]:
+            if one["impact"] in ("serious", "critical"):
+                found += [(theme, one["id"], node["html"][:120]) for node in one["nodes"]]
     page.context.close()
+    assert found == []
+
+
+def test_the_search_finds(page: Page, url: str) -> None:
+    for words, wanted in WORDS.items():
+        page.goto(url)
+        page.get_by_role("searchbox").fill(words)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/search.html?q=*")
+        found = page.locator("#found a").evaluate_all("all => all.map(link => link.getAttribute('href').split('#')[0])")
+        assert wanted in found[:20], words
+    page.get_by_role("searchbox", name="Words that a section").fill("nosuchword")
+    assert page.get_by_role("status").inner_text() == "No section holds all of these words."
+
+
+def test_the_search_needs_no_server(page: Page, site: Path) -> None:
+    page.goto((site / "10_monosemanticity.html").as_uri())
+    page.get_by_role("searchbox").fill("superposition")
+    page.get_by_role("button", name="Search").click()
+    page.locator("#found a", has_text="Glossary").first.click()
+    page.get_by_role("heading", name="Glossary", level=1).wait_for()
+
+
+def test_keys_are_enough(page: Page, url: str) -> None:
+    page.goto(f"{url}10_monosemanticity.html")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.innerText") == "Skip to the text"
+    page.keyboard.press("Enter")
+    assert page.evaluate("location.hash") == "#text"
+    here = page.locator("#menu [aria-current]")
+    assert here.count() == 1 and here.inner_text().startswith("10 · ")
+    page.locator("details.code summary").first.press("Enter")
+    assert page.locator("details.code").first.get_attribute("open") is not None
+    page.get_by_role("link", name="11 · ").last.press("Enter")
+    page.wait_for_url("**/11_hierarchy.html")
+    page.get_by_role("link", name="← 10 · ").press("Enter")
+    page.wait_for_url("**/10_monosemanticity.html")

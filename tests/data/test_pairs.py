@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.data.pairs import Facts, Pairs
 
 IDS = np.array(["a", "b"])

@@ -8,18 +8,19 @@ import pytest
 import torch
 from PIL import Image
 
-from lib.data.errors import CompanionError
-from lib.data.scenes.world import picture_of
+from lib.base.errors import CompanionError
+from lib.data.scenes.scene_pairs import picture_of
 from lib.editing import concept_decoding as decoding
 from lib.editing.concept_decoding import ConceptEdit
 from lib.encoders.llava import Llava, places
 from lib.encoders.load_llm import load_llm
 from lib.encoders.multimodal_llm import MultimodalLLM
 from lib.encoders.training.scenes_llava import make_model, make_processor
-from lib.sae.auxiliary import AuxiliaryAE
-from lib.sae.config import SAEConfig
-from lib.sae.vl_sae import VLSAE
+from lib.sae.config import TwoTowerConfig
+from lib.sae.models.auxiliary import AuxiliaryAE
+from lib.sae.models.vl_sae import VLSAE
 from tests.encoders import tiny_qwen2_vl
+from tests.sae.reference import random_sae
 
 PROMPTS = ["is there a cat", "describe the picture"]
 IMAGES = [Image.fromarray(picture_of("test", 0, i)).resize(size) for i, size in enumerate([(64, 64), (48, 32)])]
@@ -48,7 +49,7 @@ def llm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def edit(llm: MultimodalLLM) -> ConceptEdit:
     d = llm.model.lm_head.in_features
     generator = torch.Generator().manual_seed(1)
-    auxiliary, sae = AuxiliaryAE(d), VLSAE(SAEConfig("vl_sae", 64, 8), 2 * d)
+    auxiliary, sae = AuxiliaryAE(d), VLSAE(TwoTowerConfig("vl_sae", 64, 8), d)
     with torch.no_grad():
         for parameter in (*auxiliary.parameters(), *sae.parameters()):
             parameter.copy_(0.1 * torch.randn(parameter.shape, generator=generator))
@@ -75,7 +76,7 @@ def test_picture_and_words(llm: MultimodalLLM) -> None:
 
 
 def test_representations_are_means_of_hidden_states(llm: MultimodalLLM) -> None:
-    image, text = decoding.representations(llm, IMAGES, PROMPTS, 0)
+    image, text = decoding.mean_representations(llm, IMAGES, PROMPTS, 0)
     for i, prompt in enumerate(PROMPTS):
         (alone,) = llm.batches(IMAGES[i : i + 1], [prompt])
         with torch.no_grad():
@@ -114,6 +115,11 @@ def shifted_slowly(llm: MultimodalLLM, edit: ConceptEdit, inputs) -> torch.Tenso
     return logits.double()
 
 
+def test_an_edit_takes_a_dictionary_of_two_towers(edit: ConceptEdit) -> None:
+    with pytest.raises(CompanionError, match="needs a two-tower dictionary, and 'topk' is one-tower"):
+        ConceptEdit(edit.auxiliary, random_sae("topk"), 0)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("layer", [0, 1])
 def test_the_rest_of_the_model_gives_what_the_whole_does(llm: MultimodalLLM, edit: ConceptEdit, layer: int) -> None:
     inputs, edit = inputs_of(llm), ConceptEdit(edit.auxiliary, edit.sae, layer)
@@ -140,7 +146,7 @@ def test_word_by_word_without_an_edit_it_says_what_generate_does(llm: Multimodal
     state = dict(inputs_of(llm))
     start = state["input_ids"].shape[1]
     for _ in range(4):
-        token = decoding.rules(*decoding.next_logits(llm, state, {}))["greedy"].argmax(dim=1, keepdim=True)
+        token = decoding.decoding_rules(*decoding.next_logits(llm, state, {}))["greedy"].argmax(dim=1, keepdim=True)
         state["input_ids"] = torch.cat([state["input_ids"], token], dim=1)
         state["attention_mask"] = torch.cat([state["attention_mask"], torch.ones_like(token)], dim=1)
     assert llm.tokenizer.eos_token_id not in state["input_ids"][:, start:]
@@ -151,29 +157,31 @@ def test_word_by_word_without_an_edit_it_says_what_generate_does(llm: Multimodal
 def test_a_cut_at_0_8_keeps_a_second_token_only_near_a_tie() -> None:
     for p in (0.44, 0.46, 0.5, 0.55, 0.56):
         logits = torch.tensor([p, 1 - p], dtype=torch.float64).log()
-        assert int(decoding.plausible(logits, 0.8).sum()) == (2 if min(p, 1 - p) >= 0.8 * max(p, 1 - p) else 1)
+        assert int(decoding.plausible_tokens(logits, 0.8).sum()) == (2 if min(p, 1 - p) >= 0.8 * max(p, 1 - p) else 1)
 
 
 def test_rules() -> None:
     plain = torch.tensor([[2.0, 1.9, -3.0]], dtype=torch.float64)
     noisy = torch.tensor([[3.0, 0.0, 0.0]], dtype=torch.float64)
-    found = decoding.rules(plain, noisy, {"additive": plain + torch.tensor([[-1.0, 1.0, 9.0]])})
+    found = decoding.decoding_rules(plain, noisy, {"concepts, additive": plain + torch.tensor([[-1.0, 1.0, 9.0]])})
     assert all(torch.allclose(p.sum(dim=1), torch.ones(1, dtype=torch.float64)) for p in found.values())
     assert found["greedy"].tolist() == [[1.0, 0.0, 0.0]]
     assert found["cut only"][0, 2] == 0 and found["cut only"][0, 1] > 0
     torch.testing.assert_close(found["regular"], plain.softmax(1))
     assert found["concepts, additive"][0, 2] == 0 < found["concepts, additive, no cut"][0, 2]
-    assert found["contrast with noise"].argmax() == 1 and "contrast with noise" not in decoding.rules(plain, None, {})
-    torch.testing.assert_close(decoding.interpolated(plain, noisy, 0.6), 0.4 * plain + 0.6 * noisy)
+    assert found["contrast with noise"].argmax() == 1 and "contrast with noise" not in decoding.decoding_rules(
+        plain, None, {}
+    )
+    torch.testing.assert_close(decoding.interpolate_logits(plain, noisy, 0.6), 0.4 * plain + 0.6 * noisy)
 
 
 def test_errors(llm: MultimodalLLM, edit: ConceptEdit, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CompanionError, match="unknown mixing 'half'"):
         ConceptEdit(edit.auxiliary, edit.sae, 0, "half")  # type: ignore[arg-type]
     with pytest.raises(CompanionError, match="no layer 2: this language model has 2 blocks"):
-        decoding.representations(llm, IMAGES, PROMPTS, 2)
+        decoding.mean_representations(llm, IMAGES, PROMPTS, 2)
     with pytest.raises(CompanionError, match="a plausibility cut at 0"):
-        decoding.plausible(torch.zeros(2), 0)
+        decoding.plausible_tokens(torch.zeros(2), 0)
     hidden, mask = torch.zeros(1, 2, 1), torch.ones(1, 2)
     kinds = ["full_attention", "sliding_attention"]
     monkeypatch.setattr(llm.model.config.text_config, "layer_types", kinds, raising=False)

@@ -7,12 +7,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
+from lib.base.files import digest
 from lib.editing.edited_scores import edited_embeddings
 from lib.editing.leaky import leaky_scores
 from lib.editing.masker import EDITS, ImageSide, Masker, MaskerConfig, contrastive_loss, dimension_scores
-from lib.editing.train_masker import masker_loss
+from lib.editing.train_masker import masker_loss, train_masker
 from tests.editing.toy import WIDTH, D, Toy, toy
+from tests.sae.reference import random_paired, random_two_towers
 
 
 def masker(edit: str = "latents", *, moved: float = 0.5, **changes: object) -> Masker:
@@ -152,19 +154,35 @@ def test_dimension_scores_refuse_nothing_and_divide_by_no_zero():
     [
         ({"edit": "latent"}, "unknown edit 'latent'; known: latents, constant, query"),
         ({"edit": "none"}, "edit 'none' without a text head trains nothing"),
-        ({"rho": 1.5}, "rho is 1.5; give the share"),
-        ({"sparsity": -1.0}, "sparsity and seed are not negative"),
-        ({"steps": 0}, "steps is 0; give at least 1"),
-        ({"batch": 1}, "batch is 1; a pair needs others"),
-        ({"lr": 0.0}, "lr is 0.0; give a positive rate"),
-        ({"scale": 200.0}, "scale is 200.0; give a factor from 0 to 100"),
-        ({"text_head": 1}, "text_head is 1, a int; give bool"),
+        ({"rho": 1.5}, "rho is 1.5; it should be less than or equal to 1"),
+        ({"sparsity": -1.0}, "sparsity is -1.0; it should be greater than or equal to 0"),
+        ({"seed": -1}, "seed is -1; it should be greater than or equal to 0"),
+        ({"steps": 0}, "steps is 0; it should be greater than or equal to 1"),
+        ({"batch": 1}, "batch is 1; it should be greater than or equal to 2"),
+        ({"lr": 0.0}, "lr is 0.0; it should be greater than 0"),
+        ({"scale": 200.0}, "scale is 200.0; it should be less than or equal to 100"),
+        ({"text_head": 1}, "text_head is 1; it should be a valid boolean"),
     ],
 )
 def test_bad_settings_are_named(changes, message):
     with pytest.raises(CompanionError) as error:
         MaskerConfig(**changes)
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_settings_have_the_key_that_stored_maskers_have():
+    key = "5f0aa02f85952bf1a48870da5203bd70e9bfd9f029dfd8a9236a344fb381ec8b"
+    assert digest(MaskerConfig().plain()) == key
+    with_ints = "cb4089a3d11f49c29dd1beb8f7371ad30ed2d4922d8ce0ec55a721ed70dadb92"
+    assert digest(MaskerConfig("none", text_head=True, rho=1, scale=5).plain()) == with_ints
+
+
+@pytest.mark.parametrize("sae", [random_two_towers("vl_sae", D, WIDTH), random_paired("gsae")], ids=["two", "paired"])
+def test_a_dictionary_of_another_kind_is_refused(sae):
+    with pytest.raises(CompanionError, match=r"a masker needs a one-tower dictionary, and '(vl_sae|gsae)' is "):
+        ImageSide.of(sae, toy(4).pairs)
+    with pytest.raises(CompanionError, match="a masker needs a one-tower dictionary"):
+        train_masker(MaskerConfig(steps=1), sae, toy(4).pairs)
 
 
 def test_own_edits_need_a_mask_an_image():

@@ -17,13 +17,12 @@ from transformers import (
     SiglipVisionModel,
 )
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.editing.steering import (
     Edit,
     clamp,
     clamp_each,
     difference_in_means,
-    matched_shift,
     reconstruct,
     shift,
     steered,
@@ -32,6 +31,7 @@ from lib.encoders.hooks import record
 from lib.sae.base import SAE
 from lib.sae.config import SAEConfig
 from lib.sae.recipes import build
+from tests.sae.reference import random_paired, random_two_towers
 
 WIDTH = 16
 SIZES = {"hidden_size": WIDTH, "intermediate_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2}
@@ -73,7 +73,7 @@ def test_clamp_overwrites_the_dense_code(recipe: str, latents: dict[int, float],
 def test_clamping_to_what_is_there_changes_nothing() -> None:
     sae, tokens = dictionary(), rows(1)
     code = sae.encode(tokens)
-    same = {int(latent): float(value) for latent, value in zip(code.latents, code.values.detach(), strict=True)}
+    same = {int(latent): float(value) for latent, value in zip(code.pattern.latents, code.values.detach(), strict=True)}
     torch.testing.assert_close(clamp(sae, same, keep_error=True)(tokens), tokens)
     torch.testing.assert_close(clamp(sae, same)(tokens), reconstruct(sae)(tokens))
 
@@ -101,16 +101,6 @@ def test_clamping_another_latent_in_each_image_is_clamping_image_by_image(keep_e
 def test_a_direction_for_each_image() -> None:
     moved = shift(rows(2, seed=3), 2.0)(rows(6))
     torch.testing.assert_close(moved[4], rows(6)[4] + 2 * rows(2, seed=3)[1])
-
-
-def test_a_matched_shift_changes_an_image_by_as_much_as_its_reference() -> None:
-    direction = torch.nn.functional.normalize(rows(2, seed=3), dim=1)
-    reference = clamp(dictionary(), {5: 3.0}, keep_error=True)
-    tokens = rows(8)
-    ours, theirs = (edit(tokens) - tokens for edit in (matched_shift(direction, reference), reference))
-    for image in (slice(0, 4), slice(4, 8)):
-        torch.testing.assert_close(ours[image].norm(), theirs[image].norm())
-    torch.testing.assert_close(torch.nn.functional.normalize(ours[5], dim=0), direction[1])
 
 
 def test_difference_in_means() -> None:
@@ -235,6 +225,9 @@ def test_the_hook_is_removed_after_an_error() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: reconstruct(random_two_towers("sae_s")), "steering needs .* 'sae_s' is two-tower; train one such as"),
+        (lambda: clamp(random_paired("gsae"), {0: 1.0}), "'gsae' is paired; take its `of"),
+        (lambda: clamp_each(random_paired("gsae"), torch.tensor([0]), torch.ones(1)), "steering needs .* 'gsae'"),
         (lambda: clamp(dictionary(), {24: 1.0}), "no latent 24: this dictionary has 24, 0 to 23"),
         (lambda: clamp(dictionary(), {-1: 1.0}), "no latent -1"),
         (lambda: clamp(dictionary(), {2: math.nan}), "latent 2 is to be nan; give a finite activation"),

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 import lib.editing.train_masker as module
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.editing.masker import ImageSide, MaskerConfig
-from lib.editing.train_masker import run_key, schedule, train_masker, train_masker_cached
+from lib.editing.train_masker import masker_key, masker_rate, train_masker, train_masker_cached
 from lib.metrics.retrieval import rank_scores
-from lib.sae.checkpoint import FILE
+from lib.sae.training.checkpoint import FILE
 from tests.editing.toy import toy
 
 CONFIG = MaskerConfig(steps=60, batch=64, lr=1e-2)
@@ -87,7 +87,8 @@ def test_a_text_head_moves_the_queries_and_edit_none_has_no_masks():
 @pytest.mark.parametrize("edit", ["latents", "dimensions", "constant"])
 def test_a_killed_run_resumes_to_equal_weights(edit, tmp_path, monkeypatch):
     t, config = toy(200), replace(CONFIG, edit=edit, text_head=True)
-    whole = train_masker(config, t.sae, t.pairs)
+    pairs, dev = [t.pairs, toy(200, told=1).pairs], toy(50, seed=2).pairs
+    whole = train_masker(config, t.sae, pairs, dev)
     advance = module._Run.advance
 
     def dies(run):
@@ -97,12 +98,42 @@ def test_a_killed_run_resumes_to_equal_weights(edit, tmp_path, monkeypatch):
 
     monkeypatch.setattr(module._Run, "advance", dies)
     with pytest.raises(KeyboardInterrupt):
-        train_masker(config, t.sae, t.pairs, folder=tmp_path, checkpoint_every=10)
+        train_masker(config, t.sae, pairs, dev, folder=tmp_path, checkpoint_every=10)
     monkeypatch.setattr(module._Run, "advance", advance)
-    resumed = train_masker(config, t.sae, t.pairs, folder=tmp_path, checkpoint_every=10)
-    assert resumed.history.equals(whole.history)
+    resumed = train_masker(config, t.sae, pairs, dev, folder=tmp_path, checkpoint_every=10)
+    assert resumed.history.equals(whole.history) and resumed.checks.equals(whole.checks)
     for name, tensor in whole.masker.state_dict().items():
         assert torch.equal(tensor, resumed.masker.state_dict()[name]), name
+
+
+def test_the_weights_of_the_least_dev_loss_are_kept():
+    """Trained on pairs whose captions are shuffled, a masker gets worse on dev pairs, and its start is kept."""
+    train, dev = toy(300), toy(80, seed=1).pairs
+    wrong = replace(train.pairs, text=np.roll(train.pairs.tower("text"), 1, axis=0), identity={"rolled": 1})
+    config = replace(CONFIG, edit="none", text_head=True, lr=5e-2)
+    spoilt = train_masker(config, train.sae, wrong, dev)
+    right = train_masker(replace(CONFIG, steps=150), train.sae, train.pairs, dev)
+    assert spoilt.checks.loss.idxmin() == 0 and right.checks.loss.idxmin() > 0
+    assert spoilt.checks.step.tolist() == [0, 6, 12, 18, 24, 30, 36, 42, 48, 54, 60]
+    texts = dev.tower("text")
+    assert torch.equal(spoilt.masker.read(texts)[0], torch.from_numpy(texts))
+    assert right.checks.recall.max() >= right.checks.recall[0]
+    assert train_masker(config, train.sae, wrong).checks.empty
+
+
+def test_every_epoch_takes_the_next_captions(monkeypatch):
+    t, other = toy(128), toy(128, told=1).pairs
+    seen = []
+    monkeypatch.setattr(
+        module, "masker_loss", lambda m, images, texts: (seen.append(texts[0].clone()), _loss(m, images, texts))[1]
+    )
+    train_masker(replace(CONFIG, steps=4), t.sae, [t.pairs, replace(other, image=t.pairs.image)])
+    first, second = (torch.from_numpy(one.tower("text")) for one in (t.pairs, other))
+    assert [bool((row == first).all(dim=1).any()) for row in seen] == [True, True, False, False]
+    assert [bool((row == second).all(dim=1).any()) for row in seen] == [False, False, True, True]
+
+
+_loss = module.masker_loss
 
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path):
@@ -117,25 +148,27 @@ def test_the_cache_gives_the_same_masker(cache, monkeypatch):
     first = train_masker_cached(CONFIG, t.sae, t.pairs)
     monkeypatch.setattr(module, "train_masker", None)
     again = train_masker_cached(CONFIG, t.sae, t.pairs)
-    assert again.history.equals(first.history) and not list(cache.rglob(FILE))
+    assert again.history.equals(first.history) and again.checks.equals(first.checks) and not list(cache.rglob(FILE))
     for name, tensor in first.masker.state_dict().items():
         assert torch.equal(tensor, again.masker.state_dict()[name]), name
 
 
 def test_the_key_holds_configuration_dictionary_and_pairs():
     t = toy(50)
-    key = run_key(CONFIG, t.sae, t.pairs)
-    assert run_key(replace(CONFIG, rho=1.0), t.sae, t.pairs) != key
-    assert run_key(CONFIG, t.sae, toy(51).pairs) != key
+    key = masker_key(CONFIG, t.sae, t.pairs)
+    assert masker_key(replace(CONFIG, rho=0.5), t.sae, t.pairs) != key
+    assert masker_key(CONFIG, t.sae, toy(51).pairs) != key
+    assert masker_key(CONFIG, t.sae, [t.pairs]) == key != masker_key(CONFIG, t.sae, [t.pairs, t.pairs])
+    assert masker_key(CONFIG, t.sae, t.pairs, toy(51).pairs) != key
     with torch.no_grad():
         t.sae.W_dec[0, 0] += 1e-3
-    assert run_key(CONFIG, t.sae, t.pairs) != key
+    assert masker_key(CONFIG, t.sae, t.pairs) != key
 
 
 def test_the_rate_rises_and_falls():
-    rates = [schedule(step, 40) for step in range(40)]
+    rates = [masker_rate(step, 40) for step in range(40)]
     assert max(rates) == rates[3] == 1 and rates[0] == 0.25 and 0 < rates[-1] < 0.05
-    assert rates[4:] == sorted(rates[4:], reverse=True) and schedule(0, 1) == 1
+    assert rates[4:] == sorted(rates[4:], reverse=True) and masker_rate(0, 1) == 1
 
 
 def test_bad_input_is_named():
@@ -144,6 +177,8 @@ def test_bad_input_is_named():
         train_masker(CONFIG, t.sae, t.pairs.rows(np.array([0]), "one"))
     with pytest.raises(CompanionError, match=r"the loss is nan at step 1; lower lr or check the pairs"):
         train_masker(MaskerConfig("none", text_head=True, steps=3, lr=3e37), t.sae, t.pairs)
+    with pytest.raises(CompanionError, match="captions of different numbers of images; give the same images"):
+        train_masker(CONFIG, t.sae, [t.pairs, toy(51).pairs])
     t.sae.W_dec.data[:] = 1e30
     with pytest.raises(CompanionError, match="codes times the dictionary leave the range of float32; scale"):
         train_masker(CONFIG, t.sae, t.pairs)

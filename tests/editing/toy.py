@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from lib.encoders.embeddings import Embeddings
-from lib.sae.base import SAE
+from lib.sae.base import SAE, one_tower
 from lib.sae.config import SAEConfig
 from lib.sae.recipes import build
 
@@ -39,7 +39,7 @@ def toy(n: int = 300, seed: int = 0, told: int = 2) -> Toy:
     ids = np.array([f"{seed}-{i}" for i in range(n)])
     identity = {"toy": seed, "n": n, "told": told}
     pairs = Embeddings(ids, image.astype(np.float32), text.astype(np.float32), "toy", False, identity).unit()
-    sae = build(SAEConfig("topk", WIDTH, k=ACTIVE), D)
+    sae = one_tower(build(SAEConfig("topk", WIDTH, k=ACTIVE), D), "a toy")
     with torch.no_grad():
         sae.W_dec.copy_(torch.from_numpy(atoms))
         sae.encoder.copy_(torch.from_numpy(np.linalg.pinv(atoms).T))

@@ -15,12 +15,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import ClapConfig, ClapModel
 
-from lib.data.audio import Sound
-from lib.data.errors import CompanionError, NotAvailable
+from lib.base.errors import CompanionError, NotAvailable
+from lib.base.places import MODELS
+from lib.data.formats.audio import Sound
 from lib.data.sounds import sound_of, sounds, truth_of
-from lib.data.sounds.vocabulary import KIND_NAMES
+from lib.data.sounds.sound_words import KIND_NAMES
 from lib.encoders.clap import ClapEncoder, load_clap
-from lib.encoders.hub import MODELS
 from lib.encoders.store import embed
 from lib.encoders.training.sounds_clap import make_extractor, make_tokenizer
 from lib.metrics.zero_shot import zero_shot
@@ -149,7 +149,7 @@ def test_bad_arguments_get_one_line(clap: ClapEncoder, folder: Path) -> None:
         (lambda: load_clap("clap-2"), r"no CLAP 'clap-2'.*shipped model \(sounds-clap\)"),
         (lambda: load_clap(folder, windows=0), "windows=0; cut at least one"),
         (lambda: clap.encode_sounds([]), "no sounds to encode"),
-        (lambda: clap.encode_sounds([np.zeros(9)]), "a sound is a ndarray; give those of lib.data.audio"),
+        (lambda: clap.encode_sounds([np.zeros(9)]), "a sound is a ndarray; give those of lib.data.formats.audio"),
         (lambda: clap.encode_texts([]), "no texts to encode"),
         (lambda: clap.encode_texts([3]), "a text is a int; give strings"),
     ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.encoders.class_texts import class_texts, imagenet
 from lib.encoders.clip import load_clip
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lib.data.errors import CompanionError, NotAvailable
+from lib.base.errors import CompanionError, NotAvailable
 from lib.encoders import clip as clip_module
 from lib.encoders.clip import CONFIG, WEIGHTS, ClipEncoder, load_clip
 from lib.encoders.encoder import stack_pixels
@@ -123,7 +123,7 @@ def test_unknown_names_come_with_the_nearest() -> None:
     refused("nearest known names: ViT-B-32", "vit-b32")
     refused("no architecture 'ViT-B-3x2'; nearest known names: .*ViT-B-32", "ViT-B-3x2", pretrained="openai")
     refused("neither a folder nor an architecture", "no/such/folder")
-    refused("without weights; give pretrained=, one of: openai, ", "ViT-B-32")
+    refused("without weights; give 'ViT-B-32 TAG', where TAG is one of: openai, ", "ViT-B-32")
     refused("has no weights 'opnai'; choose one of: openai", "ViT-B-32", pretrained="opnai")
 
 

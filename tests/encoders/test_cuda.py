@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib.data.errors import NotAvailable
+from lib.base.errors import NotAvailable
 from lib.data.scenes import scenes
 from lib.encoders.clip import load_clip
 from lib.encoders.embeddings import Tower

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.encoders.embeddings import Embeddings
 
 IDS = np.array(["a", "b", "c"])

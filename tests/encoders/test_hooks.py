@@ -10,10 +10,10 @@ import timm
 import torch
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.encoders.clip import ClipEncoder
 from lib.encoders.encoder import stack_pixels
-from lib.encoders.hooks import encode_layer, record
+from lib.encoders.hooks import encode_layers, record
 
 from .examples import pictures
 
@@ -38,16 +38,16 @@ def test_layers_are_the_residual_stream_after_each_block(clip: ClipEncoder) -> N
         expected = list(residual_stream(clip, clip.normalise(pixels)))
     assert len(expected) == 2
     for layer, hidden in enumerate(expected):
-        every = encode_layer(clip, pixels, layer, "all")
+        every = encode_layers(clip, pixels, [layer], "all")[layer]
         assert every.dtype == np.float32 and every.shape == (3, PATCHES + 1, WIDTH)
         np.testing.assert_allclose(every, hidden.numpy(), atol=1e-4)
-        assert np.array_equal(encode_layer(clip, pixels, layer, "class"), every[:, 0])
-        assert np.array_equal(encode_layer(clip, pixels, layer, "patches"), every[:, 1:])
+        assert np.array_equal(encode_layers(clip, pixels, [layer], "class")[layer], every[:, 0])
+        assert np.array_equal(encode_layers(clip, pixels, [layer], "patches")[layer], every[:, 1:])
 
 
 def test_the_last_class_token_is_one_projection_away_from_the_embedding(clip: ClipEncoder) -> None:
     images = pictures(3)
-    hidden = torch.tensor(encode_layer(clip, stack_pixels(clip, images), 1, "class"))
+    hidden = torch.tensor(encode_layers(clip, stack_pixels(clip, images), [1], "class")[1])
     with torch.no_grad():
         projected = clip.visual.ln_post(hidden) @ clip.visual.proj
     np.testing.assert_allclose(projected.numpy(), clip.encode_images(images), atol=1e-5)
@@ -60,8 +60,8 @@ def test_sequence_first_towers_give_the_same(clip: ClipEncoder) -> None:
         block.attn.batch_first = False
     pixels = stack_pixels(clip, pictures(3))
     for tokens in ("class", "all"):
-        expected = encode_layer(clip, pixels, 0, tokens)
-        np.testing.assert_allclose(encode_layer(turned, pixels, 0, tokens), expected, atol=1e-5)
+        expected = encode_layers(clip, pixels, [0], tokens)[0]
+        np.testing.assert_allclose(encode_layers(turned, pixels, [0], tokens)[0], expected, atol=1e-5)
 
 
 def test_recording_changes_nothing_and_keeps_every_pass(clip: ClipEncoder) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.data.pairs import Pairs
 from lib.data.scenes import scenes
 from lib.encoders import judges

@@ -14,14 +14,14 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from lib.data.errors import CompanionError, NotAvailable
+from lib.base.errors import CompanionError, NotAvailable
+from lib.base.places import MODELS
 from lib.data.scenes.questions import list_kinds, object_questions, read
-from lib.data.scenes.world import layout_of, picture_of
+from lib.data.scenes.scene_pairs import layout_of, picture_of
 from lib.editing.steering import shift, steered
 from lib.encoders import multimodal_llm
 from lib.encoders.clip import load_clip
 from lib.encoders.hooks import record
-from lib.encoders.hub import MODELS
 from lib.encoders.llava import Llava, load_llava
 from lib.encoders.training.scenes_llava import make_model, make_processor
 from lib.encoders.vision_tower import to_transformers
@@ -95,23 +95,11 @@ def test_yes_probabilities_agree_with_the_logits(llava: Llava, images: list[Imag
         assert value == pytest.approx(float(each[yes] / (each[yes] + each[no])), abs=1e-4)
 
 
-def test_log_likelihoods_agree_with_the_logits(llava: Llava, images: list[Image.Image]) -> None:
-    answers = ["a red cat", "yes", "no", "warning triangle"]
-    found = llava.log_likelihood(images, PROMPTS, answers)
-    for value, image, prompt, answer in zip(found, images, PROMPTS, answers, strict=True):
-        total, text = 0.0, f"{prompt} ASSISTANT:"
-        for word in answer.split():
-            after = logits_after(llava, image, text).log_softmax(0)
-            total, text = total + float(after[llava.tokenizer.get_vocab()[word]]), f"{text} {word}"
-        assert value == pytest.approx(total, abs=1e-3)
-
-
 def test_small_batches_give_the_same(llava: Llava, images: list[Image.Image], monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = llava.yes_probability(images, PROMPTS), llava.log_likelihood(images, PROMPTS, ["yes", "a cat", "no", "no"])
+    whole = llava.yes_probability(images, PROMPTS)
     said = llava.generate(images, PROMPTS, 4)
     monkeypatch.setattr(multimodal_llm, "BATCH", 3)
-    parts = llava.yes_probability(images, PROMPTS), llava.log_likelihood(images, PROMPTS, ["yes", "a cat", "no", "no"])
-    np.testing.assert_allclose(parts, whole, atol=1e-4)
+    np.testing.assert_allclose(llava.yes_probability(images, PROMPTS), whole, atol=1e-4)
     assert llava.generate(images, PROMPTS, 4) == said
 
 
@@ -158,12 +146,6 @@ def test_other_bad_inputs_are_told(llava: Llava, images: list[Image.Image]) -> N
         llava.yes_probability([np.zeros((64, 64, 3))], ["is there a cat"])  # type: ignore[list-item]
     with pytest.raises(CompanionError, match="max_new_tokens is 0"):
         llava.generate(images[:1], PROMPTS[:1], 0)
-    with pytest.raises(CompanionError, match="1 answers, 2 prompts; give one"):
-        llava.log_likelihood(images[:2], PROMPTS[:2], ["yes"])
-    with pytest.raises(CompanionError, match="'' is no text to ask"):
-        llava.log_likelihood(images[:2], PROMPTS[:2], ["yes", ""])
-    with pytest.raises(CompanionError, match="does not know the word 'dog'"):
-        llava.log_likelihood(images[:1], PROMPTS[:1], ["dog"])
 
 
 def _no_config(folder: Path) -> None:
@@ -215,7 +197,7 @@ def test_damaged_folders_are_refused(damage: Callable, message: str, folder: Pat
 
 
 def test_unknown_names_come_with_the_shipped_ones() -> None:
-    with pytest.raises(CompanionError, match=r"no LLaVA 'llava-2'.*shipped model \(scenes-llava\)"):
+    with pytest.raises(CompanionError, match=r"no LLaVA 'llava-2'.*shipped model \(paired-llava, scenes-llava\)"):
         load_llava("llava-2")
 
 
@@ -239,13 +221,13 @@ def shipped() -> Llava:
     return load_llava("scenes-llava")
 
 
-def test_the_shipped_model_is_small_and_sees_with_the_shipped_clip(shipped: Llava) -> None:
-    assert (MODELS / "scenes-llava" / "model.safetensors").stat().st_size < 15e6
+@pytest.mark.parametrize("name", ["scenes-llava", "paired-llava"])
+def test_a_shipped_model_is_small_and_sees_with_the_shipped_clip(name: str) -> None:
+    shipped = load_llava(name)
+    assert (MODELS / name / "model.safetensors").stat().st_size < 15e6
     ours, clips = shipped.vision_tower.state_dict(), to_transformers(load_clip("scenes-clip").visual).state_dict()
     assert ours.keys() == clips.keys()
-    assert all(torch.equal(ours[name], clips[name]) for name in ours), (
-        "scenes-clip was changed: train scenes-llava again"
-    )
+    assert all(torch.equal(ours[part], clips[part]) for part in ours), f"scenes-clip was changed: train {name} again"
     known = make_processor()
     assert shipped.tokenizer.get_vocab() == known.tokenizer.get_vocab()
     assert shipped.processor.chat_template == known.chat_template

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import ClapFeatureExtractor
 
-from lib.data.audio import Sound
+from lib.data.formats.audio import Sound
 from lib.data.sounds import sound_of
 from lib.encoders.log_mel import cut, log_mel
 from lib.encoders.training.sounds_clap import BINS, make_extractor

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib.data.errors import CompanionError, NotAvailable
+from lib.base.errors import CompanionError, NotAvailable
 from lib.encoders import photo_towers
 from lib.encoders.photo_vectors import photo_vectors
 from lib.encoders.training import photos_heads
@@ -64,7 +64,7 @@ def test_an_unknown_split() -> None:
 def test_the_model_gives_the_shipped_vectors(data_root: Path, cache: Path) -> None:
     import open_clip
 
-    from lib.data.flickr8k import flickr8k
+    from lib.data.sets.flickr8k import flickr8k
     from lib.encoders.photos_clip import photos_clip, photos_folder
 
     model, preprocess = open_clip.create_model_from_pretrained(f"local-dir:{photos_folder()}")

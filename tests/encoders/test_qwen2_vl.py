@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.editing.steering import shift, steered
 from lib.encoders import multimodal_llm
 from lib.encoders.hooks import record
@@ -25,7 +25,6 @@ from .examples import pictures
 from .tiny_qwen2_vl import PATCH, save
 
 PROMPTS = ["is there a cat?", "Describe it.", "is the sky blue, or is it green", "what?"]
-ANSWERS = ["yes", "a red cat", "no, it is not", "Ünknown words"]
 
 
 @pytest.fixture(scope="session")
@@ -95,23 +94,14 @@ def test_yes_probabilities_agree_with_the_logits(qwen: MultimodalLLM, images: li
         assert value == pytest.approx(float(each[yes].sum() / each[[*yes, *no]].sum()), abs=1e-5)
 
 
-def test_log_likelihoods_agree_with_the_logits(qwen: MultimodalLLM, images: list[Image.Image]) -> None:
-    found = qwen.log_likelihood(images, PROMPTS, ANSWERS)
-    for value, image, prompt, answer in zip(found, images, PROMPTS, ANSWERS, strict=True):
-        said = qwen.tokenizer(answer)["input_ids"]
-        after = logits_after(qwen, image, prompt, said)[-len(said) - 1 : -1].log_softmax(dim=1)
-        assert value == pytest.approx(float(after[range(len(said)), said].sum()), abs=1e-3)
-
-
 def test_small_batches_give_the_same(
     qwen: MultimodalLLM, images: list[Image.Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = qwen.yes_probability(images, PROMPTS), qwen.log_likelihood(images, PROMPTS, ANSWERS)
+    whole = qwen.yes_probability(images, PROMPTS)
     said = qwen.generate(images, PROMPTS, 4)
     for size in (1, 3):
         monkeypatch.setattr(multimodal_llm, "BATCH", size)
-        parts = qwen.yes_probability(images, PROMPTS), qwen.log_likelihood(images, PROMPTS, ANSWERS)
-        np.testing.assert_allclose(parts, whole, atol=1e-3)
+        np.testing.assert_allclose(qwen.yes_probability(images, PROMPTS), whole, atol=1e-3)
         assert qwen.generate(images, PROMPTS, 4) == said
 
 
@@ -193,7 +183,9 @@ def test_the_config_picks_the_class(folder: Path, tmp_path: Path) -> None:
     assert type(load_llm("scenes-llava")) is Llava
     with pytest.raises(CompanionError, match=r"its config is of 'qwen2_vl'; give a folder with that of a LLaVA$"):
         load_llava(folder)
-    with pytest.raises(CompanionError, match=r"no LLaVA or Qwen2-VL 'qwen'.*a shipped model \(scenes-llava\)$"):
+    with pytest.raises(
+        CompanionError, match=r"no LLaVA or Qwen2-VL 'qwen'.*a shipped model \(paired-llava, scenes-llava\)$"
+    ):
         load_llm("qwen")
     other = Path(shutil.copytree(folder, tmp_path / "other"))
     config = json.loads((other / "config.json").read_text())

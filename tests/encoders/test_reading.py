@@ -16,8 +16,8 @@ import pytest
 import torch
 from PIL import Image
 
-from lib.data.errors import CompanionError, NotAvailable
-from lib.data.files import DONE, cache_root
+from lib.base.errors import CompanionError, NotAvailable
+from lib.base.files import DONE, cache_root
 from lib.encoders import reading
 from lib.encoders.reading import default_workers, interruptions, read_pixels
 from lib.encoders.store import EmbedSpec, embed, embed_shard

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,21 @@ import torch
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
 from lib.data.scenes.layout import SIDE
-from lib.data.scenes.world import layout_of, picture_of
+from lib.data.scenes.questions import Question
+from lib.data.scenes.scene_pairs import layout_of, picture_of
 from lib.encoders.training import scenes_llava
-from lib.encoders.training.lessons import FIRST_SCENE, SHOWN, Lesson, Lessons, questions_of, shown_codes, visible
-from lib.encoders.training.scenes_llava import Teacher, make_model, make_processor, train
+from lib.encoders.training.lessons import (
+    FIRST_SCENE,
+    SHOWN,
+    Lesson,
+    Lessons,
+    Taught,
+    plain_scene,
+    shown_codes,
+    visible,
+)
+from lib.encoders.training.paired_llava import paired_scene, second_turn
+from lib.encoders.training.scenes_llava import COURSE, Teacher, make_model, make_processor, train
 from lib.encoders.training.stream import SEED
 
 
@@ -22,31 +35,38 @@ def processor() -> LlavaProcessor:
     return make_processor()
 
 
-@pytest.fixture(autouse=True)
-def _small_lessons(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scenes_llava, "BATCH", 2)
-
-
 def model_of(processor: LlavaProcessor) -> LlavaForConditionalGeneration:
     return make_model(processor.tokenizer, seed=0, layers=1)
 
 
-def lesson(processor: LlavaProcessor, step: int = 0) -> Lesson:
-    return next(iter(Lessons(processor.tokenizer.get_vocab(), processor.patch_size, 2, range(step, step + 1))))
+def lesson(processor: LlavaProcessor, step: int = 0, scene: Callable[[int], Taught] = plain_scene) -> Lesson:
+    steps = range(step, step + 1)
+    return next(iter(Lessons(processor.tokenizer.get_vocab(), processor.patch_size, 2, steps, scene)))
 
 
-def test_packed_questions_get_the_loss_that_each_gets_alone(processor: LlavaProcessor) -> None:
-    model, whole = model_of(processor), lesson(processor)
+@pytest.mark.parametrize("scene", [plain_scene, paired_scene])
+def test_packed_questions_get_the_loss_that_each_gets_alone(
+    processor: LlavaProcessor, scene: Callable[[int], Taught]
+) -> None:
+    """An opening is learnt once, and stands before each of the others."""
+    model, whole = model_of(processor), lesson(processor, scene=scene)
     vocabulary, losses = processor.tokenizer.get_vocab(), []
+
+    def learn(pixels: torch.Tensor, before: str, question: Question) -> None:
+        asked = ["USER:", *["<image>"] * 64, *before.split(), *question.prompt.split(), "ASSISTANT:"]
+        said = [*question.answer.split(), "</s>"]
+        tokens = torch.tensor([[vocabulary[word] for word in [*asked, *said]]])
+        with torch.no_grad():
+            logits = model(input_ids=tokens, pixel_values=(pixels[None] / 255 - 0.5) / 0.25).logits[0]
+        each = logits[len(asked) - 1 : -1].log_softmax(dim=1)
+        losses.extend(-float(each[i, vocabulary[word]]) for i, word in enumerate(said))
+
     for row, pixels in enumerate(whole.pixels):
-        for question in questions_of(FIRST_SCENE + row):
-            asked = ["USER:", *["<image>"] * 64, *question.prompt.split(), "ASSISTANT:"]
-            said = [*question.answer.split(), "</s>"]
-            tokens = torch.tensor([[vocabulary[word] for word in [*asked, *said]]])
-            with torch.no_grad():
-                logits = model(input_ids=tokens, pixel_values=(pixels[None] / 255 - 0.5) / 0.25).logits[0]
-            each = logits[len(asked) - 1 : -1].log_softmax(dim=1)
-            losses += [-float(each[i, vocabulary[word]]) for i, word in enumerate(said)]
+        taught = scene(FIRST_SCENE + row)
+        if taught.opening is not None:
+            learn(pixels, "", taught.opening)
+        for question in taught.questions:
+            learn(pixels, "" if taught.opening is None else second_turn(taught.opening, ""), question)
     with torch.no_grad():
         packed = Teacher(model, processor).losses(whole)["answers"]
     assert float(packed) == pytest.approx(np.mean(losses), rel=1e-4)
@@ -84,9 +104,8 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     def run(cache: str, stops: list[int]) -> dict[str, torch.Tensor]:
         monkeypatch.setenv("COMPANION_CACHE", str(tmp_path / cache))
         for steps in stops:
-            monkeypatch.setattr(scenes_llava, "STEPS", steps)
             model = model_of(processor)
-            train(model, processor)
+            train(model, processor, replace(COURSE, batch=2, steps=steps))
         return model.state_dict()
 
     monkeypatch.setattr(scenes_llava, "schedule", lambda step, steps: 0.1)  # the same, however many steps

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from lib.data.errors import NotAvailable
+from lib.base.errors import NotAvailable
 from lib.encoders import shim
 from lib.encoders.shim import SCHEMAS, ensure_torchvision
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib.data.sounds.world import sound_of
+from lib.data.sounds.sound_pairs import sound_of
 from lib.encoders.training import sounds_clap
 from lib.encoders.training.sounds_clap import BINS, SEED, Learner, make_extractor, make_model, make_tokenizer
 

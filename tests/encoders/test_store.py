@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from lib.data.errors import CompanionError, NotAvailable
-from lib.data.files import DONE, cache_root, is_done
+from lib.base.errors import CompanionError, NotAvailable
+from lib.base.files import DONE, cache_root, is_done
 from lib.data.pairs import Pairs
 from lib.encoders.clip import ClipEncoder
 from lib.encoders.encoder import stack_pixels
-from lib.encoders.hooks import encode_layer
+from lib.encoders.hooks import encode_layers
 from lib.encoders.shards import EmbedSpec
 from lib.encoders.store import embed, embed_layers, embed_shard
 
@@ -187,10 +187,10 @@ def test_layers_and_tokens(clip: ClipEncoder) -> None:
     pairs = make_pairs(5)
     pixels = stack_pixels(clip, list(pairs.images or ()))
     stored = embed(pairs, clip, towers=["image"], layer=0, batch=2, shard=3)
-    np.testing.assert_allclose(stored.image, encode_layer(clip, pixels, 0), atol=1e-4)
+    np.testing.assert_allclose(stored.image, encode_layers(clip, pixels, [0])[0], atol=1e-4)
     patches = embed(pairs, clip, towers=["image"], layer=1, tokens="patches", batch=2, shard=3)
     assert patches.ids[:17].tolist() == [*(f"pair-0@{token}" for token in range(16)), "pair-1@0"]
-    expected = encode_layer(clip, pixels, 1, "patches").reshape(5 * 16, 32)
+    expected = encode_layers(clip, pixels, [1], "patches")[1].reshape(5 * 16, 32)
     np.testing.assert_allclose(patches.image, expected, atol=1e-4)
 
 
@@ -241,7 +241,7 @@ def test_several_layers_of_corrupt_pictures_are_refused(clip: ClipEncoder, files
 def test_corrupt_pictures_are_refused_with_the_first_and_their_number(files: Pairs) -> None:
     toy = Toy()
     for _ in range(2):
-        with pytest.raises(CompanionError, match=r"2 of 10 images cannot be read, first 'pair-2' \(.*on_bad='skip'"):
+        with pytest.raises(CompanionError, match=r"2 of 10 images cannot be read, first 'pair-2' \(.*set on_bad=skip"):
             embed(files, toy, shard=4, workers=1)
     assert toy.images == 8 + 3 + 3  # only the two shards with corrupt pictures were made again
 

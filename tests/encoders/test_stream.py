@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from lib.data.scenes.grammar import SILENT
+from lib.data.procedural import SILENT
 from lib.data.scenes.layout import SIDE, Layout
-from lib.data.scenes.world import layout_of
+from lib.data.scenes.scene_pairs import layout_of
 from lib.encoders.training.stream import FACT_SIZES, TOKEN_FACTS, _Batches, fact_loss, patch_facts
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.data.scenes import picture_of
 from lib.encoders.clip import load_clip
 from lib.encoders.hooks import record

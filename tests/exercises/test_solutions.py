@@ -7,7 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exercises import notebook_10, notebook_20, notebook_30, notebook_41
+from exercises import (
+    notebook_10,
+    notebook_20,
+    notebook_21,
+    notebook_23,
+    notebook_24,
+    notebook_30,
+    notebook_40,
+    notebook_41,
+)
 
 
 def test_notebook_10() -> None:
@@ -23,7 +32,20 @@ def test_notebook_10() -> None:
 def test_notebook_20() -> None:
     assert notebook_20.nearest_are_most_aligned()
     assert 0.5 < notebook_20.lipschitz() <= 1.001
-    assert 0.3 < notebook_20.gain_of_choosing() < 3
+
+
+def test_notebook_21() -> None:
+    assert 0.3 < notebook_21.gain_of_choosing() < 3
+
+
+def test_notebook_23() -> None:
+    assert notebook_23.only_rare(1000) == pytest.approx(np.exp(-1), abs=1e-3)
+
+
+def test_notebook_24() -> None:
+    step, (distance, product) = 1e-6, notebook_24.slopes(0.5)
+    assert distance == pytest.approx((np.sqrt(2 - 2 * 0.5) - np.sqrt(2 - 2 * (0.5 + step))) / step, rel=1e-4)
+    assert product == 1
 
 
 def test_notebook_30(cache: Path) -> None:
@@ -31,6 +53,11 @@ def test_notebook_30(cache: Path) -> None:
     assert notebook_30.three_modalities() == pytest.approx(np.sqrt(3) / (np.sqrt(2) + 1))
     left = notebook_30.only_the_gap()
     assert left["SAE-2b"] > left["SAE-1b"] + 0.2
+
+
+def test_notebook_40() -> None:
+    exact, true = notebook_40.too_few_facts()
+    assert exact < 0.3 and true > 0.95
 
 
 def test_notebook_41() -> None:

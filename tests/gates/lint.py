@@ -6,14 +6,16 @@ nbval passes a notebook silently if its cells were never run, and a compared cel
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-from lib.report.audio import is_player
+from lib.report.card import is_card
 from lib.report.console import NEAR_EDGE
+from lib.report.player import is_player
 
 MAX_LINES = 15
 MAX_IGNORED = 0.35
@@ -112,7 +114,8 @@ def _output(output: NotebookNode) -> Iterator[str]:
             yield f"wrote to stderr: {output.text.strip()[:60]}"
         text = output.text
     else:
-        allowed = MIMES | {"text/html"} if is_player(output.data.get("text/html", "")) else MIMES
+        html = output.data.get("text/html", "")
+        allowed = MIMES | {"text/html"} if is_player(html) or is_card(html) else MIMES
         extra = sorted(set(output.data) - allowed)
         if extra:
             yield f"has output of type {', '.join(extra)}; only text and PNG are allowed"
@@ -123,3 +126,8 @@ def _output(output: NotebookNode) -> Iterator[str]:
         yield "prints a path of one machine"
     if NEAR_EDGE in text:
         yield "prints a number near a rounding edge; print a statement or choose another step"
+
+
+if __name__ == "__main__":
+    found = [problem for name in sys.argv[1:] for problem in lint(Path(name))]
+    sys.exit("\n".join(found) or None)

@@ -13,7 +13,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from lib.data.files import ROOT
+from lib.base.files import ROOT
 
 SANITISE = ROOT / "tests" / "sanitise.cfg"
 TITLE = "# A small notebook\nPaper 1. Claim C4. Running time: a second."

@@ -11,16 +11,19 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from lib.data.files import ROOT
+from lib.base.cells import read_cells
+from lib.base.files import ROOT
+from lib.base.places import find_notebook
+from lib.report.register import spec_of
 from lib.report.scoreboard import scoreboard, scoreboard_text
 from lib.run.parameters import read_parameters
-from lib.run.places import find_notebook
-from lib.run.profiles import load_profile
-from tests.gates.tolerance import expected_profiles, runs_elsewhere, write_expected
+from lib.worlds.profiles import known_profiles, load_profile
+from tests.gates.tolerance import expected_profiles, write_expected
 
 PROFILES = expected_profiles()
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-LINE = re.compile(r"^(p\d\.C?\d+) · (.+?) · (.+)$", re.MULTILINE)
+LINE = re.compile(r"^(p\d\.C?\d+)(?: \((\w+)\))? · (.+?) · (.+)$", re.MULTILINE)
+"""Claim, column if it is not the notebook's own world, verdict, statement."""
 
 
 def printed(path: Path) -> str:
@@ -32,22 +35,25 @@ def printed(path: Path) -> str:
 
 def profile_of(path: Path) -> str:
     """The profile that a committed notebook was run in."""
-    return load_profile(read_parameters(nbformat.read(path, as_version=4), path.stem)["profile"].default).name
+    return load_profile(read_parameters(read_cells(path), path.stem)["profile"].default).name
 
 
 @pytest.mark.parametrize("path", [path for path in NOTEBOOKS if LINE.search(printed(path))], ids=lambda path: path.stem)
 def test_verdicts_that_a_notebook_prints_are_those_of_its_claims(path: Path) -> None:
-    claims = PROFILES[profile_of(path)]["claims"]
     lines = LINE.findall(printed(path))
-    assert lines == [(id, claims[id]["verdict"], claims[id]["statement"]) for id, *_ in lines]
+    claims = [PROFILES[column or profile_of(path)][id] for id, column, *_ in lines]
+    assert [line[2:] for line in lines] == [(claim["verdict"], claim["statement"]) for claim in claims]
 
 
 def test_every_claim_is_printed_by_its_notebook() -> None:
-    for profile in {profile_of(path) for path in NOTEBOOKS} & set(PROFILES):
-        for id, claim in PROFILES[profile]["claims"].items():
+    own = {path: profile_of(path) for path in NOTEBOOKS}
+    shown = {path: {(id, column or own[path]) for id, column, *_ in LINE.findall(printed(path))} for path in NOTEBOOKS}
+    for profile, claims in PROFILES.items():
+        for id, claim in claims.items():
             path = find_notebook(claim["notebook"][:2])
-            if profile_of(path) == profile:
-                assert id in {found for found, *_ in LINE.findall(printed(path))}, f"{id} in {path.name}"
+            if own[path] == profile or profile not in known_profiles():
+                assert (id, profile) in shown[path], f"{id} of {profile} in {path.name}"
+    assert set(own.values()) & set(PROFILES)
 
 
 def test_the_scoreboard_that_is_printed_is_that_of_the_claims(tmp_path: Path) -> None:
@@ -55,16 +61,28 @@ def test_the_scoreboard_that_is_printed_is_that_of_the_claims(tmp_path: Path) ->
     assert scoreboard_text(scoreboard(tmp_path)) in printed(find_notebook("90"))
 
 
-@pytest.mark.parametrize("profile", sorted(PROFILES))
-def test_a_verdict_that_another_processor_changed_is_told_in_its_notebook(profile: str) -> None:
-    wanted = PROFILES[profile]["claims"]
-    changed = {
-        id for run in runs_elsewhere(profile) for id, one in run.items() if one["verdict"] != wanted[id]["verdict"]
-    }
-    for id in changed:
-        path = find_notebook(wanted[id]["notebook"][:2])
-        cells = nbformat.read(path, as_version=4).cells
-        notes = [cell.source for cell in cells if cell.cell_type == "markdown" and "Near its margin" in cell.source]
-        name = id.split(".")[1]
-        number = name if name.startswith("C") else f"claim {name}"
-        assert any(re.search(rf"\b{number}\b", note) and "trust.md" in note for note in notes), f"{id} in {path.name}"
+def test_the_scoreboard_page_has_the_statements_of_the_registers_and_the_verdicts_of_the_claims() -> None:
+    lines = (ROOT / "docs" / "scoreboard.md").read_text().splitlines()
+    rows = [line.split(" | ") for line in lines if re.match(r"\| p\d\.", line)]
+    worlds = sorted(PROFILES)
+    assert rows
+    for id, statement, *cells, so in ([row[0].removeprefix("| "), *row[1:]] for row in rows):
+        spec = spec_of(id)
+        assert (statement, so.removesuffix(" |")) == (spec.statement, spec.so)
+        verdicts = [PROFILES[world][id]["verdict"] if id in PROFILES[world] else "–" for world in worlds]
+        assert [cell.split(" (")[0] for cell in cells] == verdicts, id
+
+
+FINDING = re.compile(r"\[(p\d\.C?\d+): ([a-z ]+) on ([\w-]+)\]\((notebooks/\w+\.ipynb)\)")
+"""A link of the README: claim, verdict, world, notebook."""
+
+
+def test_what_the_readme_says_was_found_is_what_the_claims_say() -> None:
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    found = FINDING.findall(text)
+    assert len(found) >= 5 and text.count("](notebooks/", text.index("**What was found**"), text.index("## ")) == len(
+        found
+    )
+    for id, verdict, world, notebook in found:
+        claim = PROFILES[world][id]
+        assert (verdict, Path(notebook).stem[:2]) == (claim["verdict"], claim["notebook"][:2]), f"{id} on {world}"

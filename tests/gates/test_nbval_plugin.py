@@ -4,17 +4,18 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from nbformat import NotebookNode
 
-from lib.data.errors import NotAvailable
+from lib.base.errors import NotAvailable
 from tests.gates import nbval_plugin
 from tests.gates.notebooks import code, notebook, write
 
 
 @pytest.fixture
 def marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Collects the cells of a notebook on clip-arrays and of one on scenes; returns their marks."""
+    """Collects the cells of a notebook on labels-b32 and of one on scenes; returns their marks."""
     real = notebook()
-    real.cells[1] = code('profile: str = "clip-arrays"', "", "parameters")
+    real.cells[1] = code('profile: str = "labels-b32"', "", "parameters")
     paths = [write(real, tmp_path / "03_real.ipynb"), write(notebook(), tmp_path / "10_x.ipynb"), Path("test_x.py")]
 
     def collect(fetch) -> list[list[pytest.MarkDecorator]]:
@@ -33,7 +34,7 @@ def test_a_notebook_without_its_data_is_skipped_with_the_reason(marks) -> None:
         raise NotAvailable(f"{dataset} is not here")
 
     (mark,), *others = marks(fetch)
-    assert mark.kwargs == {"reason": "clip-arrays is not here"}
+    assert mark.kwargs == {"reason": "clip-vectors is not here"}
     assert others == [[], []]
 
 
@@ -70,9 +71,9 @@ def test_cells_are_compared_with_the_committed_counts() -> None:
         return "the answer"
 
     seen: list[object] = []
-    figure = SimpleNamespace(output_type="display_data")
-    printed = [figure, SimpleNamespace(output_type="stream", text="[1 of 3 seeds] a\n")]
-    committed = [SimpleNamespace(output_type="stream", text="[2 of 3 seeds] a\n"), figure]
+    figure = NotebookNode(output_type="display_data")
+    printed = [figure, NotebookNode(output_type="stream", text="[1 of 3 seeds] a\n")]
+    committed = [NotebookNode(output_type="stream", text="[2 of 3 seeds] a\n"), figure]
     assert nbval_plugin.lenient(compare)(printed, committed, skip_compare=("x",)) == "the answer"
     assert seen == [((printed, committed), {"skip_compare": ("x",)})]
     assert printed[1].text == committed[0].text

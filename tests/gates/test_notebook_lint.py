@@ -4,7 +4,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from nbval.plugin import get_sanitize_patterns
 
-from lib.data.files import ROOT
+from lib.base.files import ROOT
 from tests.gates.lint import lint
 from tests.gates.notebooks import SANITISE, code, notebook, write
 

@@ -1,31 +1,45 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
+from typing import Any
 
-import pandas as pd
 import pytest
 
-from lib.data.errors import CompanionError
-from lib.data.files import ROOT, write_json
-from lib.report.claims import write_claim
-from lib.report.tables import write_table
-from lib.run.places import results_root
-from tests.gates.tolerance import compare, expected_from, expected_profiles, update
-from tests.report.examples import example
+from lib.base.errors import CompanionError
+from lib.base.files import ROOT
+from lib.base.places import results_root
+from lib.report.claims import Claim, write_claim
+from lib.report.effects import exactly, over_seeds
+from lib.report.register import spec_of
+from tests.gates.tolerance import compare, expected_profiles, room, update
+from tests.report.examples import evidence, example
 
 PROFILES = expected_profiles()
 
 
-def test_the_default_profile_has_expected_values():
+def test_the_default_profile_has_expected_values() -> None:
     assert "scenes" in PROFILES, "write them down: python -m tests.gates.tolerance scenes"
 
 
 @pytest.mark.parametrize("profile", sorted(PROFILES))
-def test_results_are_as_expected(profile):
+def test_results_are_as_expected(profile: str) -> None:
     assert compare(results_root() / profile, PROFILES[profile]) == []
 
 
-def test_every_committed_profile_is_checked():
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_expected_claims_are_those_of_the_register(profile: str) -> None:
+    """A margin, a rule or a part that is changed in the register shows before any notebook is run again."""
+    for id, fields in PROFILES[profile].items():
+        claim, spec = Claim(**fields), spec_of(id)
+        assert claim.statement == spec.statement
+        rules = {part.name: (part.rule, part.margin, part.zero) for part in spec.parts}
+        assert {part.name: (part.rule, part.margin, part.zero) for part in claim.parts}.items() <= rules.items(), id
+        if claim.headline:
+            assert {part.name for part in claim.parts} | {part.name for part in claim.unmeasured} == set(rules), id
+
+
+def test_every_committed_profile_is_checked() -> None:
     listed = subprocess.run(["git", "ls-files", "results"], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("not a git checkout, so what is committed is not known")
@@ -33,186 +47,114 @@ def test_every_committed_profile_is_checked():
     assert committed <= set(PROFILES), "write them down: python -m tests.gates.tolerance <profile>"
 
 
-@pytest.fixture
-def results(tmp_path):
-    folder = tmp_path / "results" / "scenes"
-    write_claim(example(), folder)
-    write_claim(example(id="p1.C5", claim="C5"), folder)
-    write_table(pd.DataFrame({"model": ["raw", "TopK"], "ms": [0.03, None], "live": [64, 1000]}), folder / "ms.csv", 3)
-    return folder
+def expected_of(*claims: Claim) -> dict[str, Any]:
+    return {claim.id: claim.model_dump() for claim in claims}
 
 
-TOLERANCES = {
-    "claims": {"p1.C4": {"spread": 0.03, "controls": {"raw": 0.001}}},
-    "tables": {"ms.csv": {"model": None, "ms": 0.01, "live": 5}},
-}
+def problems_of(tmp_path: Path, claim: Claim, wanted: Claim | None = None) -> list[str]:
+    write_claim(claim, tmp_path)
+    return compare(tmp_path, expected_of(wanted or example()))
 
 
-def test_unchanged_results_pass(results):
-    assert compare(results, expected_from(results, TOLERANCES)) == []
+def test_unchanged_results_pass(tmp_path: Path) -> None:
+    assert problems_of(tmp_path, example()) == []
 
 
-def test_tolerances_come_from_the_file_or_the_claim(results):
-    claims = expected_from(results, TOLERANCES)["claims"]
-    assert claims["p1.C4"]["spread"]["tolerance"] == 0.03
-    assert claims["p1.C5"]["spread"]["tolerance"] == 0.0346  # of one of three seeds
-    controls = {id: {name: part["tolerance"] for name, part in claims[id]["controls"].items()} for id in claims}
-    assert controls["p1.C4"] == {"raw": 0.001, "untrained SAE": 0.02}
-    assert controls["p1.C5"] == {"raw": 0.02, "untrained SAE": 0.02}
+def test_a_mean_may_move_by_twice_its_prediction_interval(tmp_path: Path) -> None:
+    redraw = over_seeds([0.11, 0.12, 0.13]).redraw
+    assert room(example().headline, example().headline, 2000) == pytest.approx(2 * redraw)
+    moved = [value + 1.99 * redraw for value in (0.11, 0.12, 0.13)]
+    assert problems_of(tmp_path, example(evidence(moved))) == []
+    (problem, *_) = problems_of(tmp_path, example(evidence([value + 2.01 * redraw for value in (0.11, 0.12, 0.13)])))
+    assert problem.startswith("p1.C4: score is 0.190") and problem.endswith(f"within {2 * redraw:.3g}")
 
 
-def test_an_interval_has_the_tolerance_of_its_effect(tmp_path):
-    write_claim(example(spread={"kind": "95 % interval", "values": [-0.13, -0.11]}), tmp_path)
-    assert expected_from(tmp_path, {})["claims"]["p1.C4"]["spread"]["tolerance"] == 0.02
+def test_a_number_that_is_not_trained_moves_by_rounding_or_one_item(tmp_path: Path) -> None:
+    def with_context(value: float) -> Claim:
+        return example(evidence(context={"dense": exactly(value)}))
 
-
-def test_a_tolerance_is_at_least_twice_what_any_other_run_moved(results):
-    runs = [
-        {"p1.C4": {"moved": {"effect": 0.03}}},
-        {"p1.C4": {"moved": {"effect": 0.005, "control 'raw'": 0.0004, "control 'untrained SAE'": 0.02}}},
-        {},
-    ]
-    expected, usual = expected_from(results, TOLERANCES, runs)["claims"], expected_from(results, TOLERANCES)["claims"]
-    assert expected["p1.C4"]["play"] == 0.06
-    assert {name: one["tolerance"] for name, one in expected["p1.C4"]["controls"].items()} == {
-        "raw": 0.001,
-        "untrained SAE": 0.04,
-    }
-    assert expected["p1.C4"]["spread"] == usual["p1.C4"]["spread"] and expected["p1.C5"] == usual["p1.C5"]
-
-
-@pytest.mark.parametrize(("value", "play"), [(0.0, 0.02), (0.1, 0.02), (-0.3, 0.03), (5.0, 0.5)])
-def test_default_play_of_a_control(tmp_path, value, play):
-    write_claim(example(controls={"raw": value}), tmp_path)
-    assert expected_from(tmp_path, {})["claims"]["p1.C4"]["controls"]["raw"]["tolerance"] == play
-
-
-@pytest.mark.parametrize("move", [0.02, -0.02, 0.019])
-def test_a_move_within_tolerance_passes(results, move):
-    expected = expected_from(results, TOLERANCES)
-    write_claim(example(effect=-0.12 + move), results)
-    assert compare(results, expected) == []
+    assert problems_of(tmp_path, with_context(0.504), with_context(0.5)) == []
+    assert problems_of(tmp_path, with_context(0.0004), with_context(0.0)) == []
+    (problem, *_) = problems_of(tmp_path, with_context(0.506), with_context(0.5))
+    assert problem == "p1.C4: dense is 0.506, expected 0.5 within 0.005"
 
 
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"effect": -0.0999}, "p1.C4: effect is -0.0999, expected -0.12 within 0.02"),
-        ({"verdict": "partly"}, "p1.C4: verdict is 'partly', expected 'reproduced'"),
-        (
-            {"controls": {"raw": 0.0325, "untrained SAE": 0.115}},
-            "p1.C4: control 'raw' is 0.0325, expected 0.031",
-        ),
-        ({"controls": {"raw": 0.031}}, "p1.C4: control 'untrained SAE' is missing"),
-        ({"controls": {"raw": 0.031, "untrained SAE": 0.115, "new": 1}}, "p1.C4: control 'new' is not expected"),
-        ({"spread": {"kind": "none", "values": []}}, "p1.C4: spread is of another kind or length than 'per seed'"),
-        ({"statement": "other words"}, "p1.C4: statement is 'other words'"),
-        ({"tolerance": 10.0}, "p1.C4: tolerance is 10.0, expected 0.02"),
+        ({"statement": "other words"}, "statement is 'other words'"),
+        ({"notebook": "11_x"}, "notebook is '11_x'"),
+        ({"n": 1999}, "n is 1999, expected 2000"),
+        ({"context": []}, "numbers is "),
+        ({"sides": []}, "parts is "),
     ],
 )
-def test_a_changed_claim_is_one_line(results, changes, problem):
-    expected = expected_from(results, TOLERANCES)
-    write_claim(example(**changes), results)
-    (found,) = compare(results, expected)
-    assert found.startswith(problem)
+def test_changed_words_are_one_line(tmp_path: Path, changes: dict, problem: str) -> None:
+    found = problems_of(tmp_path, example(**changes))
+    assert found[0].startswith(f"p1.C4: {problem}")
 
 
-@pytest.mark.parametrize(
-    ("changes", "problems"),
-    [
-        ({"verdict": "partly"}, ["verdict is 'partly', expected 'reproduced', though none of its numbers moved"]),
-        ({"verdict": "partly", "effect": -0.119}, []),
-        ({"verdict": "not reproduced", "effect": -0.119}, ["verdict is 'not reproduced', expected 'reproduced'"]),
-        ({"verdict": "partly", "effect": -0.09}, ["effect is -0.09, expected -0.12 within 0.02"]),
-    ],
-)
-def test_a_verdict_moves_by_one_step_and_only_with_its_numbers(results, changes, problems):
-    expected = expected_from(results, TOLERANCES)
-    write_claim(example(**changes), results)
-    assert compare(results, expected) == [f"p1.C4: {problem}" for problem in problems]
+@pytest.mark.parametrize("field", ["rule", "margin", "zero", "outcome", "near", "mean", "redraw"])
+def test_a_part_that_was_changed_by_hand_is_noticed(tmp_path: Path, field: str) -> None:
+    changed = {
+        "rule": "below",
+        "margin": 0.06,
+        "zero": 0.01,
+        "outcome": "weaker",
+        "near": True,
+        "mean": 0.121,
+        "redraw": 0.05,
+    }
+    headline = example().headline.model_copy(update={field: changed[field]})
+    assert problems_of(tmp_path, example(headline=headline))
 
 
-def test_no_number_that_moved_makes_a_claim_untestable(results):
-    write_claim(example(verdict="not reproduced"), results)
-    expected = expected_from(results, TOLERANCES)
-    fields = {"effect": None, "verdict": "not testable here", "seeds": [], "spread": {"kind": "none", "values": []}}
-    write_claim(example(**fields), results)
-    assert "p1.C4: verdict is 'not testable here', expected 'not reproduced'" in compare(results, expected)
+def test_a_verdict_follows_its_numbers(tmp_path: Path) -> None:
+    assert problems_of(tmp_path, example(verdict="partly")) == [
+        "p1.C4: verdict is 'partly', expected 'reproduced', though none of its numbers moved"
+    ]
+    moved = example(evidence([0.111, 0.12, 0.13])).model_copy(update={"verdict": "partly"})
+    assert problems_of(tmp_path, moved) == [
+        "p1.C4: verdict is 'partly', expected 'reproduced', which was not near its margin"
+    ]
 
 
-def test_why_may_quote_other_numbers(results):
-    expected = expected_from(results, TOLERANCES)
-    write_claim(example(why="fell by 0.1198"), results)
-    assert compare(results, expected) == []
+def test_a_verdict_near_its_margin_may_be_another_where_numbers_moved(tmp_path: Path) -> None:
+    near, other = example(evidence([0.08, 0.1, 0.12])), example(evidence([0.07, 0.1, 0.13]))
+    assert near.near and (near.verdict, other.verdict) == ("reproduced", "weaker")
+    assert problems_of(tmp_path, other, near) == []
+    assert (
+        "though none of its numbers moved"
+        in problems_of(tmp_path, near.model_copy(update={"verdict": "weaker"}), near)[0]
+    )
 
 
-def test_missing_extra_and_damaged_claims_are_told(results):
-    expected = expected_from(results, TOLERANCES)
-    path = results / "claims" / "p1.C5.json"
-    text = path.read_text()
-    path.unlink()
-    write_claim(example(id="p1.C6", claim="C6"), results)
-    assert compare(results, expected) == [
+def test_what_stops_being_measured_is_told(tmp_path: Path) -> None:
+    (problem, *_) = problems_of(tmp_path, example(evidence("no judge")))
+    assert problem.startswith("p1.C4: parts is ")
+
+
+def test_why_may_quote_other_numbers(tmp_path: Path) -> None:
+    assert problems_of(tmp_path, example(why="fell by 0.1198")) == []
+
+
+def test_missing_extra_and_damaged_claims_are_told(tmp_path: Path) -> None:
+    write_claim(example(id="p1.C6"), tmp_path)
+    expected = expected_of(example(), example(id="p1.C5"))
+    assert compare(tmp_path, expected) == [
+        "p1.C4: missing; its notebook did not write it",
         "p1.C5: missing; its notebook did not write it",
         "p1.C6: not expected; write it down if it is meant",
     ]
-    path.write_text(text.replace('"effect": -0.12', '"effect": NaN'))
-    (problem,) = compare(results, expected)
-    assert problem.startswith("claim p1.C5, field effect:")
-    path.unlink()
-    assert compare(results.parent / "nowhere", expected)[0] == "p1.C4: missing; its notebook did not write it"
+    path = tmp_path / "claims" / "p1.C6.json"
+    path.write_text(path.read_text().replace('"n": 2000', '"n": NaN'))
+    (problem,) = compare(tmp_path, expected)
+    assert problem.startswith("claim p1.C6, field n:")
 
 
-def test_what_stops_being_testable_is_told(results):
-    expected = expected_from(results, TOLERANCES)
-    write_claim(example(effect=None, verdict="not testable here"), results)
-    problems = compare(results, expected)
-    assert "p1.C4: effect is None, expected -0.12" in problems
-
-
-@pytest.mark.parametrize(
-    ("text", "problems"),
-    [
-        ("model,ms,live\nraw,0.039,64\nTopK,,1004\n", []),
-        ("model,ms,live\nraw,0.041,64\nTopK,,1000\n", ["column 'ms', row 0 is 0.041, expected 0.03 within 0.01"]),
-        ("model,ms,live\nraw,0.03,64\nTopK,0.2,1000\n", ["column 'ms', row 1 is 0.2, expected None"]),
-        ("model,ms,live\nraw,,64\nTopK,,1000\n", ["column 'ms', row 0 is None, expected 0.03"]),
-        ("model,ms,live\nraw,x,64\nTopK,,1000\n", ["column 'ms', row 0 is 'x', expected 0.03"]),
-        ("model,ms,live\nrow,0.03,64\nTopK,,1006\n", ["column 'model', row 0 is 'row', expected 'raw'",
-                                                      "column 'live', row 1 is 1006, expected 1000 within 5"]),
-        ("model,ms,live\nraw,0.03,64\n", ["1 rows, expected 2"]),
-        ("model,live\nraw,64\nTopK,1000\n", ["no column 'ms'"]),
-        (None, ["missing; its notebook did not write it"]),
-    ],
-)  # fmt: skip
-def test_tables_are_compared_column_by_column(results, text, problems):
-    expected = expected_from(results, TOLERANCES)
-    (results / "ms.csv").unlink()
-    if text is not None:
-        (results / "ms.csv").write_text(text)
-    assert compare(results, expected) == [f"ms.csv: {problem}" for problem in problems]
-
-
-@pytest.mark.parametrize(
-    ("tolerances", "message"),
-    [
-        ({"claims": {"p1.C9": {}}}, "scenes: no claim p1.C9"),
-        ({"claims": {"p1.C4": {"effect": 1}}}, r"claim p1\.C4: no such entry 'effect'"),
-        ({"claims": {"p1.C4": {"controls": {"rew": 1}}}}, "no such entry 'rew'"),
-        ({"tables": {"ms.csv": {"model": 0.1}}}, "column 'model' is text"),
-        ({"tables": {"ms.csv": {"fvu": 0.1}}}, "no column 'fvu'"),
-        ({"tables": {"fvu.csv": {"fvu": 0.1}}}, r"fvu\.csv: missing"),
-    ],
-)
-def test_mistyped_tolerances_are_refused(results, tolerances, message):
-    with pytest.raises(CompanionError, match=message):
-        expected_from(results, tolerances)
-
-
-def test_update_writes_what_compare_accepts(results, tmp_path):
-    with pytest.raises(CompanionError, match="no claim at all"):
-        expected_from(tmp_path, {})
-    write_json(tmp_path / "tolerances.yaml", {"scenes": TOLERANCES})
-    update("scenes", results.parent, tmp_path)
-    assert compare(results, expected_profiles(tmp_path)["scenes"]) == []
-    assert expected_profiles(tmp_path)["scenes"]["claims"]["p1.C4"]["controls"]["raw"]["tolerance"] == 0.001
+def test_update_writes_what_compare_accepts(tmp_path: Path) -> None:
+    with pytest.raises(CompanionError, match="scenes: no claim at all"):
+        update("scenes", tmp_path, tmp_path)
+    write_claim(example(), tmp_path / "scenes")
+    update("scenes", tmp_path, tmp_path / "expected")
+    assert compare(tmp_path / "scenes", expected_profiles(tmp_path / "expected")["scenes"]) == []

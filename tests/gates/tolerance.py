@@ -1,21 +1,13 @@
 """The tolerance gate: `results/<profile>` against the committed `tests/expected/<profile>.json`.
 
-Words (statement, metric, notebook...), seeds, n and tolerances must be equal; every measured number may move by its own
-tolerance. A claim's `effect` has the claim's `tolerance`; it is a mean, so one of n seeds may move sqrt(n) times as
-far. A control has the claim's too, or a tenth of its own value where that is more: it is as noisy, and may be in
-another unit. `tests/expected/tolerances.yaml` overrides these defaults and names the table columns to compare:
+What a claim says must be equal: statement, seeds, n, and of every part its name, rule and margin. What was measured may
+differ by what its own scatter allows. Training takes another path on another kind of processor, as with another draw of
+seeds, so a mean may move by ROOM times the half-width of the 95 % prediction interval that the claim itself states
+(`redraw`), and a single seed by sqrt(n) times that. What is not trained moves by rounding: by ROUNDING of its value, or
+by one of the n items. No tolerance is typed anywhere.
 
-    scenes:
-      claims:
-        p1.C3: {spread: 0.03, controls: {untrained SAE: 0.02}}
-      tables:
-        10_ms.csv: {ms: 0.01, live: 2}
-
-What a run on another kind of processor moved by more than half of its tolerance (`ELSEWHERE`, noted by
-`tests.trust.machines`) gets twice the difference instead.
-
-A verdict follows from numbers. Where none of a claim's numbers moved, its verdict must be the same; where they did,
-each within its tolerance, it may be the next better or worse one, as the effect of a seed may have crossed a margin.
+Where none of a claim's numbers moved, its verdict must be the same. Where they did, it may be another one only if the
+claim says, in one of the two runs, that it is near its margin.
 
 After a deliberate change of results, and after reading the differences that the gate reports, write them down:
 
@@ -27,221 +19,128 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from lib.data.errors import CompanionError
-from lib.data.files import ROOT, write_json
-from lib.data.yaml import load_yaml
-from lib.report.claims import Claim, read_claims, write_claim
-from lib.report.verdicts import VERDICTS, Verdict
+from lib.base.errors import CompanionError
+from lib.base.files import ROOT, write_json
+from lib.report.claims import Claim, Judged, Measured, read_claims, write_claim
+from lib.report.effects import over_seeds
+from lib.report.verdicts import near_its_margin, outcome
 
 EXPECTED = ROOT / "tests" / "expected"
-ELSEWHERE = ROOT / "tests" / "trust" / "results" / "machines.json"
-"""For each other kind of processor, profile and claim: how far its numbers moved, and its verdict."""
 
-ROOM = 2
-"""A tolerance is at least so many times what another processor moved."""
+ROOM = 2.0
+"""The gate looks at hundreds of numbers, so each gets twice its 95 % prediction interval."""
 
-EXACT = ("paper", "claim", "statement", "expected", "metric", "seeds", "n", "tolerance", "notebook")
-"""Fields without play. `why` is left out: it may quote measured numbers."""
+ENDS = 3.0
+"""An end of an interval moves with the mean and with the scatter, which few seeds estimate badly."""
 
-SLACK = 1 + 1e-6
-"""So that a difference of exactly the tolerance passes in spite of binary fractions."""
+ROUNDING = 0.01
+"""Share of its value by which a number that is not trained may move."""
 
 
 def compare(results: Path, expected: dict[str, Any]) -> list[str]:
-    """Differences of `results/<profile>` from its expected values, one line each; empty where all is well."""
+    """Differences of `results/<profile>` from its expected claims, one line each; empty where all is well."""
     try:
         found = {claim.id: claim for claim in read_claims(results)}
     except CompanionError as error:
         return [str(error)]
-    wanted = expected["claims"]
+    wanted = {id: Claim(**fields) for id, fields in expected.items()}
     problems = [f"{id}: missing; its notebook did not write it" for id in wanted if id not in found]
     problems += [f"{id}: not expected; write it down if it is meant" for id in found if id not in wanted]
-    for id in wanted:
-        if id in found:
-            problems += [f"{id}: {problem}" for problem in _claim_problems(found[id], wanted[id])]
-    for name, columns in expected["tables"].items():
-        problems += [f"{name}: {problem}" for problem in _table_problems(results / name, columns)]
-    return problems
-
-
-def expected_from(
-    results: Path, tolerances: dict[str, Any], elsewhere: Sequence[dict[str, Any]] = ()
-) -> dict[str, Any]:
-    """Expected values made from results.
-
-    tolerances: one profile's part of `tolerances.yaml`. elsewhere: its parts of the runs on other processors.
-    """
-    claims = {claim.id: claim for claim in read_claims(results)}
-    overrides = tolerances.get("claims", {})
-    unknown = sorted(set(overrides) - set(claims))
-    if unknown or not claims:
-        raise CompanionError(f"{results.name}: no claim {unknown[0] if unknown else 'at all'}; run its notebook first")
-    runs = {id: [run[id] for run in elsewhere if id in run] for id in claims}
-    return {
-        "claims": {id: _expected_claim(claim, overrides.get(id, {}), runs[id]) for id, claim in claims.items()},
-        "tables": {
-            name: {column: _expected_column(results / name, column, play) for column, play in columns.items()}
-            for name, columns in tolerances.get("tables", {}).items()
-        },
-    }
+    return problems + [
+        f"{id}: {problem}" for id in wanted if id in found for problem in _claim_problems(found[id], wanted[id])
+    ]
 
 
 def update(profile: str, results_root: Path = ROOT / "results", expected_root: Path = EXPECTED) -> None:
-    """Write `tests/expected/<profile>.json` from the results that lie there now."""
-    tolerances = (load_yaml(expected_root / "tolerances.yaml") or {}).get(profile, {})
-    write_json(
-        expected_root / f"{profile}.json", expected_from(results_root / profile, tolerances, runs_elsewhere(profile))
-    )
+    """Write `tests/expected/<profile>.json` from the results that are there now."""
+    claims = read_claims(results_root / profile)
+    if not claims:
+        raise CompanionError(f"{profile}: no claim at all; run its notebooks first")
+    write_json(expected_root / f"{profile}.json", {claim.id: claim.model_dump() for claim in claims})
 
 
 def write_expected(root: Path) -> None:
     """Write the claims that are expected to `<root>/<profile>/claims`, as `results/` has them before a run here."""
     for profile, expected in expected_profiles().items():
-        for id, fields in expected["claims"].items():
-            spread = {field: fields["spread"][field] for field in ("kind", "values")}
-            controls = {name: one["value"] for name, one in fields["controls"].items()}
-            same = {field: fields[field] for field in (*EXACT, "verdict", "effect")}
-            write_claim(Claim(id=id, spread=spread, controls=controls, why="as expected", **same), root / profile)
-
-
-def runs_elsewhere(profile: str, path: Path = ELSEWHERE) -> list[dict[str, Any]]:
-    """What is known of a profile's claims on other kinds of processor."""
-    runs = json.loads(path.read_text()) if path.is_file() else {}
-    return [run[profile] for run in runs.values() if profile in run]
-
-
-def numbers(claim: Claim | dict[str, Any]) -> dict[str, float | None]:
-    """Every measured number of a claim, or of its expected values, by a name."""
-    whole = claim if isinstance(claim, dict) else claim.model_dump()
-    named = {"effect": whole["effect"]}
-    named |= {f"spread value {place}": value for place, value in enumerate(whole["spread"]["values"])}
-    controls = {name: one["value"] if isinstance(one, dict) else one for name, one in whole["controls"].items()}
-    return named | {f"control {name!r}": value for name, value in controls.items()}
-
-
-def plays(wanted: dict[str, Any]) -> dict[str, float]:
-    """The tolerance of each of `numbers`."""
-    spread = {name: wanted["spread"]["tolerance"] for name in numbers(wanted) if name.startswith("spread")}
-    controls = {f"control {name!r}": one["tolerance"] for name, one in wanted["controls"].items()}
-    return {"effect": wanted["play"], **spread, **controls}
-
-
-def _expected_claim(claim: Claim, override: dict[str, Any], runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    given = override.get("controls", {})
-    stray = sorted(set(override) - {"spread", "controls"}) + sorted(set(given) - set(claim.controls))
-    if stray:
-        raise CompanionError(f"tolerances.yaml, claim {claim.id}: no such entry {stray[0]!r}")
-
-    def play(usual: float, *names: str) -> float:
-        moved = max((run["moved"].get(name, 0.0) for run in runs for name in names), default=0.0)
-        return float(usual) if ROOM * moved <= usual else float(f"{ROOM * moved:.3g}")
-
-    controls = {
-        name: {
-            "value": value,
-            "tolerance": play(given.get(name, _control_play(value, claim.tolerance)), f"control {name!r}"),
-        }
-        for name, value in claim.controls.items()
-    }
-    values = [name for name in numbers(claim) if name.startswith("spread")]
-    one = math.sqrt(len(claim.seeds)) if claim.spread.kind == "per seed" else 1.0
-    usual = override.get("spread", float(f"{one * claim.tolerance:.3g}"))
-    spread = {**claim.spread.model_dump(), "tolerance": play(usual, *values)}
-    exact = {field: getattr(claim, field) for field in EXACT}
-    return {
-        **exact,
-        "verdict": claim.verdict,
-        "effect": claim.effect,
-        "play": play(claim.tolerance, "effect"),
-        "spread": spread,
-        "controls": controls,
-    }
-
-
-def _control_play(value: float, tolerance: float) -> float:
-    return float(f"{max(abs(value) / 10, tolerance):.3g}")
-
-
-def _claim_problems(claim: Claim, wanted: dict[str, Any]) -> list[str]:
-    problems = [
-        f"{field} is {getattr(claim, field)!r}, expected {wanted[field]!r}"
-        for field in EXACT
-        if getattr(claim, field) != wanted[field]
-    ]
-    there, here, room = numbers(claim), numbers(wanted), plays(wanted)
-    spread = wanted["spread"]
-    reshaped = (claim.spread.kind, len(claim.spread.values)) != (spread["kind"], len(spread["values"]))
-    if reshaped:
-        problems.append(f"spread is of another kind or length than {spread['kind']!r}")
-    for name in [*here, *sorted(there.keys() - here.keys())]:
-        if name.startswith("spread") and reshaped:
-            continue
-        if name in there and name in here:
-            problems += _moved(name, there[name], here[name], room[name])
-        else:
-            problems.append(f"{name} is {'not expected' if name in there else 'missing'}")
-    return problems + _another_verdict(claim.verdict, wanted["verdict"], moved=there != here)
-
-
-def _another_verdict(verdict: Verdict, wanted: Verdict, moved: bool) -> list[str]:
-    far = abs(VERDICTS.index(verdict) - VERDICTS.index(wanted))
-    if far == 0 or (moved and far == 1 and "not testable here" not in (verdict, wanted)):
-        return []
-    return [f"verdict is {verdict!r}, expected {wanted!r}" + ("" if moved else ", though none of its numbers moved")]
-
-
-def _moved(name: str, value: float | None, target: float | None, tolerance: float) -> list[str]:
-    if value is None or target is None:
-        return [] if value is target else [f"{name} is {value}, expected {target}"]
-    # Written so that NaN on either side counts as moved.
-    if abs(value - target) <= tolerance * SLACK:
-        return []
-    return [f"{name} is {value:.6g}, expected {target:.6g} within {tolerance:.3g}"]
-
-
-def _column(path: Path, column: str) -> list[Any]:
-    if not path.is_file():
-        raise CompanionError(f"{path.name}: missing; its notebook did not write it")
-    table = pd.read_csv(path)
-    if column not in table:
-        raise CompanionError(f"{path.name}: no column {column!r}")
-    return [None if pd.isna(value) else value for value in table[column].tolist()]
-
-
-def _expected_column(path: Path, column: str, tolerance: float | None) -> dict[str, Any]:
-    values = _column(path, column)
-    if tolerance is not None and any(isinstance(value, str) for value in values):
-        raise CompanionError(f"tolerances.yaml, {path.name}: column {column!r} is text; give null for its tolerance")
-    return {"values": values, "tolerance": tolerance}
-
-
-def _table_problems(path: Path, columns: dict[str, Any]) -> list[str]:
-    problems = []
-    for column, wanted in columns.items():
-        try:
-            values = _column(path, column)
-        except CompanionError as error:
-            return [str(error).removeprefix(f"{path.name}: ")]
-        if len(values) != len(wanted["values"]):
-            return [f"{len(values)} rows, expected {len(wanted['values'])}"]
-        for row, (value, target) in enumerate(zip(values, wanted["values"], strict=True)):
-            name = f"column {column!r}, row {row}"
-            if wanted["tolerance"] is None or isinstance(value, str) or isinstance(target, str):
-                problems += [] if value == target else [f"{name} is {value!r}, expected {target!r}"]
-            else:
-                problems += _moved(name, value, target, wanted["tolerance"])
-    return problems
+        for fields in expected.values():
+            write_claim(Claim(**fields), root / profile)
 
 
 def expected_profiles(folder: Path = EXPECTED) -> dict[str, dict[str, Any]]:
-    """Profile to expected values, of every JSON file in `tests/expected/`."""
+    """Profile to expected claims by id, of every JSON file in `tests/expected/`."""
     return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+
+
+def room(number: Measured, other: Measured, n: int) -> float:
+    """How far the mean of a number may be from that of another run."""
+    if number.redraw or other.redraw:
+        return ROOM * max(number.redraw, other.redraw)
+    return max(ROUNDING * abs(number.mean), 1 / n if n else 0.0)
+
+
+def _claim_problems(claim: Claim, wanted: Claim) -> list[str]:
+    said, expected = _words(claim), _words(wanted)
+    differing = [name for name in said if said[name] != expected[name]]
+    if differing:
+        return [f"{name} is {said[name]!r}, expected {expected[name]!r}" for name in differing]
+    pairs = list(zip(claim.numbers, wanted.numbers, strict=True))
+    problems = [problem for one, other in pairs for problem in _moved(one, other, wanted.n)]
+    problems += [problem for one in claim.numbers for problem in _inconsistent(one)]
+    if claim.verdict != wanted.verdict:
+        another = f"verdict is {claim.verdict!r}, expected {wanted.verdict!r}"
+        if all(one.values == other.values for one, other in pairs):
+            problems.append(f"{another}, though none of its numbers moved")
+        elif not (claim.near or wanted.near):
+            problems.append(f"{another}, which was not near its margin")
+    return problems
+
+
+def _inconsistent(one: Measured) -> list[str]:
+    """What a file says of a number that does not follow from the number itself."""
+    made = over_seeds(one.values)
+    largest = max(map(abs, one.values))  # six digits of values that nearly cancel leave fewer of their mean and scatter
+    problems = []
+    if not math.isclose(one.mean, made.mean, rel_tol=1e-4, abs_tol=1e-5 * largest):
+        problems.append(f"{one.name}: mean {one.mean:.6g} is not that of its values, {made.mean:.6g}")
+    if one.redraw and not math.isclose(one.redraw, made.redraw, rel_tol=1e-3, abs_tol=1e-4 * largest):
+        problems.append(f"{one.name}: redraw {one.redraw:.6g} does not follow from its values, {made.redraw:.6g}")
+    if isinstance(one, Judged) and (outcome(one, one), near_its_margin(one, one)) != (one.outcome, one.near):
+        problems.append(f"{one.name}: outcome {one.outcome!r} (near: {one.near}) does not follow from its interval")
+    return problems
+
+
+def _words(claim: Claim) -> dict[str, Any]:
+    """What must be equal."""
+    return {
+        "statement": claim.statement,
+        "notebook": claim.notebook,
+        "seeds": claim.seeds,
+        "n": claim.n,
+        "parts": [(part.name, part.rule, part.margin, part.zero) for part in claim.parts],
+        "numbers": [(one.name, len(one.values)) for one in claim.numbers],
+        "unmeasured": [one.name for one in claim.unmeasured],
+    }
+
+
+def _moved(one: Measured, other: Measured, n: int) -> list[str]:
+    allowed = room(other, one, n)
+    single = allowed * math.sqrt(len(one.values))
+    problems = []
+    # Written so that NaN on either side counts as moved.
+    if not abs(one.mean - other.mean) <= allowed * (1 + 1e-6):
+        problems.append(f"{one.name} is {one.mean:.6g}, expected {other.mean:.6g} within {allowed:.3g}")
+    for place, (value, target) in enumerate(zip(one.values, other.values, strict=True)):
+        if not abs(value - target) <= single * (1 + 1e-6):
+            problems.append(f"{one.name}, value {place}, is {value:.6g}, expected {target:.6g} within {single:.3g}")
+    for end, here, there in (("low", one.low, other.low), ("high", one.high, other.high)):
+        if (here is None) != (there is None):
+            problems.append(f"{one.name}, {end} end, is {here}, expected {there}")
+        elif here is not None and there is not None and not abs(here - there) <= ENDS * allowed * (1 + 1e-6):
+            problems.append(f"{one.name}, {end} end, is {here:.6g}, expected {there:.6g} within {ENDS * allowed:.3g}")
+    return problems
 
 
 if __name__ == "__main__":

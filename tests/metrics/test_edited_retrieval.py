@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.editing import edited_scores
 from lib.editing.edited_scores import EditedImages, pair_products, pair_scores
 from lib.metrics.edited_retrieval import FLOAT32_TIE, Masks, edited_retrieval

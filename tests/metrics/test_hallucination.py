@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lib.data.errors import CompanionError
-from lib.metrics.hallucination import chair, pope
+from lib.base.errors import CompanionError
+from lib.metrics.hallucination import ChairScores, chair, pope
 
 
 def test_pope_of_plain_answers() -> None:
@@ -53,6 +53,24 @@ def test_the_interval_of_chair_is_that_of_a_ratio_of_means() -> None:
     assert found.objects == interval.estimate == share
     assert interval.low == pytest.approx(share - 1.96 * error, abs=0.15 * error)
     assert interval.high == pytest.approx(share + 1.96 * error, abs=0.15 * error)
+
+
+def test_the_interval_of_chair_by_the_obvious_loop() -> None:
+    rng = np.random.default_rng(2)
+    said = rng.integers(0, 4, 30)
+    wrong = rng.binomial(said, 0.4)
+    found = ChairScores(wrong, said, said - wrong, np.ones(30, int))
+    again, drawn = np.random.default_rng(0), []
+    for _ in range(100):
+        rows = again.integers(30, size=30)
+        drawn.append(wrong[rows].sum() / max(1, said[rows].sum()))
+    interval = found.interval(np.random.default_rng(0), 100)
+    assert interval == (
+        wrong.sum() / said.sum(),
+        *(pytest.approx(np.quantile(drawn, q), rel=1e-12) for q in (0.025, 0.975)),
+    )
+    silent = ChairScores(np.zeros(3, int), np.zeros(3, int), np.zeros(3, int), np.ones(3, int))
+    assert np.isnan(silent.interval(np.random.default_rng(0), 5).estimate)
 
 
 def test_errors() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.metrics.hierarchy import common_depth, latent_depths
 from lib.metrics.top_examples import TopExamples, top_examples
 from lib.sae.codes import SparseCodes
@@ -64,13 +64,6 @@ def test_a_latent_of_one_leaf_is_as_deep_as_the_tree_and_one_of_all_branches_is_
     found = latent_depths(top_examples(SparseCodes.from_matrix(np.arange(4).astype(str), matrix), 2), paths)
     np.testing.assert_array_equal(found.depth, [2, 0, np.nan])
     assert found.chance == pytest.approx((2 + 1 + 1) / 6)
-
-
-def test_levels_are_cut_at_their_ends_and_leave_out_short_lists() -> None:
-    found = latent_depths(top_examples(codes(40, 12, 0, density=0.1), 3), tree(40, 3, 0))
-    levels = found.by_level([2, 5, 12])
-    assert sum(len(level) for level in levels) == found.kept.sum() < 12
-    np.testing.assert_array_equal(np.concatenate(levels), found.depth[found.kept])
 
 
 def test_a_list_may_name_the_last_image_and_none_behind_it() -> None:

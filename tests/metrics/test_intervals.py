@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.data.errors import CompanionError
-from lib.metrics.intervals import bootstrap, paired_difference, spearman, spread, wilson
+from lib.base.errors import CompanionError
+from lib.metrics.intervals import bootstrap, paired_difference, partial_spearman, spearman, wilson
 
 
 def test_bootstrap_of_the_mean_is_near_the_normal_interval() -> None:
@@ -51,15 +51,22 @@ def test_wilson_matches_published_values() -> None:
     assert wilson(1, 29).high == pytest.approx(0.1718, abs=5e-5)
 
 
-def test_spread() -> None:
-    assert spread([1.0, 2.0, 6.0]) == (3.0, pytest.approx(np.sqrt(7)), 1.0, 6.0)
-    assert spread([4.0]) == (4.0, 0.0, 4.0, 4.0)
-
-
 def test_spearman_is_one_under_monotone_maps_and_skips_nan() -> None:
     x = np.array([3.0, 1.0, np.nan, 2.0, 5.0])
     assert spearman(x, np.exp(x)) == pytest.approx(1)
     assert spearman(x, np.array([-3.0, -1.0, 0.0, np.nan, -9.0])) == pytest.approx(-1)
+
+
+def test_partial_correlation_is_the_textbook_one() -> None:
+    rng = np.random.default_rng(5)
+    given = rng.standard_normal(40)
+    first, second = given + rng.standard_normal(40), 2 * given + rng.standard_normal(40)
+    ab, ac, bc = spearman(first, second), spearman(first, given), spearman(second, given)
+    expected = (ab - ac * bc) / np.sqrt((1 - ac**2) * (1 - bc**2))
+    assert partial_spearman(first, second, given) == pytest.approx(expected)
+    assert abs(expected) < abs(ab) - 0.1
+    with pytest.raises(CompanionError, match="the values to hold fixed are all the same"):
+        partial_spearman(first, second, np.ones(40))
 
 
 def test_errors_are_one_line() -> None:
@@ -67,7 +74,7 @@ def test_errors_are_one_line() -> None:
     with pytest.raises(CompanionError, match=r"^values of shape \(0,\); give a non-empty list of finite numbers$"):
         bootstrap(np.zeros(0), rng)
     with pytest.raises(CompanionError, match="give a non-empty list of finite numbers"):
-        spread([1.0, float("nan")])
+        bootstrap(np.array([1.0, np.nan]), rng)
     for values in (np.ones((2, 2)), np.array([1.0, np.inf])):
         with pytest.raises(CompanionError, match="give a non-empty list of finite numbers"):
             bootstrap(values, rng)

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.metrics import monosemanticity as module
 from lib.metrics.monosemanticity import ScoreSums, monosemanticity
 from lib.sae.codes import SparseCodes
@@ -197,7 +197,7 @@ def test_minimum_support_hides_scores_but_not_facts() -> None:
 def test_latents_in_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     activations, judge = example(6)
     whole = monosemanticity(codes_of(activations), judge)
-    monkeypatch.setattr(module, "LATENTS", 3)
+    monkeypatch.setattr(module, "LATENTS_AT_ONCE", 3)
     blocked = monosemanticity(codes_of(activations), judge)
     np.testing.assert_allclose(blocked.score, whole.score, atol=1e-12)
     np.testing.assert_array_equal(blocked.support, whole.support)

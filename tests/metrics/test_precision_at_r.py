@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.metrics.precision_at_r import cosine_rows, positive_scores
 from lib.metrics.retrieval import retrieval
 

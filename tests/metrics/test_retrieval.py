@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.metrics.retrieval import rank_scores, retrieval, top_is_true, true_at_1
+from lib.metrics.rows import FLOAT32_TIE, count_copies
 
 
 def by_loop(scores: np.ndarray, owner: np.ndarray, before: float) -> tuple[list[float], list[float]]:
@@ -43,6 +44,40 @@ def test_perfect_and_collapsed_embeddings() -> None:
     assert collapsed.image_to_text.recall(1) == 0
     assert collapsed.text_to_image.median == 3  # (n + 1) / 2
     assert retrieval(np.ones((5, 3)), np.ones((5, 3)), ties="pessimistic").image_to_text.median == 5
+
+
+def test_copies_are_counted_and_found_in_their_share_of_orders() -> None:
+    rows = np.random.default_rng(0).standard_normal((10, 6)).astype(np.float32)
+    image, text = (np.repeat(part, 2, axis=0) for part in (rows, rows))
+    found = retrieval(image, text)
+    for side in (found.image_to_text, found.text_to_image):
+        assert [side.recall(k) for k in (1, 2)] == [0.0, 1.0]
+        assert [side.credited_recall(k) for k in (1, 2, 3)] == [0.5, 1.0, 1.0]
+    assert count_copies(image) == 10 and count_copies(rows) == 0 and count_copies(-rows) == 0
+    random = np.random.default_rng(1)
+    text = np.repeat(rows + 0.3 * random.standard_normal(rows.shape), 2, axis=0)
+    near = image * (1 + 3e-7 * random.standard_normal(image.shape).astype(np.float32))
+    exact = retrieval(image, text).text_to_image.ranks
+    assert (retrieval(near, text).text_to_image.ranks != exact).any()
+    np.testing.assert_array_equal(retrieval(near, text, tie=FLOAT32_TIE).text_to_image.ranks, exact)
+
+
+@given(st.integers(0, 10**6), st.integers(2, 7), st.integers(1, 3))
+def test_the_credit_of_a_tie_is_the_mean_over_all_orders(seed: int, n: int, k: int) -> None:
+    """A caption with scores from few values: in each order of the candidates, equal ones stay as they come."""
+    scores = np.random.default_rng(seed).integers(0, 3, (n, n)).astype(float)
+    own = np.diagonal(scores).copy()
+    found = rank_scores([scores], own, np.arange(n)).text_to_image
+    hits = []
+    for caption in range(n):
+        column = scores[:, caption]
+        rivals = [other for other in range(n) if other != caption]
+        better = sum(column[other] > own[caption] for other in rivals)
+        tied = sum(column[other] == own[caption] for other in rivals)
+        places = [better + before + 1 for before in range(tied + 1)]  # all equally likely
+        hits.append(np.mean([place <= k for place in places]))
+    assert found.credited_recall(k) == pytest.approx(np.mean(hits))
+    assert retrieval(np.eye(n), np.eye(n)).text_to_image.credited_recall(k) == 1
 
 
 def test_any_caption_of_the_image_counts() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.metrics.hard_negatives import accuracy_table, preferred
 from lib.metrics.retrieval import retrieval
 from lib.metrics.robustness import attack

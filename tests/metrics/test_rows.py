@@ -7,15 +7,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.data.errors import CompanionError
-from lib.metrics.rows import blocks, matrix, paired, same_space, unit_rows
+from lib.base.errors import CompanionError
+from lib.metrics.rows import (
+    TIE,
+    blocks,
+    centre_words,
+    check_paired,
+    check_same_dictionary,
+    check_same_pairs,
+    check_same_space,
+    finite_matrix,
+    unit_rows,
+)
+from lib.sae.codes import SparseCodes
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.int8, np.uint8, bool])
 def test_every_numeric_matrix_is_taken_as_it_is(kind: type) -> None:
     value = np.eye(2, dtype=kind)
-    assert matrix("rows", value) is value
-    assert matrix("rows", value[:1, :1]).tolist() == [[1]]
+    assert finite_matrix("rows", value) is value
+    assert finite_matrix("rows", value[:1, :1]).tolist() == [[1]]
 
 
 @pytest.mark.parametrize(
@@ -23,7 +34,7 @@ def test_every_numeric_matrix_is_taken_as_it_is(kind: type) -> None:
 )
 def test_what_is_no_numeric_matrix_is_refused(value: np.ndarray) -> None:
     with pytest.raises(CompanionError, match=r"^rows have shape .*; give a numeric matrix with one row an item$"):
-        matrix("rows", value)
+        finite_matrix("rows", value)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -31,7 +42,7 @@ def test_the_first_row_that_is_not_finite_is_named(bad: float) -> None:
     value = np.ones((4, 3))
     value[2, 1] = value[3] = bad
     with pytest.raises(CompanionError, match=r"^rows hold NaN or infinity in row 2;"):
-        matrix("rows", value)
+        finite_matrix("rows", value)
 
 
 @given(st.integers(0, 999), st.sampled_from([np.float32, np.float64, np.int64]))
@@ -51,13 +62,42 @@ def test_a_row_without_direction_is_named() -> None:
 
 
 def test_lengths_and_dimensions_must_agree() -> None:
-    paired("a", np.ones((3, 2)), "b", np.ones((3, 4)))
-    same_space("a", np.ones((2, 3)), "b", np.ones((4, 3)))
+    check_paired("a", np.ones((3, 2)), "b", np.ones((3, 4)))
+    check_same_space("a", np.ones((2, 3)), "b", np.ones((4, 3)))
     for first, second in ((3, 2), (2, 3)):
         with pytest.raises(CompanionError, match=f"^{first} rows of a and {second} of b; row i of both is item i$"):
-            paired("a", np.ones((first, 2)), "b", np.ones((second, 2)))
+            check_paired("a", np.ones((first, 2)), "b", np.ones((second, 2)))
         with pytest.raises(CompanionError, match=f"^a have {first} dimensions and b {second}; embed both"):
-            same_space("a", np.ones((2, first)), "b", np.ones((2, second)))
+            check_same_space("a", np.ones((2, first)), "b", np.ones((2, second)))
+
+
+def codes(n: int, width: int) -> SparseCodes:
+    return SparseCodes.from_matrix(np.arange(n).astype(str), np.ones((n, width)))
+
+
+def test_codes_of_one_dictionary_have_one_width_and_rows() -> None:
+    check_same_dictionary(codes(1, 3), codes(2, 3))
+    check_same_pairs(codes(1, 3), codes(1, 3))
+    for first, second in ((codes(2, 3), codes(2, 4)), (codes(0, 3), codes(2, 3)), (codes(2, 3), codes(0, 3))):
+        shapes = rf"\({len(first)}, {first.width}\) and \({len(second)}, {second.width}\)"
+        for check in (check_same_dictionary, check_same_pairs):
+            with pytest.raises(CompanionError, match=rf"^codes of shapes {shapes}; give rows of both from one dict"):
+                check(first, second)
+    with pytest.raises(CompanionError, match=r"^codes of 2 and 1 rows; row i of both is pair i$"):
+        check_same_pairs(codes(2, 3), codes(1, 3))
+
+
+def test_words_are_centred_before_they_are_scaled() -> None:
+    words = np.array([[3.0, 1.0], [1.0, 1.0], [2.0, 4.0]])
+    found = centre_words(words)
+    for row, expected in zip(found, [(1, -1), (-1, -1), (0, 1)], strict=True):
+        np.testing.assert_allclose(row, np.array(expected) / np.linalg.norm(expected), atol=1e-12)
+
+
+def test_equal_float32_rows_tie() -> None:
+    rows = unit_rows("rows", np.random.default_rng(0).normal(size=(50, 512)).astype(np.float32))
+    again = unit_rows("rows", 3 * rows.astype(np.float32))
+    assert TIE == 1e-9 and np.abs((rows * rows).sum(axis=1) - (again * again).sum(axis=1)).max() < TIE
 
 
 @given(st.integers(0, 20), st.integers(1, 25))

@@ -1,4 +1,4 @@
-"""Census, paired codes, search on codes, probe, stability and relevance against loops over rows and latents."""
+"""Census, search on codes, probe, stability and relevance against loops over rows and latents."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.metrics.census import census
 from lib.metrics.code_search import code_retrieval, code_zero_shot
-from lib.metrics.paired_codes import bridge_score, diagonal_share, jaccard, pair_cosine, unit_codes
+from lib.metrics.paired_codes import unit_codes
 from lib.metrics.probe import probe_parts
 from lib.metrics.relevance import average_precision
 from lib.metrics.stability import stability
@@ -60,33 +60,7 @@ def test_a_split_dictionary_and_a_silent_one():
     split = census(codes_of(a), codes_of(b))
     assert (split.both, split.balanced_energy) == (0, 0.0)
     assert census(codes_of(0 * a), codes_of(0 * b)).balanced_energy == 0.0
-    assert pair_cosine(codes_of(a), codes_of(b)).tolist() == jaccard(codes_of(a), codes_of(b)).tolist() == [0, 0]
     assert code_retrieval(codes_of(a), codes_of(b)).image_to_text.recall(1) == 0  # all candidates tie
-
-
-@given(SEEDS)
-def test_cosine_and_jaccard_equal_the_loop(seed):
-    a, b = both(seed)
-    for x, y, cosine, overlap in zip(
-        a, b, pair_cosine(codes_of(a), codes_of(b)), jaccard(codes_of(a), codes_of(b)), strict=True
-    ):
-        norm = np.linalg.norm(x) * np.linalg.norm(y)
-        assert cosine == pytest.approx(x @ y / norm if norm else 0)
-        union = ((x > 0) | (y > 0)).sum()
-        assert overlap == pytest.approx(((x > 0) & (y > 0)).sum() / union if union else 0)
-
-
-@given(SEEDS)
-def test_bridge_equals_the_dense_product(seed):
-    a, b = both(seed)
-    decoder = np.random.default_rng(seed).standard_normal((6, 4))
-    unit = decoder / np.linalg.norm(decoder, axis=1, keepdims=True)
-    slow = (a.T @ b / len(a)) * (unit @ unit.T)
-    found = bridge_score(codes_of(a), codes_of(b), decoder)
-    np.testing.assert_allclose(found.toarray(), slow, atol=1e-12)
-    positive = np.maximum(slow, 0)
-    expected = np.trace(positive) / positive.sum() if positive.sum() else 0.0
-    assert diagonal_share(found) == pytest.approx(expected)
 
 
 @given(SEEDS)
@@ -136,15 +110,12 @@ def test_one_row_of_each_is_enough():
     one = codes_of(np.array([[0.5, 0.0, 2.0]]))
     found = census(one, one)
     assert (found.both, found.dead, found.balanced_energy) == (2, 1, 1.0)
-    assert pair_cosine(one, one) == pytest.approx([1]) and jaccard(one, one).tolist() == [1]
     assert code_retrieval(one, one).image_to_text.ranks.tolist() == [1]
     assert code_zero_shot(one, one, np.zeros(1, int)).accuracy == 1
 
 
 def test_a_stored_zero_is_no_activation():
     zero = SparseCodes(np.array(["a", "b"]), np.array([0, 1, 2]), np.array([0, 1]), np.array([0.0, 2.0]), 3)
-    assert unit_codes(zero).toarray().tolist() == [[0, 0, 0], [0, 1, 0]]
-    assert pair_cosine(zero, zero).tolist() == jaccard(zero, zero).tolist() == [0, 1]
     found = census(zero, zero)
     assert (found.both, found.dead) == (1, 2)
 
@@ -163,18 +134,12 @@ HALF = codes_of(drawn(0)[:4])
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: census(A, B), r"shapes \(8, 6\) and \(8, 5\); give rows of both modalities from one dictionary"),
-        (lambda: census(A, NONE), r"shapes \(8, 6\) and \(0, 6\); give rows of both modalities"),
-        (lambda: census(NONE, A), r"shapes \(0, 6\) and \(8, 6\); give rows of both modalities"),
-        (lambda: pair_cosine(A, B), r"shapes \(8, 6\) and \(8, 5\); give both members of the same pairs"),
-        (lambda: pair_cosine(A, HALF), "both members of the same pairs"),
-        (lambda: pair_cosine(NONE, NONE), "both members of the same pairs"),
-        (lambda: jaccard(A, HALF), "both members of the same pairs"),
-        (lambda: bridge_score(A, HALF, np.ones((6, 2))), "both members of the same pairs"),
-        (lambda: bridge_score(A, A, np.ones((5, 2))), "a decoder of 5 rows for codes of 6 latents"),
+        (lambda: census(A, B), r"shapes \(8, 6\) and \(8, 5\); give rows of both from one dictionary"),
+        (lambda: census(A, NONE), r"shapes \(8, 6\) and \(0, 6\); give rows of both from one"),
+        (lambda: census(NONE, A), r"shapes \(0, 6\) and \(8, 6\); give rows of both from one"),
         (lambda: code_retrieval(A, B), r"shapes \(8, 6\) and \(8, 5\); give rows of both from one dictionary"),
         (lambda: code_retrieval(A, NONE), r"shapes \(8, 6\) and \(0, 6\); give rows of both"),
-        (lambda: code_retrieval(A, HALF), "codes of 8 images and 4 texts"),
+        (lambda: code_retrieval(A, HALF), "codes of 8 and 4 rows; row i of both is pair i"),
         (lambda: code_zero_shot(A, B, np.zeros(8, int)), r"shapes \(8, 6\) and \(8, 5\); give rows of both"),
         (lambda: code_zero_shot(NONE, A, np.zeros(0, int)), r"shapes \(0, 6\) and \(8, 6\); give rows of both"),
         (lambda: code_zero_shot(A, A, np.full(8, 9)), "labels from 9 to 9 for 8 classes"),

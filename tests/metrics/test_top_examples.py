@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.metrics.top_examples import TopExamples, top_examples
 from lib.sae.codes import SparseCodes
 

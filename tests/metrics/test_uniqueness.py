@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.metrics import uniqueness as module
 from lib.metrics.top_examples import top_examples
 from lib.metrics.uniqueness import uniqueness
@@ -30,7 +30,7 @@ def test_equals_python_sets(seed: int, m: int, block: int) -> None:
     dense[:, 3] = np.eye(12)[4]
     top = top_examples(codes_of(dense), m)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "LATENTS", block)
+        patch.setattr(module, "ROWS_AT_ONCE", block)
         result = uniqueness(top)
     active = (dense > 0).sum(axis=0)
     np.testing.assert_array_equal(result.full, np.flatnonzero(active >= m))

@@ -25,19 +25,19 @@ from torch import Tensor
 
 from benchmarks.cli import peer_versions
 from benchmarks.contender import PEERS_PYTHON
-from lib.data.errors import CompanionError
-from lib.data.files import ROOT
+from lib.base.errors import CompanionError
+from lib.base.files import ROOT
 from lib.metrics.fidelity import Fidelity, fidelity
 from lib.metrics.firing import Firing, firing
 from lib.metrics.stability import stability
-from lib.sae.base import SAE
-from lib.sae.batch_topk import SPAN, BatchTopK
+from lib.sae.base import SAE, one_tower
 from lib.sae.codes import SparseCodes
 from lib.sae.config import SAEConfig
 from lib.sae.geometric_median import geometric_median
+from lib.sae.models.batch_topk import SPAN, BatchTopK
+from lib.sae.models.topk import Selection
 from lib.sae.recipes import build
-from lib.sae.sparse import Code
-from lib.sae.topk import TopK
+from lib.sae.sparse import Code, Pattern
 from tests.peers.instances import L1, Answer, instances
 from tests.trust.common import note
 
@@ -152,7 +152,7 @@ class Ours:
     def __init__(self, recipe: str, k: int, given: Answer) -> None:
         self.given, self.x = given, given["x"]
         width, d = given["W_dec"].shape
-        self.sae = build(SAEConfig(recipe, width, k, L1), d).to(self.x.dtype)
+        self.sae = one_tower(build(SAEConfig(recipe, width, k, L1), d), "a comparison").to(self.x.dtype)
         own = self.sae.state_dict()
         for name in own.keys() & given.keys():
             own[name].copy_(given[name])
@@ -174,11 +174,11 @@ class Ours:
 
 def training_codes(sae: SAE, x: Tensor) -> Code:
     """What a training step selects; the recipes with a threshold for inference select otherwise then."""
-    if not isinstance(sae, TopK):
+    if not isinstance(sae, Selection):
         return sae.encode(x)
     pre = sae.pre_activations(x)
     positions = sae.select(pre)
-    return Code(positions, torch.relu(pre.flatten()[positions]), len(x), sae.width)
+    return Code(Pattern(positions, len(x), sae.width), torch.relu(pre.flatten()[positions]))
 
 
 def projected_gradient(ours: Ours) -> Tensor:
@@ -215,7 +215,7 @@ def fired(ours: Ours) -> Firing:
 def fidelity_of(ours: Ours, offset: bool = True) -> Fidelity:
     """Of our reconstruction; without the mean of what is left over if no offset is to count."""
     left = 0.0 if offset else (ours.x - ours.reconstruction).mean(dim=0)
-    return fidelity(ours.x.numpy(), (ours.reconstruction + left).numpy())
+    return fidelity(ours.x.numpy(), (ours.reconstruction + left).detach().numpy())
 
 
 def scalar(number: float) -> Tensor:
@@ -236,7 +236,7 @@ QUANTITIES: dict[str, Callable[[Ours], Tensor]] = {
     "R2": lambda ours: scalar(fidelity_of(ours).r2),
     "cosine": lambda ours: scalar(fidelity_of(ours).cosine),
     "L0": lambda ours: scalar(fired(ours).l0),
-    "live share": lambda ours: scalar(fired(ours).live_share),
+    "live share": lambda ours: scalar(1 - fired(ours).dead_share),
     "dead latents": lambda ours: torch.from_numpy(fired(ours).counts == 0).double(),
     "matched distance": lambda ours: scalar(
         ours.sae.width * (1 - stability(ours.sae.W_dec.detach().numpy(), ours.given["other"].numpy()))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.report.console import NEAR_EDGE, about, say, say_seeds, verdict_line
 from tests.report.examples import example
 
@@ -21,7 +21,7 @@ def test_lines(capsys):
         "[yes] the SAE lies above raw neurons",
         "[no] and above the untrained SAE",
         "[2 of 3 seeds] the mean falls with K",
-        "p1.C4 · reproduced · Sparser dictionaries are more monosemantic",
+        "p1.C4 · reproduced · sparser dictionaries are more monosemantic, and reconstruct worse",
     ]
 
 

@@ -16,7 +16,7 @@ def test_sliders_answer_when_let_go() -> None:
 
 
 def test_a_menu_shows_names_and_gives_places() -> None:
-    made = menu("concept", [("cat (latent 7)", 1), ("dog (latent 3)", 0)])
+    made = menu("concept", [("cat (latent 7)", 1), ("dog (latent 3)", 0)], 1)
     assert made.value == 1
     made.label = "dog (latent 3)"
     assert made.value == 0

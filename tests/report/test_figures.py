@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 
 import matplotlib
@@ -9,11 +10,21 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from PIL import Image
 
-from lib.data.errors import CompanionError
-from lib.data.files import sha256_file
-from lib.report.figures import bars_with_seeds, chance_line, image_grid, save_figure, seed_band, use_style
+from lib.base.errors import CompanionError
+from lib.base.files import sha256_file
+from lib.report.figures import (
+    bars_with_seeds,
+    by_role,
+    chance_line,
+    dots_with_seeds,
+    image_grid,
+    save_figure,
+    seed_band,
+    use_style,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +101,30 @@ def test_bars_show_means_in_the_given_order():
     assert ax.yaxis_inverted()
 
 
+def test_rows_have_the_colour_of_their_role():
+    colors = {"SAE-1b": "#de8f05", "SAE-1b, dealt": "#595959", "GSAE": "#0173b2"}
+    for draw in (bars_with_seeds, dots_with_seeds):
+        _, ax = plt.subplots()
+        draw(ax, {"SAE-1b, no gap": [1.0], "SAE-1b, dealt out": [2.0], "GSAE": [3.0]}, colors)
+        drawn = [one.get_facecolor() for one in ax.patches] or [one.get_color() for one in ax.lines[::2]]
+        assert [to_hex(color) for color in drawn] == ["#de8f05", "#595959", "#0173b2"]
+        with pytest.raises(CompanionError, match="no colour for 'VL-SAE'; known: SAE-1b"):
+            draw(ax, {"VL-SAE": [1.0]}, colors)
+
+
+def test_rows_of_a_role_stand_together():
+    colors = {"GSAE": "blue", "SAE": "orange", "BatchTopK": "orange", "strangers": "grey"}
+    rows = {"SAE-1b": [1.0], "strangers": [2.0], "GSAE": [3.0], "BatchTopK": [4.0]}
+    assert list(by_role(rows, colors)) == ["GSAE", "SAE-1b", "BatchTopK", "strangers"]
+
+
+def test_dots_are_at_the_means():
+    _, ax = plt.subplots()
+    dots_with_seeds(ax, {"raw": [0.1, 0.3], "TopK": [0.5]})
+    assert [line.get_xdata()[0] for line in ax.lines[::2]] == pytest.approx([0.2, 0.5]) and not ax.patches
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["raw", "TopK"]
+
+
 def test_image_grid_places_pictures_titles_and_rows():
     pictures = [Image.new("RGB", (4, 4), "red"), np.zeros((4, 4, 3), dtype=np.uint8), Image.new("RGB", (4, 4))]
     fig = image_grid(pictures, ["a", "b", "c"], columns=2, rows=["latent 3", "latent 9"])
@@ -98,18 +133,35 @@ def test_image_grid_places_pictures_titles_and_rows():
     assert [ax.get_ylabel() for ax in fig.axes] == ["latent 3", "", "latent 9", ""]
 
 
+def test_what_has_no_value_is_shown_as_such():
+    nan, (fig, axes) = float("nan"), plt.subplots(1, 4)
+    bars_with_seeds(axes[0], {"raw": [1.0, 3.0], "k-means": [nan, nan], "TopK": [nan, 2.0], "none": []})
+    names = ["raw", "k-means (no value)", "TopK (1 of 2 seeds)", "none (no value)"]
+    assert [tick.get_text() for tick in axes[0].get_yticklabels()] == names
+    assert [bar.get_width() for bar in axes[0].patches] == [2.0, 2.0]
+    bars_with_seeds(axes[1], {})
+    assert [tick.get_text() for tick in axes[1].get_yticklabels()] == ["no value"]
+    seed_band(axes[2], [1, 2, 4], [[1.0, nan, 3.0], [2.0, 5.0, 4.0]], "TopK")
+    seed_band(axes[2], [1, 2], [[nan, 1.0], [1.0, nan]], "ReLU")
+    seed_band(axes[2], [], np.zeros((2, 0)), "raw")
+    labels = [line.get_label() for line in axes[2].lines if not line.get_label().startswith("_")]
+    assert labels == ["TopK (2 of 3 points)", "ReLU (no value)", "raw (no value)"]
+    assert axes[2].lines[0].get_xdata().tolist() == [1, 4] and axes[2].lines[0].get_ydata().tolist() == [1.5, 3.5]
+    chance_line(axes[3], nan)
+    assert axes[3].lines[0].get_label() == "chance (no value)"
+    fig.savefig(io.BytesIO())
+
+
 def test_bad_plots_are_refused():
     _, ax = plt.subplots()
     with pytest.raises(CompanionError, match=r"ys must be \(seeds, len\(x\)\)"):
         seed_band(ax, [1, 2], [1.0, 2.0], "TopK")
-    with pytest.raises(CompanionError, match="seed_band 'TopK': no values, or NaN"):
-        seed_band(ax, [1, 2], [[1.0, float("nan")]], "TopK")
+    with pytest.raises(CompanionError, match="seed_band 'TopK': infinity"):
+        seed_band(ax, [1, 2], [[1.0, float("inf")]], "TopK")
     with pytest.raises(CompanionError, match="chance_line 'chance'"):
         chance_line(ax, float("inf"))
-    with pytest.raises(CompanionError, match="got no values"):
-        bars_with_seeds(ax, {})
-    with pytest.raises(CompanionError, match="bars_with_seeds 'raw'"):
-        bars_with_seeds(ax, {"raw": []})
+    with pytest.raises(CompanionError, match="row 'raw': infinity"):
+        bars_with_seeds(ax, {"raw": [float("-inf")]})
     for arguments in ({"images": []}, {"images": [Image.new("RGB", (2, 2))], "titles": ["a", "b"]}):
         with pytest.raises(CompanionError, match="give a title for each image"):
             image_grid(**arguments)

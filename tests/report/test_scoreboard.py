@@ -1,47 +1,44 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.report.claims import write_claim
+from lib.report.register import spec_of
 from lib.report.scoreboard import scoreboard, scoreboard_markdown, scoreboard_text, totals
-from tests.report.examples import example
+from tests.report.examples import evidence, example
 
 
 @pytest.fixture
-def board(tmp_path):
-    write_claim(example(id="p1.C10", claim="C10", statement="A | B", verdict="not reproduced"), tmp_path / "scenes")
-    write_claim(example(), tmp_path / "scenes")
-    write_claim(example(verdict="partly"), tmp_path / "clip")
-    return scoreboard(tmp_path)
+def results(tmp_path: Path) -> Path:
+    whole, part = example(), example(evidence(r2=[0.1, 0.2, 0.3]))
+    write_claim(whole, tmp_path / "scenes")
+    write_claim(part.model_copy(update={"id": "p1.C10"}), tmp_path / "scenes")
+    write_claim(part, tmp_path / "photos")
+    (tmp_path / "empty" / "claims").mkdir(parents=True)
+    return tmp_path
 
 
-def test_rows_are_claims_and_columns_are_profiles(board):
+def test_a_row_per_claim_and_a_column_per_world(results: Path) -> None:
+    board = scoreboard(results)
+    assert list(board.columns) == ["statement", "empty", "photos", "scenes", "so"]
     assert list(board.index) == ["p1.C4", "p1.C10"]
-    assert list(board.columns) == ["statement", "clip", "scenes"]
-    assert board.loc["p1.C10"].tolist() == ["A | B", "", "not reproduced"]
+    assert board.loc["p1.C4"].tolist()[1:4] == ["", "partly (1 of 2)", "reproduced"]
+    assert board.loc["p1.C10", "statement"] == spec_of("p1.C10").statement
+    assert totals(board) == ["empty: ", "photos: 1 partly", "scenes: 1 reproduced, 1 partly"]
 
 
-def test_totals(board):
-    assert totals(board) == [
-        "clip: 0 reproduced, 1 partly, 0 not reproduced, 0 not testable here",
-        "scenes: 1 reproduced, 0 partly, 1 not reproduced, 0 not testable here",
-    ]
+def test_text_and_markdown_hold_every_cell(results: Path) -> None:
+    board = scoreboard(results)
+    text = scoreboard_text(board)
+    assert "p1.C4          partly (1 of 2)  reproduced" in text and text.endswith("scenes: 1 reproduced, 1 partly")
+    markdown = scoreboard_markdown(board)
+    assert markdown.splitlines()[0] == "| claim | statement | empty | photos | scenes | so |"
+    assert f"| – | partly (1 of 2) | reproduced | {spec_of('p1.C4').so} |" in markdown
 
 
-def test_text_is_aligned_and_ends_with_the_totals(board):
-    lines = scoreboard_text(board).splitlines()
-    assert lines[0] == "claim   clip    scenes          statement"
-    assert lines[2] == "p1.C10          not reproduced  A | B"
-    assert lines[-2:] == totals(board)
-
-
-def test_markdown_escapes_bars(board):
-    lines = scoreboard_markdown(board).splitlines()
-    assert lines[1] == "| --- | --- | --- | --- |"
-    assert lines[3] == r"| p1.C10 | A \| B | – | not reproduced |"
-
-
-def test_no_results_is_an_error_that_says_what_to_do(tmp_path):
-    with pytest.raises(CompanionError, match="make reproduce"):
+def test_without_claims_the_remedy_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CompanionError, match="run `make reproduce` first"):
         scoreboard(tmp_path)

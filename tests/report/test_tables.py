@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.report.tables import show_table, write_table
 
 TABLE = pd.DataFrame({"model": ["raw", "TopK"], "latents": [64, 1024], "ms": [0.02849, np.nan], "fvu": [-1e-9, 0.125]})
@@ -37,11 +37,15 @@ def test_show_table_prints_text(capsys):
     ]
 
 
+def test_a_table_of_what_nothing_has_is_its_header(tmp_path):
+    assert write_table(TABLE.iloc[:0], tmp_path / "ms.csv", 3).read_text() == "model,latents,ms,fvu\n"
+
+
 @pytest.mark.parametrize(
     ("table", "name", "message"),
     [
         (TABLE, "ms.tsv", "suffix .csv"),
-        (TABLE.iloc[:0], "ms.csv", "is empty"),
+        (TABLE[[]], "ms.csv", "is empty"),
         (TABLE.set_index("model"), "ms.csv", r"reset_index\(\)"),
         (TABLE.assign(ms=np.inf), "ms.csv", "column ms: infinite"),
     ],

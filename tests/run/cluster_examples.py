@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from lib.data.errors import CompanionError
+from lib.apps.train_dictionaries import Trainer
+from lib.base.errors import CompanionError
 from lib.encoders.clip import ClipEncoder
-from lib.run.commands import Trainer
-from lib.sae.train import TrainingRun, train
+from lib.sae.training.train import TrainingRun, train
 
 OPEN = "open"
 """The file that opens a gate, which is a folder."""

@@ -7,15 +7,16 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 
-from lib.data.errors import CompanionError
-from lib.data.files import ROOT
-from lib.data.workers import Workers
+from lib.base.errors import CompanionError
+from lib.base.files import ROOT
+from lib.base.workers import Workers
 from lib.run.batch import _killed, plan, run_tasks, write_summary
-from lib.run.profiles import load_profile
 from lib.run.runner import Outcome, Task
-from tests.run.conftest import Write
+from lib.worlds.profiles import load_profile
+from tests.conftest import Write
 
 SCENES = load_profile("scenes")
 
@@ -100,7 +101,7 @@ def test_the_summary_lies_in_the_cache(cache: Path) -> None:
 KILLED = """
 import sys
 from pathlib import Path
-from lib.data.workers import Workers
+from lib.base.workers import Workers
 from lib.run.batch import run_tasks
 from lib.run.runner import Task
 if __name__ == "__main__":
@@ -129,3 +130,37 @@ def test_what_a_killed_run_started_ends_with_it(write: Write, results: Path, tmp
                 os.kill(int(mark.read_text()), 0)
                 time.sleep(0.1)
     assert not marks[2].exists()
+
+
+SAYS_WHERE = """
+import os, sys
+from lib.base.files import cache_root
+from lib.base.places import results_root
+from lib.worlds.freshness import note_started
+note_started("scenes", "10")
+print(sys.executable, cache_root(), results_root())
+"""
+
+
+def test_the_kernel_is_this_python_and_writes_where_the_command_was_told(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write("10_x", SAYS_WHERE)
+    other = tmp_path / "jupyter" / "kernels" / "python3" / "kernel.json"
+    other.parent.mkdir(parents=True)
+    other.write_text(json.dumps({"argv": ["/bin/false"], "display_name": "other", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
+    monkeypatch.setenv("COMPANION_RESULTS", "out")
+    monkeypatch.setenv("COMPANION_CACHE", "cache")
+    monkeypatch.chdir(tmp_path)
+    task = Task(path, "scenes", {})
+    assert [one.status for one in run_tasks([task])] == ["ran"]
+    executed = nbformat.read(tmp_path / "out" / "scenes" / "notebooks" / "10_x.ipynb", as_version=4)
+    assert executed.cells[-1].outputs[0].text.split() == [sys.executable, f"{tmp_path}/cache", f"{tmp_path}/out"]
+    assert [one.status for one in run_tasks([task])] == ["current"]
+
+
+def test_a_kernel_that_is_not_installed_is_an_error(write: Write, results: Path) -> None:
+    with pytest.raises(CompanionError, match="there is no Jupyter kernel 'pyhton3'; did you mean python3"):
+        run_tasks([Task(write("10_x", "1"), "scenes", {})], kernel="pyhton3")

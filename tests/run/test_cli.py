@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
-from lib.data.files import ROOT
+from lib.base.files import ROOT
 from lib.report.claims import write_claim
 from lib.run import batch, cli
 from lib.run.doctor import doctor
+from tests.conftest import Write
 from tests.report.examples import example
-from tests.run.conftest import Write
 
 runner = CliRunner()
 
@@ -29,27 +32,70 @@ def test_run_tells_each_notebook_and_the_scoreboard(notebooks: Path, results: Pa
     write_claim(example(), results / "scenes")
     answer = runner.invoke(cli.app, ["run", "10"])
     assert answer.exit_code == 0
-    assert "10_x                         ran" in answer.output
+    begin, *more = answer.output.splitlines()
+    assert begin == "1 of 1 notebooks to run, about 60 s by their last runs"
+    assert any(re.match(r"train    10: \d+ dictionaries \(.*topk.*\) +[\d.]+ (s|min|h), memory", line) for line in more)
+    assert re.search("^10_x                         ran      in .* s  1 of 1$", answer.output, re.MULTILINE)
     assert "p1.C4" in answer.output
     assert f"results: {results}" in answer.output
-    assert "nothing to do" in runner.invoke(cli.app, ["run", "10"]).output
+    again = runner.invoke(cli.app, ["run", "10"]).output
+    assert again.splitlines()[0] == "10_x                         current  nothing to do"
     assert "ran" in runner.invoke(cli.app, ["run", "10", "--force"]).output
     assert "ran" in runner.invoke(cli.app, ["run", "10", "--set", "sae.steps=3", "-p", "rate=2"]).output
 
 
 def test_run_fails_if_a_notebook_failed(notebooks: Path, results: Path, no_kernel: list[str]) -> None:
-    answer = runner.invoke(cli.app, ["run", "20", "10"])
+    answer = runner.invoke(cli.app, ["run", "20", "10", "--jobs", "1"])
     assert answer.exit_code == 1
     assert "20_y: ValueError: broken" in answer.output
     assert no_kernel == ["10_x"]
+
+
+def test_what_cannot_be_estimated_stops_no_run(
+    notebooks: Path, results: Path, no_kernel: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = runner.invoke(cli.app, ["run", "10", "--profile", "clip-small", "--set", "encoder=hf-hub:a/b"])
+    assert "no estimate of the trainings: the size of hf-hub:a/b is known when it is here" in answer.output
+    assert answer.exit_code == 0 and no_kernel == ["10_x"]
 
 
 def test_bad_input_is_one_line_and_exit_code_2() -> None:
     command = [sys.executable, "-m", "lib", "run", "--profile", "scene"]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert answer.returncode == 2
-    assert answer.stderr.startswith("error: there is no profile 'scene'; known: clip-arrays, ")
+    assert answer.stderr.startswith("error: there is no profile 'scene'; known: atoms, caltech-b32, ")
     assert answer.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "import none out",
+        "export none out",
+        "score rococco none",
+        "score zero-shot none",
+        "score pope none --answers none",
+        "score chair none",
+        "ask none none none answers.jsonl",
+    ],
+)
+def test_a_wrong_file_is_one_line_and_exit_code_2(
+    command: str, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["lib", *command.split()])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    said = capsys.readouterr()
+    assert stopped.value.code == 2 and said.out == ""
+    assert said.err.startswith("error: ") and said.err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] in ([], ["cache"])
+
+
+@pytest.mark.parametrize("command", ["import", "export", "score", "ask", "reference"])
+def test_the_help_of_a_command_has_an_example(command: str) -> None:
+    said = " ".join(runner.invoke(cli.app, [command, "--help"]).output.split())
+    assert f"python -m lib {command} " in said
 
 
 def test_data_commands(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +117,8 @@ def test_doctor_says_what_can_run(cache: Path, monkeypatch: pytest.MonkeyPatch) 
     lines = list(doctor("scenes"))
     assert "  10  can run" in lines
     state = "not here, 2.0 MiB; fetched when needed, or now by `python -m lib data fetch clip-arrays`"
-    assert f"  clip-arrays          {state}" in lines and "  03  needs clip-arrays" in lines
+    assert f"  clip-arrays          {state}" in lines
+    assert "  10  needs clip-vectors" in list(doctor("caltech-b32"))
     assert any(line.startswith("torch        2.13.0") for line in lines)
 
 
@@ -97,12 +144,142 @@ def test_doctor_says_what_a_profile_lacks(cache: Path, tmp_path: Path, monkeypat
 
 
 def test_doctor_takes_settings(cache: Path, tmp_path: Path) -> None:
+    tmp_path = tmp_path / "pictures"
+    tmp_path.mkdir()
     given = [f"folder={tmp_path}", "encoder=scenes-clip", "judge=scenes-clip"]
-    assert own_lines("own-pictures", *given)[-1] == "  10  can run"
+    folder, *_, notebook = own_lines("own-pictures", *given)
+    assert "no images in it" in folder and notebook == "  10  needs folder"
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    (tmp_path / "captions.tsv").write_text("image\tcaption")
+    folder, *_, entries, _, notebook = own_lines("own-pictures", *given)
+    assert folder == f"folder       {tmp_path}: here" and notebook == "  10  can run"
+    assert entries == f"entries      {tmp_path.name}: 1 picture; left out: 1 unread caption file (captions.tsv)"
+    (tmp_path / "captions.csv").write_text("image,caption\n")
+    folder, *_, notebook = own_lines("own-pictures", *given)
+    assert "1 of 1 pictures have no caption, first a.png" in folder and notebook == "  10  needs folder"
+    (tmp_path / "captions.csv").write_text("image,caption\na.png,a black square\n")
     assert own_lines("paper-4", *given[:2])[-1] == "  41  can run"
-    assert "no such folder" in own_lines("paper-4", given[0], "encoder=nothing")[1]
+    assert "no folder with open_clip_config.json" in own_lines("paper-4", given[0], "encoder=nothing")[1]
+    assert "no folder with open_clip_config.json" in own_lines("paper-4", given[0], f"encoder={tmp_path}")[1]
 
 
 @pytest.mark.data
 def test_doctor_finds_real_files(cache: Path, data_root: Path) -> None:
     assert "  03  can run" in list(doctor("scenes"))
+
+
+def stopped(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *command: str) -> tuple[int, str]:
+    """The exit code of a command, and its one line of error."""
+    monkeypatch.setattr(sys, "argv", ["lib", *command])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    said = capsys.readouterr()
+    assert said.err.startswith("error: ") and said.err.count("\n") == 1, said.err
+    return int(end.value.code or 0), said.err
+
+
+@pytest.mark.parametrize("command", ["run 10", "run 10 --dry-run", "embed", "train"])
+@pytest.mark.parametrize("profile", ["own-arrays", "own-pictures"])
+def test_a_named_folder_that_is_missing_is_exit_code_2(
+    command: str, profile: str, tmp_path: Path, results: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, line = stopped(monkeypatch, capsys, *command.split(), "--profile", profile, "--set", "folder=mistyped")
+    assert code == 2 and "mistyped: no such folder" in line
+
+
+def test_a_grid_over_a_folder_that_is_missing(
+    tmp_path: Path, results: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    (tmp_path / "g.yaml").write_text(f"notebooks: [10]\nset: {{folder: [{tmp_path / 'gone'}]}}")
+    code, line = stopped(monkeypatch, capsys, "grid", str(tmp_path / "g.yaml"), "--profile", "own-arrays")
+    assert code == 2 and "gone: no such folder" in line
+
+
+def test_a_target_is_checked_before_anything_is_made(
+    tmp_path: Path, results: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr("lib.apps.explorer.explorer_file.write_explorer", lambda *_: pytest.fail("it was made"))
+    (tmp_path / "file").write_text("x")
+    for target, says in (
+        (tmp_path, "is a folder; name a file"),
+        (tmp_path / "file" / "x.html", "is a file; "),
+    ):
+        code, line = stopped(monkeypatch, capsys, "explorer", str(target))
+        assert code == 2 and says in line
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "site TARGET",
+        "reference TARGET",
+        "classroom TARGET",
+        "import SOURCE TARGET",
+        "export SOURCE TARGET",
+        "ask model SOURCE/questions SOURCE TARGET/answers.jsonl",
+        "search SOURCE dog --html TARGET/sheet.html",
+    ],
+)
+def test_every_target_is_checked_before_the_work(
+    command: str, tmp_path: Path, results: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """A target below a file, in the home folder and in quotes: no command writes a folder called `~`."""
+    source = tmp_path / "source"
+    source.mkdir()
+    Image.new("RGB", (8, 8)).save(source / "a.png")
+    (source / "questions").write_text("{}")
+    (tmp_path / "file").write_text("x")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    words = [word.replace("SOURCE", "~/source").replace("TARGET", "~/file/here") for word in command.split()]
+    code, line = stopped(monkeypatch, capsys, *words)
+    assert code == 2 and f"{tmp_path / 'file'} is a file; name a folder" in line
+    assert not (tmp_path / "~").exists()
+
+
+@pytest.mark.parametrize("command", ["site", "classroom", "explorer", "index"])
+def test_an_empty_name_is_refused(
+    command: str, tmp_path: Path, results: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["lib", command, ""])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2 and "the name is empty; give a file or folder" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_profile_as_a_parameter_is_refused(
+    notebooks: Path, results: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    code, line = stopped(monkeypatch, capsys, "run", "10", "-p", "profile=photos", "--set", "sae.k=2", "--dry-run")
+    assert code == 2 and "would pass over --set; give --profile in its place" in line
+
+
+def test_an_error_that_nobody_foresaw_is_one_line_with_a_report(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def fail() -> None:
+        raise IndexError("index 50\nis out of bounds")
+
+    monkeypatch.setattr("lib.report.scoreboard.scoreboard", lambda *_: fail())
+    code, line = stopped(monkeypatch, capsys, "claims")
+    report = cache / "runs" / "traceback.txt"
+    assert code == 1 and line.startswith("error: IndexError: index 50 is out of bounds (a fault of the companion")
+    assert str(report) in line and "in fail" in report.read_text()
+    (cache / "runs" / "traceback.txt").unlink()
+    (cache / "runs").rmdir()
+    (cache / "runs").write_text("in the way")
+    assert stopped(monkeypatch, capsys, "claims") == (1, "error: IndexError: index 50 is out of bounds\n")
+
+
+@pytest.mark.parametrize("part", ["encoder", "judge"])
+def test_a_named_model_that_is_missing_is_exit_code_2(
+    part: str, tmp_path: Path, results: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    for name in ("ViT-B-32", "openai/clip-vit-base-patch32", "models/gone"):
+        given = ("--set", f"folder={tmp_path}", "--set", f"{part}={name}")
+        code, line = stopped(monkeypatch, capsys, "run", "10", "--profile", "own-pictures", *given)
+        assert code == 2 and f"{part} '{name}': no folder and no shipped model" in line

@@ -16,18 +16,18 @@ import psutil
 import pytest
 import torch
 
-from lib.data.errors import CompanionError
+from lib.apps.train_dictionaries import train_dictionaries
+from lib.base.errors import CompanionError
+from lib.base.workers import HERE, Workers
 from lib.data.scenes import scenes
-from lib.data.workers import HERE, Workers
 from lib.encoders.clip import load_clip
 from lib.encoders.store import embed, embed_layers, shards_by
-from lib.run import commands
+from lib.papers.common.dictionaries import Recipe
 from lib.run.batch import run_tasks
-from lib.run.profiles import load_profile
 from lib.run.runner import Task
-from lib.run.studies.dictionaries import Recipe
+from lib.worlds.profiles import load_profile
+from tests.conftest import Write
 from tests.run.cluster_examples import OPEN, GatedClip, GatedTrainer, fails, kills_its_worker, surroundings
-from tests.run.conftest import Write
 
 ray = pytest.importorskip("ray", reason="Ray is not installed; `make cluster` installs it")
 from ray.cluster_utils import Cluster  # noqa: E402
@@ -160,10 +160,10 @@ def test_a_sweep_has_the_bytes_of_the_loop(
     settings = ["splits.train=256", "splits.dev=8", "splits.test=64", "sae.steps=60", "sae.batch=64"]
     sweep = [Recipe(name, 4, k, 0.1) for name in ("topk", "batch_topk") for k in (4, 8)], [0, 1]
     profile = load_profile("scenes", settings)
-    monkeypatch.setattr(commands, "Trainer", partial(GatedTrainer, gate=gate))
+    monkeypatch.setattr("lib.apps.train_dictionaries.Trainer", partial(GatedTrainer, gate=gate))
 
     def told(workers: Workers) -> list[str]:
-        return list(commands.train(profile, *sweep, workers))
+        return list(train_dictionaries(profile, *sweep, workers))
 
     lines = with_a_node_killed(cluster, gate, partial(told, Workers(ray=cluster.address)))
     assert len(list(gate.iterdir())) == 1 + NODES + 1, "the killed node's training was not begun again"

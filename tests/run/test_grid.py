@@ -7,11 +7,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lib.data.errors import CompanionError
-from lib.report.claims import claim_over_seeds, write_claim
+from lib.base.errors import CompanionError
+from lib.report.claims import write_claim
+from lib.report.effects import over_seeds
 from lib.run import grid as module
-from lib.run.grid import MOST, collect, combinations, grid_figure, grid_tasks, load_grid, write_grid
-from lib.run.profiles import load_profile
+from lib.run.grid import MOST_COMBINATIONS, combinations, grid_tasks, load_grid, reserve_name
+from lib.run.grid_claims import collect, grid_figure, write_grid
+from lib.worlds.profiles import load_profile
+from tests.report.examples import evidence, example
 
 GRID = """
 notebooks: ["10"]
@@ -28,20 +31,8 @@ def written(tmp_path: Path, text: str = GRID) -> Path:
 
 
 def put_claim(results: Path, profile: str, effect: float) -> None:
-    claim = claim_over_seeds(
-        "p1.C4",
-        {0: effect, 1: effect + 1},
-        [True, True],
-        controls={},
-        statement="it rises",
-        expected="up",
-        metric="a number",
-        n=3,
-        tolerance=0.1,
-        notebook="10_monosemanticity",
-        why="because",
-    )
-    write_claim(claim, results / load_profile(profile).name)
+    given = evidence([effect, effect + 0.5, effect + 1])
+    write_claim(example(given), results / load_profile(profile).name)
 
 
 def test_combinations_and_their_tasks(tmp_path: Path) -> None:
@@ -63,8 +54,9 @@ def test_the_table_has_what_was_written(tmp_path: Path, results: Path) -> None:
     table = collect(tasks)
     assert table["sae.k"].tolist() == [4, 4, 8]
     assert table["sae.steps"].tolist() == [5, 1000, 5]
-    assert table.effect.tolist() == [0.5, 1.5, 2.5] and table.low.tolist() == [0, 1, 2]
-    assert set(table.verdict) == {"reproduced"}
+    assert table.effect.tolist() == [0.5, 1.5, 2.5]
+    assert table.low.tolist() == pytest.approx([over_seeds([x, x + 0.5, x + 1]).low for x in (0, 1, 2)], abs=1e-5)
+    assert table.verdict.tolist() == ["undecided", "reproduced", "reproduced"]
     csv, png = write_grid("sizes", grid, table)
     pd.testing.assert_frame_equal(pd.read_csv(csv), table)
     assert png.stat().st_size > 5000 and csv.parent == results / "~grids"
@@ -101,7 +93,29 @@ def test_bad_files_are_one_line(tmp_path: Path, text: str, message: str) -> None
 def test_too_many_combinations_and_unknown_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CompanionError, match=r"has no key .sae\.q"):
         grid_tasks(load_grid(written(tmp_path, "notebooks: ['10']\nset: {sae.q: [1]}")), load_profile("scenes"))
-    monkeypatch.setattr(module, "MOST", 3)
+    monkeypatch.setattr(module, "MOST_COMBINATIONS", 3)
     with pytest.raises(CompanionError, match="4 combinations; 3 at most"):
         load_grid(written(tmp_path))
-    assert MOST == 500
+    assert MOST_COMBINATIONS == 500
+
+
+def test_values_are_those_of_the_command_line(tmp_path: Path) -> None:
+    text = "notebooks: [10, 07]\nset: {sae.rate: [1e-3, 2E-4], encoder: [2024-01-02, 2025]}"
+    tasks = grid_tasks(load_grid(written(tmp_path, text.replace(", 07", ""))), load_profile("scenes"))
+    profiles = [load_profile(task.profile) for _, task in tasks]
+    assert load_grid(written(tmp_path, text)).notebooks == ["10", "07"]
+    assert [one.sae.rate for one in profiles] == [1e-3, 1e-3, 2e-4, 2e-4]
+    assert [one.encoder for one in profiles] == ["2024-01-02", "2025"] * 2
+
+
+def test_results_of_another_grid_are_not_overwritten(tmp_path: Path, results: Path) -> None:
+    (tmp_path / "other").mkdir()
+    mine, other = written(tmp_path), written(tmp_path / "other")
+    reserve_name(mine, load_profile("scenes"))
+    reserve_name(other, load_profile("scenes"))  # neither has results yet
+    (results / "~grids").mkdir(parents=True)
+    (results / "~grids" / "sizes.csv").write_text("x")
+    reserve_name(other, load_profile("scenes"))
+    for path, profile in ((mine, "scenes"), (other, "photos")):
+        with pytest.raises(CompanionError, match=r"sizes\.csv is of .*other/sizes\.yaml with profile scenes; rename"):
+            reserve_name(path, load_profile(profile))

@@ -7,9 +7,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.run.notebooks import clean, refresh
-from tests.run.conftest import Write
+from tests.conftest import Write
 
 
 def executed(*outputs: Any) -> Any:

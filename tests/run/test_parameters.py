@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 
-from lib.data.errors import CompanionError
+from lib.base.cells import Cell
+from lib.base.errors import CompanionError
 from lib.run.parameters import check_parameters, read_parameters
 
 SOURCE = """
@@ -17,8 +17,8 @@ fast = False
 """
 
 
-def notebook(source: str, cells: int = 1) -> Any:
-    return new_notebook(cells=[new_code_cell(source, metadata={"tags": ["parameters"]}) for _ in range(cells)])
+def notebook(source: str, cells: int = 1) -> list[Cell]:
+    return [Cell("code", source, ("parameters",)) for _ in range(cells)]
 
 
 def test_names_and_defaults() -> None:

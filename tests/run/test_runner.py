@@ -11,14 +11,15 @@ import papermill
 import pytest
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-from lib.data.errors import CompanionError
-from lib.data.files import ROOT
-from lib.run.runner import START_TRIES, Task, run_notebook
-from tests.run.conftest import Write
+from lib.base.errors import CompanionError
+from lib.base.files import ROOT
+from lib.run.execution import START_TRIES
+from lib.run.runner import Task, is_up_to_date, run_notebook
+from tests.conftest import Write
 
 WRITES_A_RESULT = """
-from lib.run.freshness import note_written
-from lib.run.places import results_root
+from lib.worlds.freshness import note_written
+from lib.base.places import results_root
 path = results_root() / profile / "x.csv"
 path.write_text(f"{rate}")
 note_written(profile, "10", path)
@@ -101,7 +102,7 @@ def test_a_failure_is_one_line_and_keeps_the_old_output(write: Write, results: P
 
 def test_what_the_machine_lacks_is_skipped(write: Write, results: Path) -> None:
     executed = put_old_output(results)
-    path = write("10_x", "from lib.data.errors import NotAvailable\nraise NotAvailable('no GPU here; use cpu')")
+    path = write("10_x", "from lib.base.errors import NotAvailable\nraise NotAvailable('no GPU here; use cpu')")
     outcome = run(path)
     assert (outcome.status, outcome.message) == ("skipped", "no GPU here; use cpu")
     assert [file.read_text() for file in executed.parent.iterdir()] == ["old"]
@@ -112,7 +113,7 @@ def test_what_the_machine_lacks_is_skipped(write: Write, results: Path) -> None:
     [
         ({"profil": "x"}, "notebook 10_x has no parameter 'profil'; did you mean profile?"),
         ({"rate": "fast"}, "notebook 10_x, parameter rate: 'fast' is str, not float"),
-        ({"seeds": 9}, "seeds=9: profile scenes has 3 seeds; give 1 to 3"),
+        ({"seeds": 9}, "seeds=9: profile scenes has 5 seeds; give 1 to 5"),
     ],
 )
 def test_bad_parameters_run_nothing(write: Write, results: Path, parameters: dict[str, Any], message: str) -> None:
@@ -200,3 +201,11 @@ def test_a_run_that_is_killed_leaves_the_old_output(
     monkeypatch.setattr(papermill, "execute_notebook", lambda source, partial, *_, **__: partial.write_text("new"))
     assert run(path).status == "ran"
     assert [file.read_text() for file in executed.parent.iterdir()] == ["new"]
+
+
+def test_up_to_date_is_what_a_run_has_nothing_to_do_for(write: Write, results: Path, no_kernel: list[str]) -> None:
+    path = write("10_x", "1")
+    assert not is_up_to_date(Task(path, "scenes", {}))
+    run(path)
+    assert is_up_to_date(Task(path, "scenes", {}))
+    assert not is_up_to_date(Task(path, "scenes", {"rate": 0.25}))

@@ -7,14 +7,14 @@ import signal
 import sys
 from pathlib import Path
 
-from lib.run import commands
-from lib.run.profiles import load_profile
-from lib.run.studies.dictionaries import Recipe
+from lib.apps.train_dictionaries import train_dictionaries
+from lib.papers.common.dictionaries import Recipe
 from lib.sae.config import SAEConfig, TrainConfig
 from lib.sae.parallel import first, together
-from lib.sae.recipes import RECIPES
+from lib.sae.recipes import recipes_of
 from lib.sae.storage import save_sae
-from lib.sae.train import TrainingRun, train, train_cached
+from lib.sae.training.train import TrainingRun, train, train_cached
+from lib.worlds.profiles import load_profile
 from tests.sae.reference import toy
 
 STEPS = 100
@@ -29,7 +29,7 @@ def config(recipe: str, **changes) -> TrainConfig:
 
 def recipes(folder: Path) -> None:
     """Trains every recipe, from the cache the second time."""
-    for recipe in RECIPES:
+    for recipe in recipes_of("one-tower"):
         for _ in range(2):
             trained = train_cached(config(recipe), toy())
         if first():
@@ -44,7 +44,7 @@ def recipes(folder: Path) -> None:
 def command() -> None:
     """A sweep by the command's own code."""
     settings = ["splits.train=256", "splits.dev=8", "splits.test=64", "sae.steps=20", "sae.batch=64"]
-    for line in commands.train(load_profile("scenes", settings), [Recipe("topk", 4, 8)], [0, 1]):
+    for line in train_dictionaries(load_profile("scenes", settings), [Recipe("topk", 4, 8)], [0, 1]):
         print(line)
 
 

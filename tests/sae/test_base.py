@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.encoders.embeddings import Embeddings
+from lib.sae.base import Dictionary, one_tower
 from lib.sae.codes import SparseCodes
 from lib.sae.config import SAEConfig
 from lib.sae.geometric_median import geometric_median
-from lib.sae.recipes import RECIPES, build
-from tests.sae.reference import dense_pre, random_rows, random_sae, toy
+from lib.sae.recipes import build, recipes_of
+from tests.sae.reference import dense_pre, random_paired, random_rows, random_sae, random_two_towers, toy
 
 D, WIDTH = 16, 40
 
@@ -37,7 +38,7 @@ def test_seed_decides_the_start():
     assert not torch.equal(first.W_dec, other.W_dec)
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", recipes_of("one-tower"))
 def test_codes_do_not_depend_on_the_batch(recipe):
     sae, embeddings = sae_for(recipe), toy(50)
     whole, parts = sae.codes(embeddings, batch=50), sae.codes(embeddings, batch=7)
@@ -47,7 +48,7 @@ def test_codes_do_not_depend_on_the_batch(recipe):
     assert (whole.values > 0).all()
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", recipes_of("one-tower"))
 def test_data_set_and_tensor_interfaces_agree(recipe):
     sae, embeddings = sae_for(recipe), toy(50)
     rows = torch.from_numpy(embeddings.image)
@@ -66,7 +67,7 @@ def test_towers_are_told_apart():
     np.testing.assert_array_equal(sae.codes(alone).dense(), sae.codes(embeddings, "text").dense())
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", recipes_of("one-tower"))
 @pytest.mark.parametrize("n", [0, 1])
 def test_no_rows_and_one_row(recipe, n):
     sae = sae_for(recipe)
@@ -83,7 +84,7 @@ def test_codes_without_an_active_latent_decode_to_the_bias():
     np.testing.assert_array_equal(sae.reconstruct(empty), sae.b_dec.detach().expand(2, D))
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", recipes_of("one-tower"))
 def test_rescaled_dictionary_does_the_same_on_rescaled_rows(recipe):
     sae, x = random_sae(recipe), random_rows()
     if recipe in ("batch_topk", "matryoshka"):
@@ -109,7 +110,7 @@ def test_tangent_gradient_is_orthogonal_to_its_row():
     sae, x = random_sae("relu"), random_rows()
     sae.loss(x, torch.zeros(0, dtype=torch.int64)).loss.backward()
     before = sae.W_dec.grad.clone()
-    sae.tangent_gradient()
+    sae.before_step()
     rows = sae.W_dec.detach()
     torch.testing.assert_close((sae.W_dec.grad * rows).sum(dim=1), torch.zeros(sae.width).double())
     removed = before - sae.W_dec.grad
@@ -157,3 +158,17 @@ def test_rows_that_are_not_finite_are_refused(bad):
     matrix[3, 2] = bad
     with pytest.raises(CompanionError, match=r"embedding of .*3.* holds NaN or infinity"):
         sae_for("topk").codes(Embeddings(np.arange(5).astype(str), matrix, None, "toy", False, {}))
+
+
+def test_another_kind_is_refused_by_name_where_one_tower_is_needed():
+    sae = random_sae("topk")
+    assert one_tower(sae, "steering") is sae
+    with pytest.raises(CompanionError, match=r"steering needs a one-tower .* 'vl_sae' is two-tower; train one such"):
+        one_tower(random_two_towers("vl_sae"), "steering")
+    with pytest.raises(CompanionError, match=r"and 'gsae' is paired; take its `of\(modality\)`"):
+        one_tower(random_paired("gsae"), "steering")
+
+
+def test_a_kind_without_a_loss_is_no_dictionary():
+    with pytest.raises(TypeError, match="abstract"):
+        Dictionary(SAEConfig("topk", WIDTH), D)

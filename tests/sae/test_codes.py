@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.sae.codes import SparseCodes
 
 matrices = arrays(np.float32, st.tuples(st.integers(0, 6), st.integers(1, 7)), elements=st.sampled_from([0, 0.5, 2]))
@@ -29,13 +29,6 @@ def test_sparse_and_dense_input_agree(matrix):
     sparse = SparseCodes.from_matrix(ids(len(matrix)), sp.coo_array(matrix))
     for name in ("indptr", "indices", "values"):
         np.testing.assert_array_equal(getattr(dense, name), getattr(sparse, name))
-
-
-def test_topk_entries_are_sorted_and_zeros_dropped():
-    codes = SparseCodes.from_topk(ids(2), np.array([[3, 1], [0, 2]]), np.array([[0.5, 2.0], [0.0, 1.0]]), 4)
-    np.testing.assert_array_equal(codes.indptr, [0, 2, 3])
-    np.testing.assert_array_equal(codes.indices, [1, 3, 2])
-    np.testing.assert_array_equal(codes.dense(), [[0, 2, 0, 0.5], [0, 0, 1, 0]])
 
 
 def test_csr_shares_memory():

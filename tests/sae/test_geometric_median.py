@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.sae.geometric_median import geometric_median
 
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.sae.codes import SparseCodes
 from lib.sae.config import SAEConfig
 from lib.sae.matching import match_latents
 from lib.sae.recipes import build
+from tests.sae.reference import random_two_towers
 
 
 def codes_of(matrix: np.ndarray) -> SparseCodes:
@@ -54,5 +55,7 @@ def test_errors():
         with pytest.raises(CompanionError, match="the same pairs and dictionaries of one width"):
             match_latents(codes_of(first), codes_of(second))
     found = match_latents(codes_of(random_codes(0)), codes_of(random_codes(1)))
+    with pytest.raises(CompanionError, match="matching needs a one-tower dictionary, and 'vl_sae' is two-tower"):
+        found.apply(random_two_towers("vl_sae"))
     with pytest.raises(CompanionError, match="a dictionary of 6 latents for a matching of 5"):
         found.apply(build(SAEConfig("topk", 6, 2), 4))

@@ -12,19 +12,19 @@ import pandas as pd
 import pytest
 import torch
 
-import lib.sae.train as module
-from lib.data.errors import CompanionError
-from lib.data.files import ROOT
-from lib.data.workers import Workers
-from lib.run import commands
-from lib.run.profiles import load_profile
-from lib.run.studies.dictionaries import Recipe
-from lib.sae.base import SAE
-from lib.sae.config import PairedConfig, SAEConfig
-from lib.sae.parallel import batch_mean, launched, part, whole
-from lib.sae.recipes import RECIPES
+import lib.sae.training.train as module
+from lib.apps.train_dictionaries import train_dictionaries
+from lib.base.errors import CompanionError
+from lib.base.files import ROOT
+from lib.base.workers import Workers
+from lib.papers.common.dictionaries import Recipe
+from lib.sae.base import Dictionary
+from lib.sae.config import PairedConfig, TwoTowerConfig
+from lib.sae.parallel import batch_mean, gather_rows, launched, take_part
+from lib.sae.recipes import recipes_of
 from lib.sae.storage import load_sae
-from lib.sae.train import TrainingRun, train
+from lib.sae.training.train import TrainingRun, train
+from lib.worlds.profiles import load_profile
 from tests.sae.parallel_examples import CHECKPOINT, KILLED_AT, STEPS, config
 from tests.sae.reference import toy
 
@@ -39,7 +39,7 @@ def torchrun(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(start, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
-def largest_difference(first: SAE, second: SAE) -> float:
+def largest_difference(first: Dictionary, second: Dictionary) -> float:
     other = second.state_dict()
     return max(float((tensor - other[name]).abs().max()) for name, tensor in first.state_dict().items())
 
@@ -52,7 +52,7 @@ def test_two_processes_train_what_one_trains(tmp_path: Path, cache: Path) -> Non
         folder.mkdir()
     answer = torchrun("-m", "tests.sae.parallel_examples", "recipes", folders[0])
     assert answer.returncode == 0, answer.stderr
-    for recipe in RECIPES:
+    for recipe in recipes_of("one-tower"):
         alone = train(config(recipe), toy())
         together = load_sae(folders[0] / recipe)
         difference = largest_difference(alone.sae, together)
@@ -62,7 +62,7 @@ def test_two_processes_train_what_one_trains(tmp_path: Path, cache: Path) -> Non
         history = pd.read_json(folders[0] / recipe / "history.json")
         pd.testing.assert_frame_equal(history, alone.history, rtol=1e-3, atol=1e-3, check_dtype=False)
         assert history["dead"].max() > 0 or recipe in ("relu", "jumprelu"), "AuxK had nothing to do"
-    assert len(list(cache.glob("sae/*/done.json"))) == len(RECIPES) + 2
+    assert len(list(cache.glob("sae/*/done.json"))) == len(recipes_of("one-tower")) + 2
     assert [re.sub(" seed (.).*", r"\1", line) for line in answer.stdout.splitlines()] == [
         f"topk          512 latents  K 8  {seed}" for seed in (0, 1)
     ]
@@ -75,16 +75,16 @@ def test_two_processes_train_what_one_trains(tmp_path: Path, cache: Path) -> Non
 
 
 def test_processes_of_torchrun_take_no_other_workers(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "launched", lambda: True)
+    monkeypatch.setattr("lib.apps.train_dictionaries.launched", lambda: True)
     sweep = [Recipe("topk", 4, 8)], [0, 1]
     with pytest.raises(CompanionError, match=r"torchrun has its own processes, .*; leave out --jobs and --ray"):
-        next(commands.train(load_profile("scenes"), *sweep, Workers(2)))
+        next(train_dictionaries(load_profile("scenes"), *sweep, Workers(2)))
 
 
 def test_a_process_alone_gets_back_what_it_gave() -> None:
     rows = torch.randn(8, 3)
     assert not launched()
-    assert part(rows) is whole(rows) is rows
+    assert take_part(rows) is gather_rows(rows) is rows
     assert torch.equal(batch_mean(rows), rows.mean(dim=0))
 
 
@@ -92,12 +92,15 @@ def test_a_process_alone_gets_back_what_it_gave() -> None:
     ("changes", "message"),
     [
         ({"batch": 63}, "a batch of 63 rows has no 2 equal parts; start another number of processes"),
-        ({"sae": SAEConfig("sae_s", 48, 3)}, "sae_s trains in one process; under torchrun train one of: relu, topk, "),
+        (
+            {"sae": TwoTowerConfig("sae_s", 48, 3)},
+            "sae_s trains in one process; under torchrun train one of: relu, topk, ",
+        ),
         ({"sae": PairedConfig("gsae", 48, 3)}, "gsae trains in one process"),
     ],
 )
 def test_what_has_no_equal_parts_is_refused(changes: dict, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "size", lambda: 2)
-    tower = ("image", "text") if isinstance(changes.get("sae"), PairedConfig) else "image"
+    tower = ("image", "text") if "sae" in changes else "image"
     with pytest.raises(CompanionError, match=message):
         TrainingRun(config("topk", steps=STEPS, **changes), toy(), tower, "cpu")

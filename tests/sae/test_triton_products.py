@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from lib.data.files import ROOT
+from lib.base.files import ROOT
 
 pytest.importorskip("triton", reason="Triton is not installed")
 
@@ -19,7 +19,7 @@ import os, torch
 from lib.sae.base import SAE
 from lib.sae.codes import SparseCodes
 from lib.sae import sparse
-from lib.sae.sparse import Code, decode_at, encode_at
+from lib.sae.sparse import Pattern, decode_at, encode_at
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
 torch.manual_seed(0)
@@ -34,10 +34,9 @@ for d, patterns in ((5, [[], [0], [3, 8, 10, 29, 53], list(range(54))]), (1100, 
             os.environ["COMPANION_TRITON"] = asked
             assert (sparse._kernels(weight) is not None) == (asked == "1")
             leaves = [t.clone().requires_grad_() for t in (x, weight, bias, amounts)]
-            code = Code(positions, leaves[3], 6, 9)
-            pre = (x.float() @ weight.float().t() + bias.float())  # another precision: values are made again
-            values = encode_at(*leaves[:3], pre, positions) * leaves[3]
-            out = decode_at(code.indptr, code.latents, values, leaves[1])
+            entries = Pattern(positions, 6, 9)
+            values = encode_at(*leaves[:3], entries, None) * leaves[3]
+            out = decode_at(entries, values, leaves[1])
             (out * outer).sum().backward()
             found.append([out.detach(), *(leaf.grad for leaf in leaves)])
         torch.testing.assert_close(*found)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import nbformat
 import pytest
 
-from lib.data.errors import LONGEST, CompanionError
-from lib.data.files import sha256_file, write_json
+from lib.base.errors import LONGEST, CompanionError
+from lib.base.files import sha256_file, write_json
 from lib.run.notebooks import clean
 
 RESULTS = Path(__file__).parent / "results"

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lib.data.files import ROOT
+from lib.base.files import ROOT
 from tests.trust.common import kept, note
 from tests.trust.works import begin, end, undisturbed
 

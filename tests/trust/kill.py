@@ -25,10 +25,11 @@ import psutil
 import torch
 from tqdm import tqdm
 
+import lib.apps.embed_world
+import lib.apps.train_dictionaries
 import lib.run.batch
-import lib.run.commands
-import lib.run.own_worlds  # noqa: F401 (what commands import when they run)
-from lib.data.files import ROOT
+import lib.worlds.own_pictures  # noqa: F401 (what commands import when they run)
+from lib.base.files import ROOT
 from lib.run import cli
 from tests.trust.common import kept, note
 

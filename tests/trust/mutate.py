@@ -4,10 +4,10 @@
     python -m tests.trust.mutate lib/metrics/gap.py        # every mutant of a module
     python -m tests.trust.mutate --again                   # those that survived last time, or were not come to
 
-Modules: `lib/metrics`, `lib/sae`, and the gates of `tests/gates`. A mutant of `lib/metrics/gap.py` is tried on
-`tests/metrics/test_gap.py`, then on the other tests of that folder that import the module. It is killed where a test
-fails, or a process dies or exceeds its limit of time. What no test can notice stands in `survivors.yaml` with the
-reason. The figures go to `results/mutants.json`.
+Modules: `lib/metrics`, `lib/sae`, what decides verdicts in `lib/report`, and the gates of `tests/gates`. A mutant of
+`lib/metrics/gap.py` is tried on `tests/metrics/test_gap.py`, then on the other tests of that room that import the
+module. It is killed where a test fails, or a process dies or exceeds its limit of time. What no test can notice stands
+in `survivors.yaml` with the reason. The figures go to `results/mutants.json`.
 
 Every mutant runs in a process forked from this one, on a copy of the repository, so that torch is imported once.
 """
@@ -39,12 +39,15 @@ from typing import Any
 import pytest
 from hypothesis import Phase, settings
 
-from lib.data.errors import CompanionError, NotAvailable
-from lib.data.files import ROOT, write_json
-from lib.data.yaml import load_yaml
+from lib.base.errors import CompanionError, NotAvailable
+from lib.base.files import ROOT, write_json
+from lib.base.yaml import load_yaml
 from tests.trust.mutants import KEY, Mutant, mutants
 
 GATES = ("lint", "tolerance", "nbval_plugin")
+VERDICTS = ("claims", "effects", "evidence", "register", "verdicts")
+"""Files of `lib/report` that decide what a verdict is."""
+
 SURVIVORS = ROOT / "tests" / "trust" / "survivors.yaml"
 RESULTS = ROOT / "tests" / "trust" / "results" / "mutants.json"
 MEMORY = 8 * 2**30
@@ -55,10 +58,6 @@ OWN = ("lib", "tests", "exercises", "benchmarks")
 
 # Modules whose tests are named after something else and reach them by a recipe's name.
 TESTED_BY = {
-    "lib/sae/sae_d.py": "tests/sae/test_two_towers.py",
-    "lib/sae/sae_s.py": "tests/sae/test_two_towers.py",
-    "lib/sae/vl_sae_ablations.py": "tests/sae/test_two_towers.py",
-    "lib/sae/mgsae.py": "tests/sae/test_paired.py",
     "tests/gates/lint.py": "tests/gates/test_notebook_lint.py",
 }
 
@@ -75,21 +74,24 @@ class Outcome:
 
 def modules(root: Path) -> list[str]:
     """Paths of all modules whose tests are tested."""
-    lib = [path for room in ("metrics", "sae") for path in sorted((root / "lib" / room).glob("[!_]*.py"))]
+    lib = [path for room in ("metrics", "sae") for path in sorted((root / "lib" / room).rglob("[!_]*.py"))]
+    verdicts = [root / "lib" / "report" / f"{name}.py" for name in VERDICTS]
     gates = [root / "tests" / "gates" / f"{name}.py" for name in GATES]
-    return [path.relative_to(root).as_posix() for path in [*lib, *gates] if path.exists()]
+    return [path.relative_to(root).as_posix() for path in [*lib, *verdicts, *gates] if path.exists()]
 
 
 def checked_by(root: Path, module: str) -> list[str]:
     """The test files of a module, its own first."""
     path = Path(module)
-    folder = root / "tests" / path.parent.name
+    folder = root.joinpath("tests", *path.parent.parts[1:])
     name = ".".join(path.with_suffix("").parts)
     own = [root / TESTED_BY[module]] if module in TESTED_BY else [folder / f"test_{path.stem}.py"]
-    importing = [other for other in sorted(folder.glob("test_*.py")) if name in _imported(other.read_text())]
+    room = root.joinpath("tests", path.parts[1])
+    importing = [other for other in sorted(room.rglob("test_*.py")) if name in _imported(other.read_text())]
     found = [test.relative_to(root).as_posix() for test in dict.fromkeys([*own, *importing]) if test.exists()]
     if not found:
-        raise CompanionError(f"{module}: no test of {folder.name} imports it; write tests/{folder.name}/{own[0].name}")
+        wanted = own[0].relative_to(root).as_posix()
+        raise CompanionError(f"{module}: no test of its room imports it; write {wanted}")
     return found
 
 

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from lib.data.files import ROOT, write_atomic
+from lib.base.files import ROOT, write_atomic
 from lib.run.readme import replaced
 from tests.peers import compare
 from tests.trust import covered, machines

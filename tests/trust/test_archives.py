@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from lib.data.archive import TarImages, extract_members
-from lib.data.files import cache_folder, cached
-from lib.data.webdataset import caption_shards
+from lib.base.files import cache_folder, cached
+from lib.data.formats.archive import TarImages, extract_members
+from lib.data.formats.webdataset import caption_shards
 from tests.trust.common import Tried, listing, one_line
 from tests.trust.test_images import PNG
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lib.data.captions import split_sentences
-from lib.data.folders import picture_folder
+from lib.data.formats.folders import picture_folder, with_captions
 from lib.data.pairs import Pairs
 from lib.encoders.clip import ClipEncoder, load_clip
 from lib.encoders.store import embed
@@ -75,7 +75,7 @@ def write(path: Path, rows: list[tuple[str, str]]) -> Path:
 def test_every_caption_comes_back_whole(tmp_path: Path, cache: Path, kind: str) -> None:
     names = [f"{i:02d}.png" for i in range(len(CAPTIONS))]
     rows = list(zip(names, CAPTIONS.values(), strict=True))
-    pairs = picture_folder(pictures(tmp_path / "p", names), write(tmp_path / f"c.{kind}", rows))
+    pairs = with_captions(picture_folder(pictures(tmp_path / "p", names)), write(tmp_path / f"c.{kind}", rows))
     assert pairs.captions == tuple((text.strip() if kind == "csv" else text,) for text in CAPTIONS.values())
     stored = embed(pairs, Toy(), towers=("text",))
     np.testing.assert_array_equal(stored.tower("text"), Toy().encode_texts([one for (one,) in pairs.captions or ()]))
@@ -88,7 +88,7 @@ def test_a_blank_caption_is_told(tmp_path: Path, kind: str, text: str) -> None:
     path = write(tmp_path / f"c.{kind}", [("a.png", "a dog"), ("b.png", text)])
     before = listing(tmp_path)
     with one_line(f"c.{kind}, line ", "empty" if kind == "jsonl" else "no caption"):
-        picture_folder(folder, path)
+        with_captions(picture_folder(folder), path)
     assert listing(tmp_path) == before
 
 
@@ -96,8 +96,8 @@ def test_a_blank_caption_is_told(tmp_path: Path, kind: str, text: str) -> None:
 @pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
 def test_half_a_character_is_told(tmp_path: Path, encoder: ClipEncoder, kind: str, text: str) -> None:
     folder = pictures(tmp_path / "p", ["a.png"])
-    with one_line(f"c.{kind}", "not UTF-8" if kind == "csv" else "is no Unicode"):
-        picture_folder(folder, write(tmp_path / f"c.{kind}", [("a.png", text)]))
+    with one_line(f"c.{kind}", "not UTF-8" if kind == "csv" else "is not Unicode"):
+        with_captions(picture_folder(folder), write(tmp_path / f"c.{kind}", [("a.png", text)]))
     with one_line("scenes-clip: the text", "is no Unicode"):
         encoder.encode_texts(["a dog", text])
 

@@ -12,19 +12,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from lib.editing.concepts import concept_latent
+from lib.editing.concept_latents import find_concept_latent
 from lib.encoders.embeddings import Embeddings
 from lib.metrics.census import census
-from lib.metrics.code_overlap import common_latents, overlap
 from lib.metrics.code_search import code_retrieval, code_zero_shot
 from lib.metrics.fidelity import fidelity
 from lib.metrics.firing import firing
-from lib.metrics.mms import cross_score, within_score
+from lib.metrics.mms import mms_across
 from lib.metrics.monosemanticity import monosemanticity
-from lib.metrics.paired_codes import bridge_score, diagonal_share, jaccard, pair_cosine
+from lib.metrics.paired_codes import (
+    bridge_score,
+    diagonal_share,
+    jaccard,
+    keep_common_latents,
+    pair_cosine,
+    roll_pairs,
+    shared_share,
+)
 from lib.sae.codes import SparseCodes
 from lib.sae.config import SAEConfig
-from lib.sae.recipes import RECIPES, build
+from lib.sae.recipes import build, recipes_of
 from tests.sae.reference import random_sae
 from tests.trust.common import Tried, one_line
 
@@ -41,7 +48,10 @@ def codes(indptr: list[int], indices: list[int], values: list[float], width: int
 
 
 def topk(indices: Any, values: Any, width: int = WIDTH) -> SparseCodes:
-    return SparseCodes.from_topk(np.array(["a", "b"]), np.array(indices), np.array(values, float), width)
+    indices, values = np.array(indices), np.array(values, float)
+    n, k = indices.shape
+    codes = SparseCodes(np.arange(n).astype(str), np.arange(n + 1) * k, indices.ravel(), values.ravel(), width)
+    return SparseCodes.from_matrix(codes.ids, codes.csr())
 
 
 BROKEN: dict[str, tuple[Callable[[], object], str]] = {
@@ -58,7 +68,7 @@ BROKEN: dict[str, tuple[Callable[[], object], str]] = {
     "NaN": (lambda: codes([0, 1], [0], [np.nan]), "NaN or infinity"),
     "infinity": (lambda: codes([0, 1], [0], [np.inf]), "NaN or infinity"),
     "more of k than latents": (lambda: topk([[0, 5], [1, 2]], [[1, 1], [1, 1]]), "latents outside 0 to 4"),
-    "latents and values apart": (lambda: topk([[0], [1]], [[1, 1], [1, 1]]), "give both as (n, k)"),
+    "latents and values apart": (lambda: topk([[0], [1]], [[1, 1], [1, 1]]), "make them with `encode`"),
     "codes of another dictionary": (lambda: build(SAEConfig("topk", 7, 2), D).reconstruct(DEAD), "for a dictionary"),
     "rows of another width": (
         lambda: build(SAEConfig("topk", 7, 2), D).encode(torch.zeros(2, D + 1)),
@@ -73,15 +83,14 @@ EMPTY: dict[str, Callable[[], object]] = {
     "pairs' Jaccard": lambda: jaccard(DEAD, DEAD),
     "bridge": lambda: bridge_score(DEAD, DEAD, np.ones((WIDTH, D))).toarray(),
     "bridge's diagonal": lambda: diagonal_share(bridge_score(DEAD, ALIVE, np.ones((WIDTH, D)))),
-    "overlap": lambda: list(vars(overlap(DEAD, ALIVE)).values()),
+    "shared latents": lambda: shared_share(DEAD, ALIVE),
     "retrieval": lambda: code_retrieval(DEAD, ALIVE).image_to_text.recall(1),
     "zero-shot": lambda: code_zero_shot(DEAD, ALIVE, np.arange(N)).accuracy,
     "fidelity": lambda: fidelity(ROWS, np.zeros_like(ROWS)).fvu,
-    "concept": lambda: concept_latent(DEAD, np.arange(N) < 2),
+    "concept": lambda: find_concept_latent(DEAD, np.arange(N) < 2),
     "census": lambda: [census(DEAD, DEAD).both, census(DEAD, DEAD).dead, census(DEAD, DEAD).balanced_energy],
-    "common latents": lambda: [len(one.values) for one in common_latents(DEAD, ALIVE)],
-    "score within a modality": lambda: within_score(DEAD, ROWS).score,
-    "score across modalities": lambda: cross_score(DEAD, ROWS, ALIVE, ROWS).score,
+    "common latents": lambda: [len(one.values) for one in keep_common_latents(DEAD, ALIVE)],
+    "score across modalities": lambda: mms_across(DEAD, ROWS, ALIVE, ROWS).score,
     "monosemanticity by pair count": lambda: monosemanticity(DEAD, ROWS).pair_count_score,
 }
 """Measures that have a value where nothing is active."""
@@ -90,8 +99,8 @@ NO_VALUE: dict[str, tuple[Callable[[], object], str]] = {
     "monosemanticity": (lambda: monosemanticity(DEAD, ROWS).summary(), "none of 5 latents has a score"),
     "fidelity of rows that are all alike": (lambda: fidelity(np.ones((3, D)), ROWS[:3]), "without variance"),
     "firing in no rows": (lambda: firing(codes([0], [], [])), "codes of 0 rows"),
-    "overlap of one pair": (lambda: overlap(codes([0, 0], [], []), codes([0, 0], [], [])), "need at least 2"),
-    "a concept that all show": (lambda: concept_latent(DEAD, np.ones(N, bool)), "both among them"),
+    "strangers of one pair": (lambda: roll_pairs(codes([0, 0], [], [])), "need at least 2"),
+    "a concept that all show": (lambda: find_concept_latent(DEAD, np.ones(N, bool)), "both among them"),
 }
 """Measures that say in their own words that there is none."""
 
@@ -100,7 +109,7 @@ RANDOM = 100
 TRIED = [
     Tried("broken codes and dictionaries", len(BROKEN), "one line"),
     Tried("measures of codes without an active latent", len(EMPTY) + len(NO_VALUE), "a finite number, or one line"),
-    Tried("recipes whose latents are all dead", len(RECIPES), "empty codes that decode to the bias"),
+    Tried("recipes whose latents are all dead", len(recipes_of("one-tower")), "empty codes that decode to the bias"),
     Tried("random (n, k) latents and values", RANDOM, "the dense matrix, or one line"),
 ]
 
@@ -136,7 +145,7 @@ def test_the_monosemanticity_of_a_dead_latent_is_not_a_number() -> None:
     assert np.isnan(monosemanticity(DEAD, ROWS).score).all()
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", recipes_of("one-tower"))
 def test_a_dictionary_whose_latents_are_all_dead(recipe: str) -> None:
     sae = random_sae(recipe, D, WIDTH, 2).float().eval()
     with torch.no_grad():
@@ -154,11 +163,11 @@ def test_a_dictionary_whose_latents_are_all_dead(recipe: str) -> None:
     value=st.sampled_from([0.0, 1.5, -2.0]),
 )
 def test_any_latents_and_values(indices: np.ndarray, value: float) -> None:
-    ids, values = np.arange(len(indices)).astype(str), np.full(indices.shape, value)
+    values = np.full(indices.shape, value)
     dense = np.zeros((len(indices), WIDTH))
     if ((indices < 0) | (indices >= WIDTH)).any():
         with one_line("latents outside 0 to 4"):
-            SparseCodes.from_topk(ids, indices, values, WIDTH)
+            topk(indices, values)
         return
     np.add.at(dense, (np.arange(len(indices))[:, None], indices), values)
-    np.testing.assert_allclose(SparseCodes.from_topk(ids, indices, values, WIDTH).dense(), dense)
+    np.testing.assert_allclose(topk(indices, values).dense(), dense)

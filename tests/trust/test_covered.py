@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lib.data.files import ROOT
-from tests.test_project import ROOMS
+from lib.base.files import ROOT
+from tests.test_house import ROOMS
 from tests.trust import covered
 from tests.trust.report import noted
 

@@ -18,10 +18,11 @@ from typing import Any
 
 import pytest
 
-from lib.data import fetch, files
-from lib.data.errors import NotAvailable
-from lib.data.files import ROOT, TEMPORARY, cached, lock, sweep, write_atomic
-from lib.data.manifest import load_manifest
+from lib.base import files
+from lib.base.errors import NotAvailable
+from lib.base.files import ROOT, TEMPORARY, cached, lock, sweep, write_atomic
+from lib.data.formats import fetch
+from lib.data.formats.manifest import load_manifest
 from tests.trust import disk
 from tests.trust.common import Tried, listing, one_line
 from tests.trust.works import CONTENT, MANIFEST, WORKS
@@ -70,7 +71,7 @@ def test_works_at_once_and_under_a_jumping_clock() -> None:
 def test_the_watcher_of_changes_sees_what_write_atomic_does(tmp_path: Path) -> None:
     """Killed before its change number n, a process has made n - 1: so many leave nothing new."""
     code = (
-        "import sys; from pathlib import Path; from tests.trust.steps import watch; from lib.data.files import "
+        "import sys; from pathlib import Path; from tests.trust.steps import watch; from lib.base.files import "
         "write_atomic; r = Path(sys.argv[1]); watch(r, int(sys.argv[2])); write_atomic(r / 'cache' / 'x', 'new')"
     )
     seen = []
@@ -182,8 +183,8 @@ def test_a_fetch_that_breaks_off_goes_to_the_next_address(far: dict[str, Any], c
 KILLED = """
 import sys
 from pathlib import Path
-from lib.data import fetch
-from lib.data.manifest import load_manifest
+from lib.data.formats import fetch
+from lib.data.formats.manifest import load_manifest
 fetch.load_manifest = lambda: load_manifest(Path(sys.argv[1]))
 fetch.https_url = lambda url: url.replace("https:/", "http://127.0.0.1:" + sys.argv[2])
 fetch.locate("far", "far/f.bin")

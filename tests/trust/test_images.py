@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from lib.data.archive import TarImages
-from lib.data.errors import CompanionError
-from lib.data.files import DONE
-from lib.data.folder import NamedImages, folder_pairs
-from lib.data.images import open_image
+from lib.base.errors import CompanionError
+from lib.base.files import DONE
+from lib.data.formats.archive import TarImages
+from lib.data.formats.folders import picture_folder
+from lib.data.formats.images import ImageFolder, open_image
 from lib.encoders.clip import load_clip
 from lib.encoders.store import embed
 from tests.encoders.examples import Toy
@@ -105,7 +105,7 @@ MUTANTS = 200
 
 TRIED = [
     Tried("readable pictures of every kind", len(READABLE), "RGB of the right size; embedded beside the unreadable"),
-    Tried("unreadable pictures", len(UNREADABLE), "one line with name and mend; skipped, or nothing is stored"),
+    Tried("unreadable pictures", len(UNREADABLE), "one line with name and remedy; skipped, or nothing is stored"),
     Tried("pictures cut, spliced and overwritten by chance", MUTANTS, "RGB, or one line with the name"),
 ]
 
@@ -146,8 +146,8 @@ def test_unreadable_pictures_are_told(name: str) -> None:
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_the_unreadable_cost_nobody_else(folder: Path, cache: Path, caplog: pytest.LogCaptureFixture) -> None:
-    pairs, first = folder_pairs(folder), sorted(UNREADABLE)[0]
-    with one_line(f"{len(UNREADABLE)} of {len(pairs)} images cannot be read, first {first!r}", "on_bad='skip'"):
+    pairs, first = picture_folder(folder), sorted(UNREADABLE)[0]
+    with one_line(f"{len(UNREADABLE)} of {len(pairs)} images cannot be read, first {first!r}", "set on_bad=skip"):
         embed(pairs, Resizing(), towers=("image",))
     assert not list((cache / "embeddings").glob(f"*/{DONE}")) and not list((cache / "embeddings").glob("*/image.npy"))
     with caplog.at_level(logging.WARNING):
@@ -186,9 +186,9 @@ def test_a_list_of_names_leads_nowhere_else(tmp_path: Path, name: str) -> None:
     (tmp_path / "secret.png").write_bytes(PNG)
     (tmp_path / "in" / "good.png").write_bytes(PNG)
     before = listing(tmp_path)
-    with one_line("is no path of a picture in"):
-        NamedImages(tmp_path / "in", ["good.png", name])
-    assert len(NamedImages(tmp_path / "in", ["good.png"])) == 1 and listing(tmp_path) == before
+    with one_line("is not the path of a picture in"):
+        ImageFolder(tmp_path / "in", ["good.png", name])
+    assert len(ImageFolder(tmp_path / "in", ["good.png"])) == 1 and listing(tmp_path) == before
 
 
 def test_a_file_name_that_is_no_text_is_told(tmp_path: Path) -> None:
@@ -196,9 +196,9 @@ def test_a_file_name_that_is_no_text_is_told(tmp_path: Path) -> None:
     odd = tmp_path / os.fsdecode(b"\xff.png")
     odd.write_bytes(PNG)
     with one_line("the file name", "is not in UTF-8; rename the file"):
-        folder_pairs(tmp_path)
+        picture_folder(tmp_path)
     odd.rename(tmp_path / "ÿ.png")
-    assert folder_pairs(tmp_path).ids.tolist() == ["good.png", "ÿ.png"]
+    assert picture_folder(tmp_path).ids.tolist() == ["good.png", "ÿ.png"]
 
 
 ALL = [*READABLE.values(), *(content for name, (content, _) in UNREADABLE.items() if name != "bomb-of-text.png")]

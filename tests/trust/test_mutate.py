@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lib.data.errors import CompanionError, NotAvailable
-from lib.data.files import ROOT
+from lib.base.errors import CompanionError, NotAvailable
+from lib.base.files import ROOT
 from tests.trust.mutants import Mutant, mutants
 from tests.trust.mutate import SURVIVORS, checked_by, draw, modules, read_survivors, run_tests, try_module
 
@@ -143,7 +143,10 @@ def test_a_module_whose_tests_are_skipped_here_is_left_out(toy: Path) -> None:
 def test_every_module_has_tests_its_own_first() -> None:
     for module in modules(ROOT):
         assert checked_by(ROOT, module)
-    assert checked_by(ROOT, "lib/sae/sparse.py")[:2] == ["tests/sae/test_sparse.py", "tests/sae/test_paired.py"]
+    assert checked_by(ROOT, "lib/sae/sparse.py")[:2] == [
+        "tests/sae/test_sparse.py",
+        "tests/sae/models/test_batch_topk.py",
+    ]
 
 
 def test_every_explained_survivor_still_exists_and_has_a_reason() -> None:

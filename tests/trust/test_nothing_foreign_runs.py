@@ -23,16 +23,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook
 
-from lib.data import fetch
-from lib.data.clip_arrays import DATASET, PATH, coco500
-from lib.data.errors import NotAvailable
-from lib.data.files import ROOT
-from lib.data.manifest import load_manifest
+from lib.base.errors import NotAvailable
+from lib.base.files import ROOT
+from lib.base.places import MODELS, NOTEBOOKS, find_notebook
+from lib.data.formats import fetch
+from lib.data.formats.manifest import load_manifest
+from lib.data.sets.ship_vectors import ship_coco500
 from lib.encoders.clip import CONFIG, load_clip
-from lib.encoders.hub import MODELS
-from lib.run.places import NOTEBOOKS, find_notebook
-from lib.sae.published_vl_sae import load_published
-from tests.test_project import SOURCES, dangers
+from lib.sae.formats.published import read_published
+from tests.test_house import SOURCES
+from tests.test_project import dangers
 from tests.trust.common import Tried, listing, one_line
 
 OTHERS = sorted(path for part in ("benchmarks", "exercises") for path in (ROOT / part).rglob("*.py"))
@@ -173,13 +173,13 @@ def test_a_hostile_checkpoint_is_refused_before_it_is_unpickled(
     path.write_bytes(pickle.dumps(Trap(trap)))
     with monkeypatch.context() as patch:
         patch.setattr(torch, "load", lambda *_, **__: pytest.fail("opened"))
-        with one_line("has the sha256", "get the file again"):
-            load_published(path, sha256="0" * 16)
-    with one_line("is no state dict of tensors"):
-        load_published(path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+        with one_line("has sha256", "get the file again"):
+            read_published(path, "0" * 16)
+    with one_line("is no checkpoint of plain tensors"):
+        read_published(path, hashlib.sha256(path.read_bytes()).hexdigest())
     torch.save({"encoder": Trap(trap)}, path)
-    with one_line("is no state dict of tensors"):
-        load_published(path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    with one_line("is no checkpoint of plain tensors"):
+        read_published(path, hashlib.sha256(path.read_bytes()).hexdigest())
     assert not trap.exists()
 
 
@@ -233,6 +233,9 @@ def redirecting() -> Iterator[str]:
         server.shutdown()
 
 
+DATASET, PATH = "clip-arrays", "clip-arrays/coco500-vitb16/features_clip.npy"
+
+
 @pytest.mark.parametrize("to", ["http://127.0.0.1:9/x", "ftp://127.0.0.1/x", "file:///etc/passwd"])
 def test_fetching_never_leaves_https(
     redirecting: str, to: str, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
@@ -240,7 +243,7 @@ def test_fetching_never_leaves_https(
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv("COMPANION_DATA", raising=False)
     monkeypatch.setattr(fetch, "https_url", lambda url: f"{redirecting}/{to}")
-    with pytest.raises(NotAvailable, match="it sends on to an address without https"):
+    with pytest.raises(NotAvailable, match="it redirects to an address without https"):
         fetch.locate(DATASET, PATH)
     assert {name for name in listing(cache) if not name.endswith(".lock")} == set()
 
@@ -252,7 +255,7 @@ def test_a_file_is_hashed_before_it_is_parsed(tmp_path: Path, cache: Path, monke
     (tmp_path / PATH).write_bytes(bytes(size or 0))
     monkeypatch.setattr(np, "load", lambda *_, **__: pytest.fail("parsed"))
     with one_line("expected sha256", "replace or remove the file"):
-        coco500()
+        ship_coco500(tmp_path / "shipped")
 
 
 def test_the_command_line_says_it_in_one_line(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lib.data.files import ROOT
+from lib.base.files import ROOT
 from tests.trust.kill import CASES
 from tests.trust.report import PAGE, generated, noted, with_tables
 from tests.trust.works import WORKS

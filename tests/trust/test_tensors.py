@@ -15,15 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.encoders import clip, judges
 from lib.encoders.clip import load_clip
-from lib.sae import checkpoint, saelens, storage
-from lib.sae.checkpoint import load_checkpoint
+from lib.sae import storage
 from lib.sae.config import SAEConfig, TrainConfig
-from lib.sae.saelens import load_saelens, save_saelens
+from lib.sae.formats import saelens
+from lib.sae.formats.saelens import load_saelens, save_saelens
 from lib.sae.storage import load_sae, save_sae
-from lib.sae.train import TrainingRun
+from lib.sae.training import checkpoint
+from lib.sae.training.checkpoint import load_checkpoint
+from lib.sae.training.train import TrainingRun
 from tests.encoders.conftest import random_weights, save_model
 from tests.sae.reference import random_sae, toy
 from tests.trust.common import Tried, listing, one_line

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from lib.data.clip_arrays import read_towers
-from lib.data.errors import CompanionError
-from lib.data.own_vectors import own_vectors
+from lib.base.errors import CompanionError
+from lib.data.formats.own_vectors import own_vectors
+from lib.data.sets.ship_vectors import read_towers
 from tests.trust.common import Tried, listing, one_line
 
 GOOD = np.arange(1, 13).reshape(4, 3)
@@ -168,7 +168,7 @@ def test_another_width_or_height_is_told(tmp_path: Path, part: str) -> None:
         own_vectors(tmp_path)
     put(tmp_path, npy(np.ones((4, 2))), part)
     if part == "text":
-        with one_line("text of shape (4, 2) beside image of (4, 3)"):
+        with one_line("text has shape (4, 2) and image (4, 3), but they share a space"):
             own_vectors(tmp_path)
     else:
         assert own_vectors(tmp_path).judge is not None

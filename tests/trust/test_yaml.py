@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from lib.data import yaml as strict
-from lib.data.errors import LONGEST, CompanionError
-from lib.data.files import ROOT
-from lib.data.manifest import load_manifest
+from lib.base import yaml as strict
+from lib.base.errors import LONGEST, CompanionError
+from lib.base.files import ROOT
+from lib.base.places import PROFILES
+from lib.data.formats.manifest import load_manifest
 from lib.run.grid import load_grid
-from lib.run.places import PROFILES
-from lib.run.profiles import load_profile
+from lib.worlds.profiles import load_profile
 from tests.trust.common import Tried
 
 FEW, MANY = 1_000, 10_000

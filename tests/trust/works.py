@@ -23,21 +23,21 @@ import torch
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_notebook
 
-from lib.data import fetch
-from lib.data.archive import extract_members
-from lib.data.errors import CompanionError
-from lib.data.files import cached, write_atomic
-from lib.data.manifest import load_manifest
+from lib.base.errors import CompanionError
+from lib.base.files import cached, write_atomic
+from lib.data.formats import fetch
+from lib.data.formats.archive import extract_members
+from lib.data.formats.manifest import load_manifest
 from lib.editing import train_masker
 from lib.editing.masker import MaskerConfig
 from lib.encoders.store import embed
+from lib.report.evidence import not_measured
 from lib.run.runner import Task, run_notebook
-from lib.run.start import start
-from lib.sae import train
 from lib.sae.config import SAEConfig, TrainConfig
+from lib.sae.training import train
+from lib.worlds.session import start
 from tests.editing.toy import toy as toy_pairs
 from tests.encoders.examples import Toy, make_pairs
-from tests.report.examples import example
 from tests.sae.reference import toy
 from tests.trust.common import kept
 
@@ -117,7 +117,7 @@ def notebook() -> None:
 
     def execute(source: Path, output: Path, parameters: dict[str, Any], **_: Any) -> None:
         session = start(source.stem, parameters["profile"])
-        session.claim(example())
+        session.claim(not_measured("p1.C4", "nothing to score"))
         session.table("curve", pd.DataFrame({"x": [1, 2], "y": [0.1, 0.25]}), decimals=2)
         figure = Figure(figsize=(1, 1))
         figure.subplots().plot([1, 2], [0.1, 0.25])

@@ -1,5 +1,5 @@
-"""Rendered scenes with known objects, attributes, taxonomy and captions: the world that needs nothing."""
+"""Rendered scenes with known objects, attributes, taxonomy and captions: the world of pictures that needs no files."""
 
-from lib.data.scenes.world import SceneTruth, picture_of, scenes, truth_of
+from lib.data.scenes.scene_pairs import SceneTruth, picture_of, scenes, truth_of
 
 __all__ = ["SceneTruth", "picture_of", "scenes", "truth_of"]

@@ -1,4 +1,4 @@
-"""From a layout to pixels, in integers only: the same bytes on every machine."""
+"""The renderer of scenes, in integers only, so that pixels have the same bytes on every machine."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 from lib.data.scenes.glyphs import stamp
 from lib.data.scenes.layout import SIDE, Layout, Thing
-from lib.data.scenes.vocabulary import BACKGROUNDS, COLOURS, KINDS, PATTERNS, TEXTURES
+from lib.data.scenes.scene_words import BACKGROUNDS, COLOURS, KINDS, PATTERNS, TEXTURES
 
 _ROWS, _COLUMNS = np.mgrid[0:SIDE, 0:SIDE]
 
 
 @cache
 def _backdrop(background: int, pattern: int, phase: int) -> np.ndarray:
-    """int16 (SIDE, SIDE, 3): base colour, darkened where the pattern says so."""
+    """Draw a background, int16 (SIDE, SIDE, 3): its colour, darkened by its pattern."""
     x, y = _COLUMNS + phase, _ROWS + phase
     dark = {
         "plain": np.zeros_like(x),
@@ -30,7 +30,7 @@ def _backdrop(background: int, pattern: int, phase: int) -> np.ndarray:
 
 
 def _colours(thing: Thing) -> np.ndarray:
-    """int32 (side, side, 3): the fill of an object with its texture."""
+    """Draw the fill of an object with its texture, int32 (side, side, 3)."""
     base = np.array(tuple(COLOURS.values())[thing.colour], dtype=np.int32)
     y, x = np.mgrid[0 : thing.side, 0 : thing.side]
     light = {
@@ -55,7 +55,7 @@ def _add(canvas: np.ndarray, thing: Thing) -> None:
 
 
 def render(layout: Layout, random: np.random.Generator) -> np.ndarray:
-    """The picture, uint8 (SIDE, SIDE, 3). `random` gives the clutter's places and the pixel noise, nothing else."""
+    """Draw the picture of a layout, uint8 (SIDE, SIDE, 3); `random` decides the places of the clutter and the noise."""
     canvas = _backdrop(layout.background, layout.pattern, layout.phase).copy()
     marks = random.integers(0, SIDE - 3, size=(layout.clutter, 4))
     for row, column, height, width in marks.tolist():

@@ -1,7 +1,7 @@
-"""Captions and pictures with one wrong fact: what RoCOCO does to COCO, done to scenes whose facts are known.
+"""Captions and pictures of scenes with one wrong fact, after RoCOCO (Park et al., arXiv 2304.10727).
 
-Source: Park et al., RoCOCO (arXiv 2304.10727) replaces a word of a caption and hopes that it becomes false. Here it is
-known: the altered caption is false of its scene, the altered picture is as it says, and the own caption is false of it.
+RoCOCO replaces a word of a caption, in the hope that the caption becomes false. Here it is known to be false of its
+scene. The altered picture shows the scene as the altered caption describes it, and the own caption is false of it.
 """
 
 from __future__ import annotations
@@ -13,47 +13,54 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from lib.data.errors import CompanionError
+from lib.base.errors import CompanionError
 from lib.data.pairs import Pairs
+from lib.data.procedural import SILENT, choose, row_ids, row_random
 from lib.data.scenes.draw import render
-from lib.data.scenes.grammar import FACTORS, SILENT, VALUES, choose, factors, phrase, things_table, true_of
 from lib.data.scenes.layout import Layout
-from lib.data.scenes.vocabulary import KINDS, SYNONYMS
-from lib.data.scenes.world import SPLITS, VERSION, layout_of, pixel_random, truth_of
+from lib.data.scenes.scene_grammar import FACTORS, VALUES, factors, phrase, things_table, true_of
+from lib.data.scenes.scene_pairs import DETAILS, VERSION, about, layout_of, pixel_random, tellable, truth_of
+from lib.data.scenes.scene_words import KINDS, SYNONYMS
 
 SWAPPED = ("kind", "colour", "texture", "background", "pattern")
-"""Factors of which one is swapped: those that a picture shows without moving anything."""
+"""The factors of which one is swapped: those that change in a picture without moving an object."""
 
-PARTS = ("own", "altered", "rephrased")
+_PARTS = ("own", "altered", "rephrased")
 
 
 @dataclass(frozen=True)
 class Swaps:
-    """n scenes, row by row. own: a true caption. altered: the same words but for one fact, which is wrong.
-    rephrased: the facts of `own` in other words, the control for style. pictures: the scene as `altered` has it.
-
-    scenes (n,): their numbers in the split. factor (n,): column of FACTORS that was swapped. asserted, wrong: int16
-    (n, 12), what `own` and `altered` say.
-    """
+    """Captions and pictures of n scenes with one wrong fact; row i of every part belongs to the same scene."""
 
     own: Pairs
+    """True captions."""
     altered: Pairs
+    """The same words except for one fact, which is wrong."""
     rephrased: Pairs
+    """The facts of `own` in other words, the control for style."""
     pictures: Pairs
+    """The scenes as `altered` describes them."""
     scenes: np.ndarray
+    """The numbers of the scenes in the split, (n,)."""
     factor: np.ndarray
+    """The column of FACTORS that was swapped, (n,)."""
     asserted: np.ndarray
+    """The codes that `own` asserts, int16 (n, 12)."""
     wrong: np.ndarray
+    """The codes that `altered` asserts, int16 (n, 12)."""
 
 
-def swaps(split: str, n: int, told: int, seed: int = 0) -> Swaps:
-    """The first n scenes of a split, with captions that tell `told` facts; without those with no fact to swap."""
+def swaps(split: str, n: int, told: int, seed: int = 0, details: bool = False) -> Swaps:
+    """Swap a fact in captions with `told` facts of the first n scenes; scenes without a fact to swap are left out.
+
+    details: captions mention no kind of the main object, see `scenes`.
+    """
     if not 1 <= told <= len(FACTORS):
-        raise CompanionError(f"captions that tell {told} facts; give 1 to {len(FACTORS)}")
+        raise CompanionError(f"captions cannot mention {told} facts; give 1 to {len(FACTORS)}")
     truth, rows = truth_of(split, n, seed), []
     for i in range(n):
-        random = np.random.default_rng([VERSION, SPLITS[split], seed, i, 5, told])
-        asserted = choose(truth.scenes[i], told, random)
+        random = row_random(VERSION, split, seed, i, 5, told, *([DETAILS] if details else []))
+        asserted = choose(tellable(truth.scenes[i], details), told, random)
         layout = layout_of(split, seed, i)
         found = next(_wrong(layout, asserted, random), None)
         if found is not None:
@@ -67,8 +74,9 @@ def swaps(split: str, n: int, told: int, seed: int = 0) -> Swaps:
         raise CompanionError(f"no caption of {told} facts among {n} has one of {', '.join(SWAPPED)}; give more scenes")
     numbers, swapped, own, wrong, pictures, right, false, other = zip(*rows, strict=True)
     identity = {"world": "scenes", "version": VERSION, "split": split, "n": n, "seed": seed, "swap": told}
-    ids = np.array([f"{split}-{seed}-{i:06d}" for i in numbers])
-    named = zip((right, false, other), PARTS, strict=True)
+    identity |= about(details)
+    ids = row_ids(split, seed, numbers)
+    named = zip((right, false, other), _PARTS, strict=True)
     first, second, third = (_captions(ids, part, {**identity, "part": name}) for part, name in named)
     drawn = Pairs(ids, pictures, None, {**identity, "part": "pictures"})
     return Swaps(first, second, third, drawn, np.array(numbers), np.array(swapped), np.stack(own), np.stack(wrong))
@@ -81,9 +89,9 @@ def _captions(ids: np.ndarray, texts: tuple[str, ...], identity: dict[str, Any])
 def _wrong(
     layout: Layout, asserted: np.ndarray, random: np.random.Generator
 ) -> Iterator[tuple[int, np.ndarray, Layout]]:
-    """Factor, wrong codes and the layout that they describe, in random order.
+    """Yield the possible swaps in random order: the factor, the wrong codes, and a layout that they describe.
 
-    The new word has as many synonyms as the old one, so that the same random numbers choose all the others alike.
+    The new word has as many synonyms as the old one, so that the same random numbers choose the same other words.
     """
     told = [FACTORS.index(name) for name in SWAPPED if asserted[FACTORS.index(name)] != SILENT]
     for factor in random.permutation(told):
@@ -103,7 +111,7 @@ def _names(factor: int, value: int) -> int:
 
 
 def _changed(layout: Layout, factor: str, value: int) -> Layout:
-    """The layout with another value of one fact of the main object, or of the background."""
+    """Return the layout with another value of a factor of the main object or of the background."""
     if factor == "background":
         return replace(layout, background=value)
     if factor == "pattern":

@@ -1,5 +1,5 @@
-"""Procedural sounds with known instruments, attributes and captions: the audio world that needs nothing."""
+"""Synthesised sounds with known instruments, attributes and captions: the world of sounds that needs no files."""
 
-from lib.data.sounds.world import SoundTruth, sound_of, sounds, truth_of
+from lib.data.sounds.sound_pairs import SoundTruth, sound_of, sounds, truth_of
 
 __all__ = ["SoundTruth", "sound_of", "sounds", "truth_of"]

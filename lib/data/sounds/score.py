@@ -1,4 +1,4 @@
-"""What is played in a sound: drawn from a seed before any sample is, so that the facts are exact."""
+"""The content of a sound, drawn from a seed before any sample is, so that the facts are exact."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib.data.sounds.vocabulary import (
+from lib.data.sounds.sound_words import (
     BACKGROUNDS,
     ENVELOPES,
     KINDS,
@@ -20,13 +20,13 @@ from lib.data.sounds.vocabulary import (
 )
 
 RATE = 16_000
-"""Samples a second."""
+"""Samples per second."""
 
 LENGTH = 2 * RATE
-"""Samples in every sound."""
+"""The number of samples in every sound."""
 
 NONE = -1
-"""The code of a second instrument where there is none."""
+"""The code of the drone's instrument in a sound without a drone."""
 
 _HERTZ = ((105, 145), (210, 290), (410, 560))  # lowest and highest first note, for each of PITCHES
 _NOTES = ((3, 3), (5, 6), (9, 11))  # fewest and most notes, for each of TEMPOS
@@ -35,12 +35,7 @@ _LEVELS = ((700, 1000), (2400, 3400), (7500, 10000))  # root mean square of a st
 
 @dataclass(frozen=True)
 class Score:
-    """One sound; every attribute is a number into the vocabulary's tuples, but for the last ones.
-
-    other: the instrument of the drone, or NONE. hertz, drone: first note of the main instrument and note of the drone,
-    in thousandths of a hertz. notes: how many. level: root mean square of a steady note of the main instrument, of
-    32767. rate: of vibrato or tremolo, in thousandths of a hertz.
-    """
+    """The content of a sound. Its attributes are codes, numbers into the tuples of `sound_words`, up to `room`."""
 
     kind: int
     pitch: int
@@ -50,22 +45,32 @@ class Score:
     waver: int
     loudness: int
     other: int
+    """The instrument of the drone, or NONE."""
     background: int
     room: int
     hertz: int
+    """The first note of the main instrument, in thousandths of a hertz."""
     notes: int
+    """The number of notes."""
     level: int
+    """The root mean square of a steady note of the main instrument, where 32767 is the largest sample."""
     drone: int
+    """The note of the drone, in thousandths of a hertz."""
     rate: int
+    """The rate of vibrato or tremolo, in thousandths of a hertz."""
 
 
 def held_out(kind: int, envelope: int) -> bool:
-    """Whether a combination of instrument and envelope never occurs in training or dev sounds (one in eight)."""
+    """Return whether an instrument and an envelope never occur together in training and dev sounds (one in eight)."""
     return (kind + 5 * envelope) % 8 == 0
 
 
 def draw_score(random: np.random.Generator, *, novel: bool | None = False) -> Score:
-    """A sound. novel: False keeps to combinations that are not held out, True draws one that is, None any."""
+    """Draw a sound.
+
+    novel: False keeps to combinations of instrument and envelope that are not held out, True draws one that is, and
+    None draws from all.
+    """
     numbers = iter(random.integers(0, 1 << 31, size=32).tolist())
 
     def within(ends: tuple[int, int]) -> int:

@@ -1,7 +1,7 @@
-"""From a score to samples, in integers only: the same bytes on every machine.
+"""The synthesiser of sounds, in integers only, so that samples have the same bytes on every machine.
 
-Floating point enters in two tables alone, which are rounded to integers; no entry lies near enough to a half for the
-last bit of a sine or a power to matter (a test says how far).
+Floating point is used in two tables only, which are rounded to integers. No entry is so near to a half that the last
+bit of a sine or a power would matter (a test shows by how much).
 """
 
 from __future__ import annotations
@@ -13,34 +13,38 @@ from typing import NamedTuple
 import numpy as np
 
 from lib.data.sounds.score import LENGTH, NONE, RATE, Score
-from lib.data.sounds.vocabulary import BACKGROUNDS, ENVELOPES, KINDS, MOTIONS, ROOMS, WAVERS
+from lib.data.sounds.sound_words import BACKGROUNDS, ENVELOPES, KINDS, MOTIONS, ROOMS, WAVERS
 
 STEPS = 4096
-"""Entries of the table of one sine wave."""
+"""The number of entries in the table of one sine wave."""
 
 PEAK = 32767
+"""The largest sample."""
+
 ONE = 1 << 16
-"""Unit of the fixed-point envelopes."""
+"""The unit of the fixed-point envelopes."""
 
 _CYCLE = 1 << 32
-"""Unit of the phases: one period."""
+"""The unit of the phases, which is one period."""
 
 _OCTAVE = 256
+"""The number of steps in the table of powers of two between two neighbours."""
+
 _SEMITONES = (65536, 69433, 73562, 77936, 82570, 87480, 92682, 98193, 104032, 110218, 116772, 123715)
-"""2^(k/12) in units of 1/65536."""
+"""The frequency ratios 2^(k/12) of the semitones, in units of 1/65536."""
 
 _TIME = np.arange(LENGTH, dtype=np.int64)
 
 
 @cache
 def sine_table() -> np.ndarray:
-    """int64 (STEPS,): PEAK times the sine."""
+    """Tabulate PEAK times the sine over one period, int64 (STEPS,)."""
     return np.array([round(PEAK * math.sin(2 * math.pi * i / STEPS)) for i in range(STEPS)])
 
 
 @cache
 def _halves() -> np.ndarray:
-    """int64 (256,): ONE times 2^(-i / 256)."""
+    """Tabulate ONE times 2^(-i / 256), int64 (256,)."""
     return np.array([round(ONE * 2 ** (-i / _OCTAVE)) for i in range(_OCTAVE)])
 
 
@@ -49,25 +53,28 @@ def _sine(phase: np.ndarray) -> np.ndarray:
 
 
 def _fade(time: np.ndarray, half_life: int) -> np.ndarray:
-    """ONE at time 0, half of it after `half_life` samples, and so on."""
+    """Return an exponential decay: ONE at time 0, and half as much after every `half_life` samples."""
     steps = time * _OCTAVE // half_life
     return _halves()[steps % _OCTAVE] >> (steps // _OCTAVE).clip(max=31)
 
 
 @cache
 def _wave(weights: tuple[int, ...]) -> np.ndarray:
-    """int64 (STEPS,): one period of a sum of harmonics, with the root mean square of the plain sine."""
+    """Tabulate one period of a sum of harmonics with the root mean square of the plain sine, int64 (STEPS,)."""
     places = np.arange(STEPS)
     total = np.sum([w * sine_table()[h * places % STEPS] for h, w in enumerate(weights, start=1)], axis=0)
     return 8 * total // math.isqrt(64 * sum(w * w for w in weights))
 
 
 class _Notes(NamedTuple):
-    """For every sample: time since its note began, and the steps of phase to the next sample. length: of a note."""
+    """The notes of a melody, sample by sample."""
 
     time: np.ndarray
+    """The samples since the note of each sample began, int64 (LENGTH,)."""
     step: np.ndarray
+    """The phase from each sample to the next, int64 (LENGTH,)."""
     length: int
+    """The samples of a note."""
 
 
 def _notes(hertz: int, count: int, motion: str) -> _Notes:
@@ -83,7 +90,7 @@ def _notes(hertz: int, count: int, motion: str) -> _Notes:
 
 
 def _tone(kind: int, notes: _Notes, noise: np.ndarray) -> np.ndarray:
-    """int64 (LENGTH,): an instrument playing notes at an even loudness, root mean square about PEAK / sqrt(2)."""
+    """Play notes at an even loudness, int64 (LENGTH,), with a root mean square of about PEAK / sqrt(2)."""
     recipe = KINDS[kind]
     phase = np.cumsum(notes.step)
     settling = _fade(notes.time, recipe.settle * RATE // 1000)
@@ -98,7 +105,7 @@ def _tone(kind: int, notes: _Notes, noise: np.ndarray) -> np.ndarray:
 
 
 def _envelope(name: str, notes: _Notes) -> np.ndarray:
-    """int64 (LENGTH,), from 0 to ONE: how loud each moment of a note is."""
+    """Return the loudness of each sample of the notes, int64 (LENGTH,), from 0 to ONE."""
     time, length = notes.time, notes.length
     sounding = length * 9 // 20 if name == "clipped" else length
     attack = length * 17 // 20 if name == "swelling" else RATE // 100
@@ -107,7 +114,7 @@ def _envelope(name: str, notes: _Notes) -> np.ndarray:
 
 
 def _backdrop(name: str, noise: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """int64 (LENGTH,): background noise, of about PEAK."""
+    """Make the background noise, int64 (LENGTH,), of about PEAK."""
     if name == "hiss":
         return noise // 4
     if name == "rumble":
@@ -122,7 +129,7 @@ def _backdrop(name: str, noise: np.ndarray, random: np.random.Generator) -> np.n
 
 
 def play(score: Score, random: np.random.Generator) -> np.ndarray:
-    """The samples, int16 (LENGTH,) at RATE. `random` gives the noise and the places of clicks, nothing else."""
+    """Synthesise a score, int16 (LENGTH,) at RATE; `random` decides only the noise and the places of clicks."""
     noise = np.frombuffer(random.bytes(4 * LENGTH), dtype="<i2").astype(np.int64).reshape(2, LENGTH)
     notes = _notes(score.hertz, score.notes, MOTIONS[score.motion])
     waver = _sine(_TIME * (score.rate * (_CYCLE // 1000) // RATE))

@@ -1,7 +1,8 @@
 """What a multimodal LLM of the scenes world is taught: pictures, with all the questions about each in one row.
 
 All questions about a picture share one pass over it: each sees the picture and itself only, and is numbered as if it
-came right after the picture, so it is learnt as if it were asked alone.
+came right after the picture, so it is learnt as if it were asked alone. Where a scene has an opening, a question that
+is answered first, the others see that, too, as the second turn of a conversation does.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import numpy as np
 import torch
 from torch.utils.data import IterableDataset
 
-from lib.data.scenes.grammar import VALUES
 from lib.data.scenes.layout import SIDE, Layout
 from lib.data.scenes.questions import Question, describe, list_kinds, name_main, random_of, yes_no_questions
-from lib.data.scenes.world import layout_of, picture_of
+from lib.data.scenes.scene_grammar import VALUES
+from lib.data.scenes.scene_pairs import layout_of, picture_of
 from lib.encoders.training.stream import SEED, patch_facts
 
 FIRST_SCENE = 200_000 * 128
@@ -60,6 +61,19 @@ def shown_words(words: dict[str, int]) -> torch.Tensor:
     return table
 
 
+class Taught(NamedTuple):
+    """A training scene and what is asked about it."""
+
+    layout: Layout
+    """What is in the scene."""
+    pixels: np.ndarray
+    """Its picture, uint8 (64, 64, 3)."""
+    questions: list[Question]
+    """The questions, each of which is asked on its own."""
+    opening: Question | None = None
+    """A question that is asked and answered before each of the others."""
+
+
 def questions_of(row: int) -> list[Question]:
     """All that is asked about a training scene."""
     layout = layout_of("train", SEED, row)
@@ -67,10 +81,22 @@ def questions_of(row: int) -> list[Question]:
     return [describe(layout), list_kinds(layout), name_main(layout), *yes_no_questions(layout, random)]
 
 
-def pack(questions: list[Question], encode: Callable[[str], list[int]], patches: int) -> np.ndarray:
+def plain_scene(row: int) -> Taught:
+    """Draw training scene `row` of the plain scenes, with its questions."""
+    return Taught(layout_of("train", SEED, row), picture_of("train", SEED, row), questions_of(row))
+
+
+def pack(
+    questions: list[Question], encode: Callable[[str], list[int]], patches: int, opening: Question | None = None
+) -> np.ndarray:
     """int64 (4, length): tokens, group, place and target of one scene's row of a Lesson."""
     begin = encode("USER:" + " <image>" * patches)
-    parts = [np.array([begin, [0] * len(begin), range(len(begin)), [-100] * len(begin)], dtype=np.int64)]
+    learnt = [-100] * len(begin)
+    if opening is not None:
+        asked, said = encode(f"{opening.prompt} ASSISTANT:"), encode(f"{opening.answer} </s>")
+        begin += [*asked, *said, *encode("USER:")]
+        learnt += [-100] * (len(asked) - 1) + said + [-100] * 2
+    parts = [np.array([begin, [0] * len(begin), range(len(begin)), learnt], dtype=np.int64)]
     for number, question in enumerate(questions, start=1):
         asked, said = encode(f"{question.prompt} ASSISTANT:"), encode(f"{question.answer} </s>")
         tokens = asked + said[:-1]
@@ -82,11 +108,13 @@ def pack(questions: list[Question], encode: Callable[[str], list[int]], patches:
 class Lessons(IterableDataset):
     """Lesson `step` is about scenes FIRST_SCENE + step * batch and on, whoever asks, so that training can resume.
 
-    words: the number of every word. patch: side of the tower's patches in pixels.
+    words: the number of every word. patch: side of the tower's patches in pixels. scene: draws a training scene.
     """
 
-    def __init__(self, words: dict[str, int], patch: int, batch: int, steps: range) -> None:
-        self.words, self.patch, self.batch, self.steps = words, patch, batch, steps
+    def __init__(
+        self, words: dict[str, int], patch: int, batch: int, steps: range, scene: Callable[[int], Taught] = plain_scene
+    ) -> None:
+        self.words, self.patch, self.batch, self.steps, self.scene = words, patch, batch, steps, scene
 
     def __iter__(self) -> Iterator[Lesson]:
         patches = (SIDE // self.patch) ** 2
@@ -96,13 +124,14 @@ class Lessons(IterableDataset):
 
         for step in self.steps:
             rows = range(FIRST_SCENE + step * self.batch, FIRST_SCENE + (step + 1) * self.batch)
-            packed = [pack(questions_of(row), encode, patches) for row in rows]
+            taught = [self.scene(row) for row in rows]
+            packed = [pack(one.questions, encode, patches, one.opening) for one in taught]
             whole = np.empty((4, self.batch, max(part.shape[1] for part in packed)), dtype=np.int64)
             whole[:] = np.array([self.words["<pad>"], -1, 0, -100])[:, None, None]
             for i, part in enumerate(packed):
                 whole[:, i, : part.shape[1]] = part
-            pixels = np.stack([picture_of("train", SEED, row) for row in rows])
-            shown = np.stack([shown_codes(layout_of("train", SEED, row), self.patch) for row in rows])
+            pixels = np.stack([one.pixels for one in taught])
+            shown = np.stack([shown_codes(one.layout, self.patch) for one in taught])
             images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
             tokens, group, place, target = torch.from_numpy(whole).unbind()
             yield Lesson(images, tokens, group, place, target, torch.from_numpy(shown))

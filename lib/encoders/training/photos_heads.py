@@ -17,9 +17,9 @@ import typer
 from safetensors.torch import save_file
 from torch import nn
 
+from lib.base.progress import progress
 from lib.data.captions import each_caption
-from lib.data.flickr8k import flickr8k
-from lib.data.progress import progress
+from lib.data.sets.flickr8k import flickr8k
 from lib.encoders.clip import CONFIG
 from lib.encoders.photo_towers import ImageTower, TextTower
 from lib.encoders.photos_clip import HEADS

@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import nn
 from tqdm import tqdm
 
-from lib.data.files import ROOT, cache_root
+from lib.base.files import ROOT, cache_root
 from lib.encoders.shim import ensure_torchvision
 from lib.encoders.training.recipe import attention_in_float32, load_state, muon_and_adamw, save_state, schedule
 from lib.encoders.training.stream import FACT_SIZES, TOKEN_FACTS, SceneBatch, fact_loss, scene_batches

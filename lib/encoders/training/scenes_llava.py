@@ -10,6 +10,9 @@ The run can be stopped and started again; it goes on from its last checkpoint. H
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +22,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from lib.data.files import cache_root
+from lib.base.files import cache_root
+from lib.base.places import MODELS
 from lib.data.scenes.questions import (
     NEGATIVES,
     describe,
@@ -31,12 +35,11 @@ from lib.data.scenes.questions import (
     vocabulary,
     yes_no_questions,
 )
-from lib.data.scenes.world import layout_of, picture_of
+from lib.data.scenes.scene_pairs import layout_of, picture_of
 from lib.encoders.clip import load_clip
-from lib.encoders.hub import MODELS
 from lib.encoders.llava import Llava, load_llava
 from lib.encoders.shim import ensure_torchvision
-from lib.encoders.training.lessons import Lesson, Lessons, shown_words, visible
+from lib.encoders.training.lessons import Lesson, Lessons, Taught, plain_scene, shown_words, visible
 from lib.encoders.training.recipe import attention_in_float32, load_state, muon_and_adamw, save_state, schedule
 from lib.encoders.vision_tower import to_transformers
 
@@ -51,8 +54,26 @@ from transformers import (  # noqa: E402
     PreTrainedTokenizerFast,
 )
 
-FOLDER = MODELS / "scenes-llava"
-STEPS, BATCH, MUON, ADAMW = 1000, 48, 4e-3, 1.5e-3
+
+@dataclass(frozen=True)
+class Course:
+    """How a model is trained."""
+
+    name: str
+    """The model's name: of its folder, and of that of its checkpoints."""
+    steps: int
+    """Batches in all."""
+    batch: int
+    """Scenes a batch."""
+    muon: float
+    """The peak rate for the matrices of the decoder's blocks."""
+    adamw: float
+    """The peak rate for all else."""
+    scene: Callable[[int], Taught] = plain_scene
+    """Draws a training scene by its number."""
+
+
+COURSE = Course("scenes-llava", steps=1000, batch=48, muon=4e-3, adamw=1.5e-3)
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>", "<image>")
 ROLES = ("USER:", "ASSISTANT:")
 TEMPLATE = (
@@ -66,7 +87,7 @@ def make_processor() -> LlavaProcessor:
     """Word-level tokenizer over the scenes' vocabulary, and the picture preparation of scenes-clip."""
     clip = load_clip("scenes-clip")
     words = {word: number for number, word in enumerate((*SPECIAL, *ROLES, *vocabulary()))}
-    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))  # noqa: S106  # a word of the vocabulary
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     names = dict(zip(("pad_token", "bos_token", "eos_token", "unk_token"), SPECIAL, strict=False))
     fast = PreTrainedTokenizerFast(
@@ -155,19 +176,20 @@ class Teacher:
         return F.cross_entropy(logits.flatten(0, 1), self.words[lesson.shown].mean(dim=2).flatten(0, 1))
 
 
-def train(model: LlavaForConditionalGeneration, processor: LlavaProcessor) -> None:
+def train(model: LlavaForConditionalGeneration, processor: LlavaProcessor, course: Course = COURSE) -> None:
     """Run or resume; a checkpoint and a line of the log every 100 steps."""
-    work = cache_root() / "training" / "scenes-llava"
+    work = cache_root() / "training" / course.name
     work.mkdir(parents=True, exist_ok=True)
-    optimisers = muon_and_adamw(model, model.model.language_model.layers, MUON, ADAMW)
+    peaks = (course.muon, course.adamw)
+    optimisers = muon_and_adamw(model, model.model.language_model.layers, *peaks)
     start = load_state(work / "state.safetensors", model, optimisers)
-    teacher = Teacher(model, processor)
-    lessons = Lessons(processor.tokenizer.get_vocab(), processor.patch_size, BATCH, range(start, STEPS))
+    teacher, steps = Teacher(model, processor), range(start, course.steps)
+    lessons = Lessons(processor.tokenizer.get_vocab(), processor.patch_size, course.batch, steps, course.scene)
     loader = DataLoader(lessons, batch_size=None, num_workers=1, prefetch_factor=4)
-    bar = tqdm(enumerate(loader, start), total=STEPS, initial=start)
+    bar = tqdm(enumerate(loader, start), total=course.steps, initial=start)
     for step, lesson in bar:
-        for optimiser, peak in zip(optimisers, (MUON, ADAMW), strict=True):
-            optimiser.param_groups[0]["lr"] = peak * schedule(step, STEPS)
+        for optimiser, peak in zip(optimisers, peaks, strict=True):
+            optimiser.param_groups[0]["lr"] = peak * schedule(step, course.steps)
             optimiser.zero_grad()
         with attention_in_float32(), torch.autocast("cpu", torch.bfloat16):
             losses = teacher.losses(lesson)
@@ -175,7 +197,7 @@ def train(model: LlavaForConditionalGeneration, processor: LlavaProcessor) -> No
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimiser in optimisers:
             optimiser.step()
-        if (step + 1) % 100 == 0 or step + 1 == STEPS:
+        if (step + 1) % 100 == 0 or step + 1 == course.steps:
             save_state(work / "state.safetensors", model, optimisers, step + 1)
             line = {"step": step + 1, **{k: round(v.item(), 4) for k, v in losses.items()}}
             bar.set_postfix(line)
@@ -183,10 +205,12 @@ def train(model: LlavaForConditionalGeneration, processor: LlavaProcessor) -> No
                 log.write(json.dumps(line) + "\n")
 
 
-def ship(model: LlavaForConditionalGeneration, processor: LlavaProcessor) -> None:
-    """Write the folder that the repository carries, weights in float16."""
-    model.half().save_pretrained(FOLDER)
-    processor.save_pretrained(FOLDER)
+def ship(model: LlavaForConditionalGeneration, processor: LlavaProcessor, course: Course = COURSE) -> Path:
+    """Write the folder that the repository carries, weights in float16, and return it."""
+    folder = MODELS / course.name
+    model.half().save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
 
 
 def examine(llava: Llava, scenes: int = 400) -> dict[str, float]:
@@ -217,8 +241,7 @@ def main(seed: int = 2) -> None:
     processor = make_processor()
     model = make_model(processor.tokenizer, seed)
     train(model, processor)
-    ship(model, processor)
-    print(json.dumps(examine(load_llava(FOLDER)), indent=2))
+    print(json.dumps(examine(load_llava(ship(model, processor))), indent=2))
 
 
 if __name__ == "__main__":

@@ -19,12 +19,13 @@ import typer
 from torch import nn
 from tqdm import tqdm
 
-from lib.data.files import cache_root, cached
-from lib.data.progress import progress
-from lib.data.sounds.grammar import FACTORS, SILENT, VALUES, choose, factors, phrase, vocabulary
+from lib.base.files import cache_root, cached
+from lib.base.places import MODELS
+from lib.base.progress import progress
+from lib.data.procedural import SILENT, choose
 from lib.data.sounds.score import LENGTH, RATE
-from lib.data.sounds.world import VERSION, score_of, sound_of
-from lib.encoders.hub import MODELS
+from lib.data.sounds.sound_grammar import FACTORS, VALUES, factors, phrase, vocabulary
+from lib.data.sounds.sound_pairs import VERSION, score_of, sound_of
 from lib.encoders.log_mel import log_mel
 from lib.encoders.shim import ensure_torchvision
 from lib.encoders.training.recipe import attention_in_float32, load_state, muon_and_adamw, save_state, schedule
@@ -51,7 +52,7 @@ BINS = 64
 def make_tokenizer() -> PreTrainedTokenizerFast:
     """One token for every word of the sounds' captions, with RoBERTa's marks around them."""
     words = {word: number for number, word in enumerate((*SPECIAL, *vocabulary()))}
-    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))  # noqa: S106  # a word of the vocabulary
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     marks = [(mark, words[mark]) for mark in ("<s>", "</s>")]
@@ -182,7 +183,7 @@ def ship(model: ClapModel, tokenizer: PreTrainedTokenizerFast, extractor: ClapFe
 
 
 def main(seed: int = 0) -> None:
-    """Train from the seed and write the shipped model; `lib.run.studies.sounds_world` measures it."""
+    """Train from the seed and write the shipped model; `lib.papers.p3.n32_sounds` measures it."""
     tokenizer, extractor = make_tokenizer(), make_extractor()
     learner = Learner(make_model(tokenizer, seed), seed)
     learner.train()

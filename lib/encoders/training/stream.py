@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
-from lib.data.scenes.grammar import FACTORS, SILENT, VALUES, choose, factors, phrase
+from lib.data.procedural import SILENT, choose
 from lib.data.scenes.layout import SIDE, Layout
-from lib.data.scenes.world import layout_of, picture_of
+from lib.data.scenes.scene_grammar import FACTORS, VALUES, factors, phrase
+from lib.data.scenes.scene_pairs import layout_of, picture_of
 
 SEED = 1000
 """Training scenes of the encoders come from this seed; the pairs that users see have seed 0."""

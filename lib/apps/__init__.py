@@ -1,0 +1,1 @@
+"""What users run on their own data: search, concepts, the explorer, scores, dictionaries of others, the site."""

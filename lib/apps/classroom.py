@@ -1,0 +1,128 @@
+"""Copies of the notebooks for a class: exercises with empty bodies for participants, with solutions for instructors.
+
+The exercises are functions in `exercises/notebook_NN.py`: the docstring is the question and opens with its grade, the
+body the solution. A notebook may have an exercise in its flow, as a cell with the tag `exercise` that defines the
+function without its body; those that it does not have are put at its end.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from lib.base.errors import CompanionError
+from lib.base.files import ROOT, write_atomic
+from lib.base.places import NOTEBOOKS, notebook_number, read_notebook
+
+EXERCISES, HANDOUTS = ROOT / "exercises", ROOT / "docs" / "handouts"
+LINK = re.compile(r"\]\(\.\./(docs/[^)#\s]+)")
+GRADES = ("Easy", "Medium", "Hard")
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """name: of the function. grade: one of GRADES. question: markdown. head: its `def` line. body: the solution."""
+
+    name: str
+    grade: str
+    question: str
+    head: str
+    body: str
+
+    def cells(self, solved: bool) -> Iterator[NotebookNode]:
+        """The question, and a cell to answer it in."""
+        title = self.name.replace("_", " ").capitalize()
+        yield new_markdown_cell(f"**{title}** ({self.grade.lower()}). {self.question}")
+        body = self.body if solved else "    ...  # your solution"
+        yield new_code_cell(f"{self.head}\n{body}\n\n\n{self.name}()", metadata={"tags": ["exercise"]})
+
+    def solve(self, cell: NotebookNode, imports: str) -> None:
+        """Write the solution into the cell of the notebook that has the exercise."""
+        last = cell.source.splitlines()[-1]  # the call of `check`
+        cell.source, cell.outputs = f"{imports}\n\n\n{self.head}\n{self.body}\n\n\n{last}", []
+
+
+def read_exercises(path: Path) -> tuple[str, list[Exercise]]:
+    """Read the imports and the exercises of a file, in order. An error names a function without a grade."""
+    source = path.read_text()
+    imports, found = [], []
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            imports.append(ast.get_source_segment(source, node) or "")
+        if isinstance(node, ast.FunctionDef):
+            grade, _, question = " ".join((ast.get_docstring(node) or "").split()).partition(". ")
+            if grade not in GRADES or not question:
+                raise CompanionError(f"{path.name}: {node.name} opens with no grade; begin with {', '.join(GRADES)}")
+            lines = source.splitlines()
+            first = node.body[0]
+            head = "\n".join(lines[node.lineno - 1 : first.lineno - 1])
+            body = "\n".join(lines[(first.end_lineno or 0) : node.end_lineno]).strip("\n")
+            found.append(Exercise(node.name, grade, question, head, body))
+    return "\n".join(imports), found
+
+
+def copy_notebook(notebook: NotebookNode, exercises: Path | None, solved: bool) -> NotebookNode:
+    """Copy a notebook with its exercises, without outputs unless `solved`."""
+    copy = nbformat.from_dict(notebook)
+    if not solved:
+        for cell in copy.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+    if exercises is not None:
+        imports, found = read_exercises(exercises)
+        in_flow = exercise_cells(copy)
+        for exercise in found if solved else []:
+            if exercise.name in in_flow:
+                exercise.solve(in_flow[exercise.name], imports)
+        if last := [exercise for exercise in found if exercise.name not in in_flow]:
+            copy.cells += [new_markdown_cell("## Exercises with code"), new_code_cell(imports)]
+            copy.cells += [cell for exercise in last for cell in exercise.cells(solved)]
+    for place, cell in enumerate(copy.cells):
+        cell.id = f"cell-{place:02d}"
+    return copy
+
+
+def exercise_cells(notebook: NotebookNode) -> dict[str, NotebookNode]:
+    """The cells of a notebook with the tag `exercise`, by the name of the function that each of them defines."""
+    tagged = [cell for cell in notebook.cells if "exercise" in cell.metadata.get("tags", [])]
+    return {match[1]: cell for cell in tagged if (match := re.search(r"^def (\w+)", cell.source, flags=re.MULTILINE))}
+
+
+def linked_pages(notebook: NotebookNode) -> Iterator[Path]:
+    """The files of `docs/` that a notebook links or shows, which its copy finds in the same place beside it."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            yield from (ROOT / page for page in LINK.findall(cell.source))
+
+
+def write_classroom(folder: Path, notebooks: Path = NOTEBOOKS, exercises: Path = EXERCISES) -> list[Path]:
+    """Write `folder/class` and `folder/instructor`, a copy of every notebook each, and `folder/docs`, the pages and
+    drawings that they link and the handouts; return the files.
+
+    A file that is there with another content, such as a participant's answers, is an error, and nothing is written.
+    """
+    copies: dict[Path, bytes] = {}
+    folder, pages = folder.expanduser(), set(HANDOUTS.glob("*.md"))
+    for path in sorted(notebooks.glob("[0-9][0-9]_*.ipynb")):
+        own = exercises / f"notebook_{notebook_number(path)}.py"
+        notebook = read_notebook(path)
+        pages.update(linked_pages(notebook))
+        for kind, solved in (("class", False), ("instructor", True)):
+            copy = copy_notebook(notebook, own if own.is_file() else None, solved)
+            copies[folder / kind / path.name] = (nbformat.writes(copy) + "\n").encode()
+    if not copies:
+        raise CompanionError(f"no notebooks in {notebooks}; give a folder of NN_name.ipynb")
+    copies |= {folder / page.relative_to(ROOT): page.read_bytes() for page in sorted(pages)}
+    for path, content in copies.items():
+        if path.is_file() and path.read_bytes() != content:
+            raise CompanionError(f"{path} is there already, and differs from the copy; name another folder")
+    for path, content in copies.items():
+        write_atomic(path, content)
+    return list(copies)

@@ -1,0 +1,1 @@
+"""Checks of the exercises in the notebooks: `check` of `check.py`, and one `checks_NN.py` a notebook."""

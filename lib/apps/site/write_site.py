@@ -1,0 +1,134 @@
+"""Write the site: the book, the search and the explorer, and the files of the repository that these mention.
+
+Pages follow the reader's choice of light or dark and fetch nothing from elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import unescape
+from pathlib import Path
+from urllib.parse import unquote
+
+from lib.apps.explorer.explorer_file import PAGE, read_explorer
+from lib.apps.site.book import AS_THEY_ARE, Chapter, address, read_book
+from lib.apps.site.home_page import home_page
+from lib.apps.site.markdown_html import markdown_html
+from lib.apps.site.notebook_page import notebook_page
+from lib.apps.site.search_page import search_page
+from lib.apps.site.site_page import API, HOME, SEARCH, STYLE, render_page
+from lib.apps.site.source_page import code_style, source_page
+from lib.base.files import ROOT, write_atomic
+from lib.base.places import NOTEBOOKS
+from lib.base.progress import progress
+from lib.worlds.profiles import load_profile
+
+_HREF = re.compile(r'(?P<before>(?:href|src)=")(?P<target>[^"#:]+)(?P<rest>(?:#[^"]*)?")')
+_CODE = re.compile(r"<code>(?P<path>[\w./-]+\.(?:py|yaml|json|md|csv))</code>")
+
+NO_EXPLORER = """# Explorer
+
+Its page has not been made here. This makes it, in a minute or two where notebook 80 has run and in some more where it
+first has to train:
+
+    .venv/bin/python -m lib explorer explorer.html
+
+Then write the site anew (`make html`). [Notebook 80](notebooks/80_explorer.ipynb) shows some of what is on it.
+"""
+
+
+def write_site(folder: Path, notebooks: Path = NOTEBOOKS) -> list[Path]:
+    """Write the site and return its pages; pages of an earlier one are written over.
+
+    An error names a notebook that has not been executed.
+    """
+    book, bodies, site = read_book(notebooks), dict[Chapter, str](), _Site(folder)
+    figures = dict[str, bytes]()
+    for chapter in progress(book, desc="pages"):  # all, before anything is written
+        if chapter.path.suffix == ".ipynb":
+            bodies[chapter], drawn = notebook_page(chapter.path)
+            figures |= drawn
+        else:
+            bodies[chapter] = source_page(chapter.path)
+    write_index(folder, book, site)
+    site.write(STYLE, Path(__file__).with_name(STYLE).read_bytes() + code_style().encode())
+    site.add("Explorer", _explorer(), PAGE, ROOT, book)
+    found = search_page((address(chapter.path), chapter.title, body) for chapter, body in bodies.items())
+    site.add("Search", found, SEARCH, ROOT, book)
+    for chapter, body in bodies.items():
+        site.add(chapter.title, body, address(chapter.path), chapter.path.parent, book)
+    for place, figure in figures.items():
+        site.write(place, figure)
+    done = {chapter.path for chapter in book}
+    while todo := sorted(site.wanted - done):  # a page of a source file may speak of further ones
+        for path in todo:
+            if path.suffix in AS_THEY_ARE:
+                site.write(address(path), path.read_bytes())
+            else:
+                site.add(path.relative_to(ROOT).as_posix(), source_page(path), address(path), path.parent, book)
+        done |= set(todo)
+    return site.pages
+
+
+def write_index(folder: Path, book: Sequence[Chapter], site: _Site | None = None) -> None:
+    """Write the front page of a site; it links to the reference once `lib.apps.reference` has written that."""
+    body = home_page(book, (folder / API).is_dir())
+    (site or _Site(folder)).add("Companion", body, HOME, ROOT, book)
+
+
+class _Site:
+    """The pages written so far, and the files of the repository that they link to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.pages: list[Path] = []
+        self.wanted: set[Path] = set()
+
+    def add(self, title: str, body: str, place: str, base: Path, book: Sequence[Chapter]) -> None:
+        """Write a page at a place of the site. base: the folder that relative links of its original start from."""
+        linked = self._linked(body, base, "../" * place.count("/"))
+        self.write(place, render_page(title, linked, place, book).encode())
+
+    def write(self, place: str, content: bytes) -> None:
+        """Write a file at a place of the site."""
+        page = self.folder / place
+        page.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(page, content)
+        self.pages.append(page)
+
+    def _linked(self, html: str, base: Path, up: str) -> str:
+        """The page with links to files of the repository, and the names of such files, linked within the site."""
+
+        def find(target: str) -> str | None:
+            for folder in (base, ROOT):
+                path = (folder / unquote(unescape(target))).resolve()
+                if path == ROOT / PAGE:  # the site's own, wherever a reader keeps another
+                    return None
+                if path == ROOT / "README.md":
+                    return up + HOME
+                if path.is_file() and path.is_relative_to(ROOT):
+                    self.wanted |= set() if path.suffix == ".ipynb" else {path}
+                    return up + address(path)
+            return None
+
+        def link(match: re.Match[str]) -> str:
+            return match["before"] + (find(match["target"]) or match["target"]) + match["rest"]
+
+        def name(match: re.Match[str]) -> str:
+            found = find(match["path"])
+            return f'<a href="{found}">{match[0]}</a>' if found else match[0]
+
+        return _CODE.sub(name, _HREF.sub(link, html))
+
+
+def _explorer() -> str:
+    """The explorer's own text, style and script, for the frame of all pages."""
+    kept = read_explorer(load_profile("scenes"))
+    if kept is None:
+        return markdown_html(NO_EXPLORER)
+    style, text, script = (
+        kept.split(f"<{begin}>", 1)[1].split(f"</{end}>", 1)[0]
+        for begin, end in (("style", "style"), ("main", "main"), ("/main", "body"))
+    )
+    return f"<style>main {{ {style} }}</style>{text}{script}"

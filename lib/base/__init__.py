@@ -1,0 +1,1 @@
+"""The ground: errors, files and the cache, progress, workers, places."""

@@ -1,0 +1,136 @@
+"""Tasks spread over processes of this machine or over a Ray cluster, with the results of a plain loop.
+
+A task is an idempotent unit of work: it writes to the cache or to `results/`, folders that all workers share, and it
+returns little. So it does not matter which worker does it, when, or how often.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence, Sized
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import active_children, get_context
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from lib.base.children import end_with_parent
+from lib.base.errors import CompanionError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""What a container may take, "QUOTA PERIOD" in microseconds of processor time and of the clock, or "max PERIOD"."""
+
+
+def cores() -> int:
+    """Count the cores that this process may use: those it is bound to, and no more than its container's share."""
+    bound = len(os.sched_getaffinity(0))
+    quota, _, period = (_QUOTA.read_text() if _QUOTA.is_file() else "max").partition(" ")
+    return bound if quota.strip() == "max" else max(1, min(bound, int(quota) // int(period)))
+
+
+def refuse(task: Any) -> NoReturn:
+    """Raise the error about a task whose worker died."""
+    raise CompanionError(
+        f"{task}: its worker died, often because memory ran out; finished work is kept, and the same call continues"
+    )
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The workers that do tasks: this process (the default), several processes of this machine, or a Ray cluster."""
+
+    jobs: int = 1
+    """Processes of this machine."""
+    ray: str | None = None
+    """The address of a cluster, "HOST:PORT" or "auto"; "local" starts one on this machine."""
+
+    def __post_init__(self) -> None:
+        if self.jobs > 1 and self.ray is not None:
+            raise CompanionError(
+                f"{self.jobs} processes of this machine and a Ray cluster; give --jobs or --ray, not both"
+            )
+
+    def here(self, tasks: Sized) -> bool:
+        """Return whether `each` does these tasks one after another in this process."""
+        return len(tasks) == 0 or (self.ray is None and (self.jobs == 1 or len(tasks) == 1))
+
+    def each(
+        self, function: Callable[[T], R], tasks: Sequence[T], *, gpu: bool = False, lost: Callable[[T], R] = refuse
+    ) -> Iterator[tuple[T, R]]:
+        """Yield every task with `function(task)`, as they end; an error of a task is raised and ends the others.
+
+        function: must be possible to pickle; a worker gets it once, so it may hold a model. gpu: whether each worker of
+        a Ray cluster needs a GPU. lost: returns the result of a task whose worker died (on Ray, whose workers died).
+        """
+        if self.here(tasks):
+            yield from ((task, function(task)) for task in tasks)
+        elif self.ray is None:
+            yield from _side_by_side(self.jobs, function, tasks, lost)
+        else:
+            from lib.base.ray_workers import on_ray
+
+            yield from on_ray(self.ray, function, tasks, gpu, lost)
+
+
+HERE = Workers()
+"""The workers that are this process alone."""
+
+
+def _side_by_side(
+    jobs: int, function: Callable[[T], R], tasks: Sequence[T], lost: Callable[[T], R]
+) -> Iterator[tuple[T, R]]:
+    # Processes, not threads: papermill changes the working directory of its process.
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(function,))
+    try:
+        with _shared_cores(jobs):
+            running = {pool.submit(_do, task): task for task in tasks}
+        for future in as_completed(running):
+            task = running[future]
+            try:
+                result = future.result()
+            except BrokenProcessPool:
+                result = lost(task)
+            yield task, result
+    except BaseException:
+        for process in active_children():  # they would first finish what they are at
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _shared_cores(jobs: int) -> Iterator[None]:
+    """Give the processes that start within it an equal share of the cores, unless OMP_NUM_THREADS is set.
+
+    Torch reads the variable when it is loaded, so it must be set before they start; their kernels inherit it.
+    """
+    chosen = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = chosen or str(max(1, cores() // jobs))
+    try:
+        yield
+    finally:
+        if chosen is None:
+            del os.environ["OMP_NUM_THREADS"]
+
+
+_held: list[Callable[[Any], Any]] = []
+"""The function that a process of the pool was started with; empty in every other process."""
+
+
+def _begin(function: Callable[[Any], Any]) -> None:
+    """Prepare a process of the pool. It ignores Ctrl-C, to which its parent process responds."""
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _held.append(function)
+
+
+def _do(task: Any) -> Any:
+    return _held[0](task)

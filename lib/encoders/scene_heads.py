@@ -1,0 +1,104 @@
+"""Heads on the frozen vectors of scenes-clip that give an encoder of scenes which has read poor captions only.
+
+Paper 4's premise is an encoder whose pictures hold more than its captions told. scenes-clip was trained on captions of
+all facts and does not meet it; these heads were trained on captions of one or two facts (`training.details_heads`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lib.base.errors import CompanionError
+from lib.base.files import sha256_file
+from lib.base.places import MODELS
+from lib.encoders.clip import ClipEncoder
+from lib.encoders.embeddings import Embeddings
+from lib.encoders.encoder import stack_pixels
+from lib.encoders.tensors import read_tensors
+
+NAME = "scenes-details"
+BASE, HIDDEN, DIM = 128, 256, 48
+"""Numbers in a vector of scenes-clip, hidden units of a head, and numbers in a vector of the new encoder."""
+
+ENCODERS = 2
+"""Encoders that are shipped: the same training from different seeds."""
+
+
+class SceneHeads(nn.Module):
+    """A head with one hidden layer for each tower: unit vectors (n, 128) of scenes-clip to (n, 48)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.image, self.text = (
+            nn.Sequential(nn.Linear(BASE, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, DIM)) for _ in range(2)
+        )
+
+    def rows(self, tower: str, vectors: Tensor) -> Tensor:
+        """Map vectors (n, 128) of a tower, of any norm, to (n, 48), not normalised."""
+        head = self.image if tower == "image" else self.text
+        return head(F.normalize(vectors, dim=1) * BASE**0.5)
+
+
+@dataclass(frozen=True, eq=False)
+class HeadedClip:
+    """scenes-clip with heads, as an encoder of pictures and texts."""
+
+    base: ClipEncoder
+    """The encoder whose vectors the heads take."""
+    heads: SceneHeads
+    """The heads."""
+    identity: dict[str, Any]
+    """What decides every vector: the identity of the base, and the heads' sha256."""
+    name: str = NAME
+    dim: int = DIM
+
+    @property
+    def device(self) -> str:
+        """Where the base runs."""
+        return self.base.device
+
+    def preprocess(self, image: Image.Image) -> Tensor:
+        """The base's preprocessing: a picture to uint8 (3, height, width)."""
+        return self.base.preprocess(image)
+
+    def encode_pixels(self, pixels: Tensor) -> np.ndarray:
+        """float32 (n, 48), not normalised, of uint8 (n, 3, height, width)."""
+        return self._mapped("image", self.base.encode_pixels(pixels))
+
+    def encode_images(self, images: list[Image.Image]) -> np.ndarray:
+        """float32 (n, 48), not normalised, of n pictures."""
+        return self.encode_pixels(stack_pixels(self, images))
+
+    def encode_texts(self, texts: list[str]) -> np.ndarray:
+        """float32 (n, 48), not normalised, of n texts."""
+        return self._mapped("text", self.base.encode_texts(texts))
+
+    def lift(self, embeddings: Embeddings) -> Embeddings:
+        """What this encoder makes of pairs that the base has embedded; rows have unit norm."""
+        image, text = (
+            None if rows is None else self._mapped(tower, rows)
+            for tower, rows in (("image", embeddings.image), ("text", embeddings.text))
+        )
+        identity = {**embeddings.identity, "heads": self.identity["heads"]}
+        return Embeddings(embeddings.ids, image, text, self.name, False, identity).unit()
+
+    @torch.no_grad()
+    def _mapped(self, tower: str, vectors: np.ndarray) -> np.ndarray:
+        return self.heads.rows(tower, torch.from_numpy(np.array(vectors, np.float32))).numpy()
+
+
+def scene_heads(base: ClipEncoder, number: int = 0) -> HeadedClip:
+    """One of the shipped encoders on top of scenes-clip, ready to encode."""
+    if number not in range(ENCODERS):
+        raise CompanionError(f"no encoder {NAME} number {number}; there are {ENCODERS}, from 0")
+    path, heads = MODELS / NAME / f"heads-{number}.safetensors", SceneHeads().eval()
+    tensors = read_tensors(path, "restore it from the repository, or run python -m lib.encoders.training.details_heads")
+    heads.load_state_dict({name: value.float() for name, value in tensors.items()})
+    return HeadedClip(base, heads, {**base.identity, "heads": sha256_file(path)})

@@ -1,0 +1,1 @@
+"""The experiments, a folder per paper; module nNN_... belongs to notebook NN."""

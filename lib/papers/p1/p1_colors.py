@@ -1,0 +1,17 @@
+"""The colours of paper 1's arms in all its figures: one per role, whatever the notebook."""
+
+from __future__ import annotations
+
+from lib.report.figures import BASELINE, CEILING, CONTROL, METHOD, SECOND_CONTROL, VARIANT
+
+_ARMS = {
+    METHOD: ("matryoshka", "trained", "clamp", "score"),
+    VARIANT: ("batch_topk", "trained, support of 10", "clamp + error"),
+    BASELINE: ("raw", "raw ReLU", "rotated", "difference in means"),
+    CEILING: ("nearest", "taxa", "probes", "purity in its place"),
+    CONTROL: ("untrained", "reconstruct", "random latent", "scores of other neurons"),
+    SECOND_CONTROL: ("shuffled matryoshka", "untrained, support of 10", "plain"),
+}
+
+COLORS = {arm: color for color, arms in _ARMS.items() for arm in arms}
+"""Arm to colour: what the paper proposes, another form of it, baselines, positive and negative controls."""

@@ -1,0 +1,17 @@
+"""The colours of paper 3's arms in all its figures: one per role, whatever the notebook."""
+
+from __future__ import annotations
+
+from lib.report.figures import BASELINE, CONTROL, METHOD, SECOND_BASELINE, SECOND_CONTROL, VARIANT
+
+_ARMS = {
+    METHOD: ("GSAE",),
+    VARIANT: ("MGSAE",),
+    BASELINE: ("SAE-1b", "BatchTopK-1b", "Matryoshka-1b", "iso-energy", "two, matched", "VL-SAE"),
+    SECOND_BASELINE: ("SAE-2b", "BatchTopK-2b", "Matryoshka-2b"),
+    CONTROL: ("GSAE, strangers", "SAE-2b, biases dealt out"),
+    SECOND_CONTROL: ("MGSAE, own masks",),
+}
+
+COLORS = {arm: color for color, arms in _ARMS.items() for arm in arms}
+"""Arm to colour: what the paper proposes, another form of it, baselines, positive and negative controls."""

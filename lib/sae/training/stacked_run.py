@@ -1,0 +1,104 @@
+"""Several trainings that make their steps together, as one dictionary whose parameters hold all of theirs.
+
+A small step costs more for its sixty operations than for its products. Trainings of one recipe that differ in their
+seed, or in rows of one shape, share the operations here: every parameter has a leading dimension of trainings, and
+sparse products are of block-diagonal matrices. Each training keeps its own order of rows, generator, history and
+checkpoint, on which it may go on alone; its numbers are those of training alone up to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from lib.base.progress import progress
+from lib.sae.base import Step
+from lib.sae.models.mgsae import MGSAE
+from lib.sae.recipes import build
+from lib.sae.training.train import TrainingRun, descend
+
+STACKABLE = ("topk", "batch_topk", "matryoshka")
+"""One-tower recipes whose step may be made together; those of the other kinds all may."""
+
+
+class StackedRun:
+    """Runs at the same step, on rows of one shape, of configurations that differ in their seed alone.
+
+    The weights and moments of the runs become parts of the stack's, so that they are always those of the last step.
+    """
+
+    def __init__(self, runs: Sequence[TrainingRun]) -> None:
+        self.runs = runs
+        self.sae = build(runs[0].config.sae, runs[0].sae.d).to(runs[0].sae.W_dec.device).train()
+        self.sae.bf16 = runs[0].sae.bf16
+        if isinstance(self.sae, MGSAE):
+            self.sae.generators = tuple(run.generator for run in runs)
+        for name, _ in list(self.sae.named_parameters()):
+            parts = [run.sae.get_parameter(name) for run in runs]
+            whole = torch.stack([part.detach() for part in parts])
+            setattr(self.sae, name, nn.Parameter(whole))
+            for own, part in zip(parts, whole, strict=True):
+                own.data = part
+        for name, _ in list(self.sae.named_buffers()):
+            whole = torch.stack([run.sae.get_buffer(name) for run in runs])
+            setattr(self.sae, name, whole)
+            for run, part in zip(runs, whole, strict=True):
+                setattr(run.sae, name, part)
+        self.optimiser = torch.optim.Adam(self.sae.parameters(), betas=(0.9, 0.999), fused=True)
+        for name, parameter in self.sae.named_parameters():
+            self._share_moments(name, parameter)
+
+    def advance(self, watch: bool = False) -> list[tuple[Tensor, Step]]:
+        """One step of all. watch: return each run's batch and what its recipe makes of it, as `TrainingRun.advance`."""
+        first, batches = self.runs[0], [run.next_batch() for run in self.runs]
+        seen = [(x, _look(run, x)) for run, x in zip(self.runs, batches, strict=True)] if watch else []
+        dead = torch.cat([run.dead + i * first.config.sae.width for i, run in enumerate(self.runs)])
+        out = self.sae.loss(torch.cat(batches), dead)
+        out = descend(self.sae, self.optimiser, out, first.step, first.config)
+        for run, fired in zip(self.runs, out.fired.view(len(self.runs), -1), strict=True):
+            run.count(fired)
+        return seen
+
+    def _share_moments(self, name: str, parameter: nn.Parameter) -> None:
+        """Give a parameter of the stack the moments of the runs', and the runs parts of its."""
+        parts = [run.sae.get_parameter(name) for run in self.runs]
+        states = [run.optimiser.state[part] for run, part in zip(self.runs, parts, strict=True)]
+        state = self.optimiser.state[parameter]
+        state["step"] = states[0].get("step", torch.zeros(())).clone()
+        for key in ("exp_avg", "exp_avg_sq"):
+            state[key] = torch.stack(
+                [own.get(key, torch.zeros_like(part)) for own, part in zip(states, parts, strict=True)]
+            )
+        for i, own in enumerate(states):
+            own |= {key: value if key == "step" else value[i] for key, value in state.items()}
+
+
+def _look(run: TrainingRun, x: Tensor) -> Step:
+    """What a run's recipe makes of a batch, for the history; the run's generator stays where it is."""
+    state = run.generator.get_state()
+    with torch.no_grad():
+        out = run.sae.loss(x, run.dead)
+    run.generator.set_state(state)
+    return out
+
+
+def train_stacked(runs: Sequence[TrainingRun], folders: Sequence[Path], checkpoint_every: int = 500) -> None:
+    """Make all steps of runs that go on from the same step, each with its checkpoints in its own folder."""
+    stack, config = StackedRun(runs), runs[0].config
+    bar = progress(
+        total=config.steps, initial=runs[0].step, desc=f"{len(runs)} x {config.sae.recipe} {config.sae.width}"
+    )
+    while runs[0].step < config.steps:
+        step = runs[0].step + 1
+        last = step == config.steps
+        watch = bool(config.log_every) and (step % config.log_every == 0 or last)
+        for run, seen in zip(runs, stack.advance(watch), strict=False):
+            run.log(*seen)
+        if step % checkpoint_every == 0 or last:
+            for run, folder in zip(runs, folders, strict=True):
+                run.save(folder)
+        bar.update()
+    bar.close()

@@ -1,0 +1,282 @@
+"""Training of one dictionary on the embeddings of a tower or of several, exact to the bit when killed and resumed."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from lib.base.errors import CompanionError, NotAvailable
+from lib.base.files import cache_folder, cached, digest, write_json
+from lib.base.progress import progress
+from lib.encoders.embeddings import Embeddings
+from lib.sae.base import Dictionary, Step
+from lib.sae.config import SAEConfig, TrainConfig
+from lib.sae.models.two_towers import TOWERS
+from lib.sae.parallel import broadcast_flag, first, gather_rows, is_minimum, merge_step, size
+from lib.sae.recipes import build, recipe_of, recipes_of
+from lib.sae.storage import load_sae, save_sae
+from lib.sae.training.checkpoint import FILE, Resumable
+from lib.sae.training.training_rows import Rows, Towers, reading_key
+
+VERSION = 3
+"""Goes up when the same configuration no longer trains to the same weights."""
+
+KIND = "sae"
+"""The cache's folder of trained dictionaries."""
+
+DEAD_EVERY = 10
+"""Steps between two looks at which latents are dead; each one waits for the device."""
+
+MEDIAN_ROWS = 4096
+"""Rows, drawn at random, of which the pre-bias is the geometric median (the released code: the first batch)."""
+
+COLUMNS = ["step", "loss", "fvu", "l0", "dead"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gives."""
+
+    sae: Dictionary
+    """For raw inputs, in evaluation mode."""
+    history: pd.DataFrame
+    """On training batches: step, loss, fvu, l0, dead (a count)."""
+
+
+def learning_rate(width: int) -> float:
+    """2e-4 / sqrt(width / 2^14) (Gao et al. 2024; Pach et al. 2025 print five times this, their code has this)."""
+    return 2e-4 / math.sqrt(width / 2**14)
+
+
+def schedule(step: int, config: TrainConfig) -> float:
+    """The learning rate of a step: linear warm-up, constant, linear decay to zero over the last fraction."""
+    peak = learning_rate(config.sae.width) if config.lr is None else config.lr
+    up = min(1.0, (step + 1) / max(1.0, config.warmup * config.steps))
+    down = min(1.0, (config.steps - step) / max(1.0, config.decay * config.steps))
+    return peak * up * down
+
+
+def run_key(config: TrainConfig, embeddings: Embeddings, tower: Towers) -> dict[str, Any]:
+    """Everything that decides the weights, as plain JSON; towers that the recipe does not read are refused."""
+    check_towers(config.sae, tower)
+    read = reading_key(embeddings, tower)
+    return {"config": config.plain(), "embeddings": embeddings.identity, "tower": tower, "version": VERSION, **read}
+
+
+def check_towers(config: SAEConfig, tower: Towers) -> None:
+    """Refuse towers that a recipe of this kind does not read."""
+    kind = recipe_of(config).kind
+    wanted = {"one-tower": (), "two-tower": TOWERS, "paired": getattr(config, "modalities", ())}[kind]
+    if (tower if isinstance(tower, tuple) else ()) != wanted:
+        remedy = f"tower={wanted}" if wanted else "one tower, such as 'image'"
+        raise CompanionError(f"{config.recipe!r} is {kind} and does not train on tower={tower!r}; give {remedy}")
+
+
+class Start(NamedTuple):
+    """A training before its first step."""
+
+    sae: Dictionary
+    """For data divided by `scale`."""
+    rows: Rows
+    """What it reads, not divided."""
+    scale: float
+    """Root mean square norm of the rows, over the one that the recipe trains with."""
+    generator: torch.Generator
+    """The source of everything random in the run."""
+
+
+def start(config: TrainConfig, embeddings: Embeddings, tower: Towers, device: str = "cpu") -> Start:
+    """The rows, on a device, and the initial dictionary of a training."""
+    check_towers(config.sae, tower)
+    rows = Rows(embeddings, tower, device)
+    generator = torch.Generator().manual_seed(config.seed)
+    sae = build(config.sae, rows.d)
+    scale = rows.root_mean_square_norm(sae.as_rows) / sae.norm
+    sae.initialise(rows.sample(MEDIAN_ROWS, generator) / scale, generator)
+    return Start(sae, rows, scale, generator)
+
+
+def train(
+    config: TrainConfig,
+    embeddings: Embeddings,
+    tower: Towers = "image",
+    *,
+    folder: Path | None = None,
+    checkpoint_every: int = 500,
+    device: str = "cpu",
+) -> Trained:
+    """Train a dictionary.
+
+    With a `folder`, the state is kept there every `checkpoint_every` steps and at the end, and a run goes on from the
+    state that it finds. Neither that nor the history changes the weights. An error names a loss that is no longer
+    finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lib.sae.config import SAEConfig
+    >>> rows = np.random.default_rng(0).standard_normal((64, 8)).astype(np.float32)
+    >>> embeddings = Embeddings(np.arange(64).astype(str), rows, None, "by hand", False, {"rows": "normal"})
+    >>> trained = train(TrainConfig(SAEConfig("topk", width=16, k=2), steps=20, batch=32), embeddings)
+    >>> codes = trained.sae.codes(embeddings)
+    >>> len(codes), codes.width, int(np.diff(codes.indptr).max())
+    (64, 16, 2)
+    """
+    run = TrainingRun(config, embeddings, tower, device)
+    if folder is not None:
+        run.restore(folder)
+    if not is_minimum(run.step):
+        raise CompanionError(
+            "processes of one training found other checkpoints; COMPANION_CACHE must be theirs in common"
+        )
+    bar = progress(total=config.steps, initial=run.step, desc=f"{config.sae.recipe} {config.sae.width}")
+    while run.step < config.steps:
+        x, out = run.advance()
+        last = run.step == config.steps
+        if config.log_every and (run.step % config.log_every == 0 or last):
+            run.log(x, out)
+            bar.set_postfix(fvu=f"{run.history[-1][2]:.3f}", l0=f"{run.history[-1][3]:.1f}")
+        if folder is not None and (run.step % checkpoint_every == 0 or last):
+            run.save(folder)
+        bar.update()
+    bar.close()
+    return run.result()
+
+
+def train_cached(config: TrainConfig, embeddings: Embeddings, tower: Towers = "image", device: str = "cpu") -> Trained:
+    """`train`, once: the result is stored in the cache under everything that decides it, as is a killed run's state.
+
+    Of processes that train together the first looks into the cache and writes; the others train when it does.
+    """
+    key = run_key(config, embeddings, tower)
+
+    def work(folder: Path) -> None:
+        broadcast_flag(True)
+        trained = train(config, embeddings, tower, folder=folder, device=device)
+        save_sae(trained.sae, folder)
+        write_json(folder / "history.json", trained.history.to_numpy(dtype=float).tolist())
+        (folder / FILE).unlink()
+
+    folder = cache_folder(KIND, key)
+    if first():
+        cached(KIND, key, work, keep_partial=True)
+        broadcast_flag(False)
+    else:
+        while broadcast_flag():
+            train(config, embeddings, tower, folder=folder, device=device)
+    return Trained(load_sae(folder).to(device), _table(json.loads((folder / "history.json").read_text())))
+
+
+def descend(sae: Dictionary, optimiser: torch.optim.Adam, out: Step, step: int, config: TrainConfig) -> Step:
+    """Change the weights by the gradients of a step's loss; the step is that of all processes, if there are several."""
+    optimiser.zero_grad()
+    out.loss.backward()
+    out = merge_step(sae, out)
+    sae.before_step()
+    clip_gradients(sae)
+    optimiser.param_groups[0]["lr"] = schedule(step, config)
+    optimiser.step()
+    sae.after_step(out, step, config.steps)
+    return out
+
+
+def clip_gradients(sae: Dictionary) -> None:
+    """Scale the gradients of a dictionary, of each if several are stacked, to a norm of 1 if theirs is larger."""
+    gradients = [parameter.grad.view(sae.stacked, -1) for parameter in sae.parameters() if parameter.grad is not None]
+    norms = torch.stack([torch.linalg.vector_norm(gradient, dim=1) for gradient in gradients])
+    factors = (1 / (torch.linalg.vector_norm(norms, dim=0) + 1e-6)).clamp_(max=1.0)[:, None]
+    for gradient in gradients:
+        gradient.mul_(factors)
+
+
+class TrainingRun(Resumable):
+    """The state of a training run."""
+
+    name: ClassVar[str] = "sae"
+    own: ClassVar[tuple[str, ...]] = ("silent", "dead", "order")
+
+    def __init__(self, config: TrainConfig, embeddings: Embeddings, tower: Towers, device: str) -> None:
+        if len(embeddings) == 0:
+            raise CompanionError(f"{embeddings.encoder}: no rows to train on; give at least one")
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            raise NotAvailable(f"device {device!r} asked for, but torch finds no GPU; use device='cpu'")
+        self.config = config
+        self.key = digest(run_key(config, embeddings, tower))
+        self.sae, self.rows, self.scale, self.generator = start(config, embeddings, tower, device)
+        self.sae.to(device).train()
+        self.sae.bf16 = config.precision == "bf16"
+        self.members = self.rows.counted(self.sae.as_rows)
+        self.batch = min(config.batch, self.rows.smallest_buffer)
+        self._check_parts()
+        self.optimiser = torch.optim.Adam(self.sae.parameters(), betas=(0.9, 0.999), fused=True)
+        self.order = self.rows.first_order()
+        self.silent = torch.zeros(config.sae.width, dtype=torch.int64, device=device)
+        self.dead = self.silent[:0]
+        self.step = 0
+        self.history: list[list[float]] = []
+
+    def advance(self) -> tuple[Tensor, Step]:
+        """One step: the scaled batch, or this process's part of it, and what the recipe made of it."""
+        x = self.next_batch()
+        out = descend(self.sae, self.optimiser, self.sae.loss(x, self.dead), self.step, self.config)
+        self.count(out.fired)
+        return x, out
+
+    def count(self, fired: Tensor) -> None:
+        """End a step in which each latent fired in so many rows, (width,)."""
+        self.silent = torch.where(fired > 0, 0, self.silent + self.batch * self.members)
+        self.step += 1
+        if self.step % DEAD_EVERY == 0:
+            self.dead = (self.silent >= self.config.dead_after).nonzero()[:, 0]
+
+    def next_batch(self) -> Tensor:
+        """The next rows of the order, or this process's part of them, scaled."""
+        self.order = self.rows.next_order(self.order, self.step, self.batch, self.generator)
+        return self.rows.batch(self.order, self.step, self.batch).div_(self.scale)
+
+    def _check_parts(self) -> None:
+        if size() > 1 and self.sae.kind != "one-tower":
+            known = ", ".join(recipes_of("one-tower"))
+            raise CompanionError(
+                f"{self.config.sae.recipe} trains in one process; under torchrun train one of: {known}"
+            )
+        if self.batch % size():
+            raise CompanionError(
+                f"a batch of {self.batch} rows has no {size()} equal parts; start another number of processes"
+            )
+
+    def log(self, x: Tensor, out: Step) -> None:
+        """Add a row to the history; reads the state only."""
+        x, reconstruction = gather_rows(x), gather_rows(out.reconstruction)
+        left = (x - reconstruction).double().square().sum()
+        spread = (x - x.mean(dim=0)).double().square().sum()
+        l0 = out.fired.sum() / (len(x) * self.members)
+        dead = (self.silent >= self.config.dead_after).sum()
+        row = [self.step, float(out.loss.detach()), float(left / spread) if spread > 0 else 0.0, float(l0), int(dead)]
+        if not math.isfinite(row[1]):
+            raise CompanionError(f"the loss is {row[1]} at step {self.step}; lower lr or check the embeddings")
+        self.history.append(row)
+
+    def save(self, folder: Path) -> None:
+        """Write the checkpoint, one for all processes."""
+        if first():
+            super().save(folder)
+
+    def result(self) -> Trained:
+        """The dictionary for raw inputs."""
+        if not all(bool(parameter.isfinite().all()) for parameter in self.sae.parameters()):
+            raise CompanionError("the weights are no longer finite; lower lr or check the embeddings")
+        self.sae.bf16 = False
+        self.sae.rescale(self.scale)
+        return Trained(self.sae.eval(), _table(self.history))
+
+
+def _table(history: list[list[float]]) -> pd.DataFrame:
+    return pd.DataFrame(history, columns=COLUMNS, dtype=float).astype({"step": int, "dead": int})

@@ -1,0 +1,1 @@
+"""Worlds by name, profiles, the session of a notebook."""

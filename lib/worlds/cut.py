@@ -1,0 +1,39 @@
+"""Splits of worlds whose rows come without any: one fixed permutation of all rows serves all splits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lib.base.errors import CompanionError
+from lib.base.names import count
+from lib.data.tally import Tally
+from lib.encoders.embeddings import Embeddings
+from lib.metrics.rows import count_copies
+from lib.worlds.world import World
+
+ALL = ("train", "dev", "test")
+
+
+def counting_copies(tally: Tally, image: np.ndarray) -> Tally:
+    """The account of a user's own data, with how many pictures repeat others; copies are tied in every search."""
+    copies = count_copies(image)
+    return tally.reading(f"{count(copies, 'picture')} that repeat others") if copies else tally
+
+
+def split_rows(world: World, n: int, split: str, sharing: Sequence[str] = ALL) -> np.ndarray:
+    """The row numbers of a split among n rows. sharing: the splits that these rows are cut into, this one included."""
+    size, sizes = world.size(split), [world.sizes[one] for one in sharing]
+    if sum(sizes) > n:
+        raise CompanionError(
+            f"splits of {sum(sizes)} pairs; world {world.name} has {n}; set splits.train, .dev and .test to fit"
+        )
+    start = sum(sizes[: list(sharing).index(split)])
+    return np.random.default_rng(0).permutation(n)[start : start + size]
+
+
+def split_embeddings(world: World, whole: Embeddings, split: str, sharing: Sequence[str] = ALL) -> Embeddings:
+    """The embeddings of a split, cut from those of all rows that the splits `sharing` have in common."""
+    rows = split_rows(world, len(whole), split, sharing)
+    return whole.rows(rows, f"{split} of {[world.sizes[one] for one in sharing]}")
