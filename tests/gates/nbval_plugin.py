@@ -1,8 +1,8 @@
 """A pytest plugin for the notebook gate.
 
 Notebooks whose data cannot be had on this machine are skipped, with a reason. What goes to stderr is not compared:
-progress bars tell of time, and committed notebooks hold none. A statement may hold in one seed more or less than in the
-committed notebook, as a seed near a threshold crosses it on another kind of processor.
+progress bars show time, and committed notebooks hold none. Training takes another path on another kind of processor, as
+with another draw of seeds, so the number of seeds in which a statement holds may differ by what two draws differ by.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy.stats import fisher_exact
 
 from lib.base.cells import read_cells
 from lib.base.errors import NotAvailable
@@ -24,6 +25,9 @@ from lib.worlds.profiles import load_profile
 
 SEEDS = re.compile(r"\[(\d+) of (\d+) seeds\] ([^\n]*)")
 """What `say_seeds` prints."""
+
+SURPRISE = 0.05
+"""Two counts of seeds differ where Fisher's exact test gives them a lower p-value than this; of five seeds, by four."""
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
@@ -43,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def lenient(compare: Callable[..., bool]) -> Callable[..., bool]:
-    """nbval's comparison of a cell's outputs with the committed ones, but for a seed more or less, and cards."""
+    """nbval's comparison of a cell's outputs with the committed ones, but for counts of seeds that agree, and cards."""
 
     def compared(test: list[Any], reference: list[Any], **rest: Any) -> bool:
         committed = "".join(output.text for output in reference if output.output_type == "stream")
@@ -59,15 +63,20 @@ def lenient(compare: Callable[..., bool]) -> Callable[..., bool]:
 
 
 def with_counts(text: str, committed: str) -> str:
-    """A text in which statements over seeds have the committed counts where theirs differ from those by one."""
+    """A text in which statements over seeds have the committed counts where theirs agree with those."""
     before = iter(SEEDS.findall(committed))
 
     def settled(match: re.Match[str]) -> str:
         count, seeds, statement = next(before, ("", "", ""))
-        same = (seeds, statement) == match.groups()[1:] and abs(int(count) - int(match[1])) <= 1
+        same = (seeds, statement) == match.groups()[1:] and agree(int(count), int(match[1]), int(seeds))
         return f"[{count} of {seeds} seeds] {statement}" if same else match[0]
 
     return SEEDS.sub(settled, text)
+
+
+def agree(count: int, other: int, seeds: int) -> bool:
+    """Whether two counts of as many seeds may be draws of one probability."""
+    return bool(fisher_exact([[count, seeds - count], [other, seeds - other]]).pvalue >= SURPRISE)
 
 
 @cache

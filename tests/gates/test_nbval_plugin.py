@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from math import comb
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -52,17 +53,30 @@ def test_with_the_data_nothing_is_skipped(marks) -> None:
 @pytest.mark.parametrize(
     ("text", "settled"),
     [
-        ("[1 of 3 seeds] a\n[3 of 3 seeds] b\n", "[2 of 3 seeds] a\n[3 of 3 seeds] b\n"),
-        ("[0 of 3 seeds] a\n[2 of 3 seeds] b\n", "[0 of 3 seeds] a\n[3 of 3 seeds] b\n"),
-        ("[1 of 4 seeds] a\n[2 of 3 seeds] c\n", "[1 of 4 seeds] a\n[2 of 3 seeds] c\n"),
+        ("[2 of 5 seeds] a\n[5 of 5 seeds] b\n", "[4 of 5 seeds] a\n[5 of 5 seeds] b\n"),
+        ("[0 of 5 seeds] a\n[2 of 5 seeds] b\n", "[0 of 5 seeds] a\n[5 of 5 seeds] b\n"),
+        ("[4 of 5 seeds] a\n[1 of 5 seeds] b\n", "[4 of 5 seeds] a\n[1 of 5 seeds] b\n"),
+        ("[3 of 4 seeds] a\n[5 of 5 seeds] c\n", "[3 of 4 seeds] a\n[5 of 5 seeds] c\n"),
         (
-            "[1 of 3 seeds] a\n[3 of 3 seeds] b\n[1 of 3 seeds] a\n",
-            "[2 of 3 seeds] a\n[3 of 3 seeds] b\n[1 of 3 seeds] a\n",
+            "[3 of 5 seeds] a\n[5 of 5 seeds] b\n[3 of 5 seeds] a\n",
+            "[4 of 5 seeds] a\n[5 of 5 seeds] b\n[3 of 5 seeds] a\n",
         ),
     ],
 )
-def test_a_count_of_seeds_may_differ_by_one(text: str, settled: str) -> None:
-    assert nbval_plugin.with_counts(text, "[2 of 3 seeds] a\n[3 of 3 seeds] b\n") == settled
+def test_a_count_of_seeds_may_differ_as_two_draws_do(text: str, settled: str) -> None:
+    assert nbval_plugin.with_counts(text, "[4 of 5 seeds] a\n[5 of 5 seeds] b\n") == settled
+
+
+def test_five_seeds_disagree_by_four() -> None:
+    """The p-value of a table of two counts is the chance of all tables with its margins that are no likelier."""
+    for count in range(6):
+        for other in range(6):
+            held = count + other
+            chance = {
+                one: comb(5, one) * comb(5, held - one) / comb(10, held) for one in range(6) if 0 <= held - one <= 5
+            }
+            rare = sum(p for p in chance.values() if p <= chance[count] * (1 + 1e-9)) < nbval_plugin.SURPRISE
+            assert nbval_plugin.agree(count, other, 5) == (not rare) == (abs(count - other) < 4)
 
 
 def test_cells_are_compared_with_the_committed_counts() -> None:
