@@ -24,7 +24,7 @@ from lib.papers.p1.n12_steering import (
 from lib.worlds.session import Session
 
 SWEPT_ARMS = ("clamp", "clamp + error", "difference in means")
-"""Arms whose strength is chosen, each its own, on dev pictures."""
+"""Arms whose strength is chosen on dev pictures, for each arm and the latents of each seed by themselves."""
 
 STRENGTHS = {
     "insert": (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0),
@@ -32,8 +32,8 @@ STRENGTHS = {
 }
 """Strengths that are tried: of a clamp in units of the latent's scale, of the difference in means in its own length."""
 
-SWEPT_SEEDS = 3
-"""Seeds whose latents are used to choose strengths; a strength is one number for all seeds."""
+Strengths = dict[tuple[str, str, int], float]
+"""The best strength on dev pictures, by task, arm and seed."""
 
 SHOWN_STRENGTHS = (1.0, 2.0, 4.0)
 """Strengths at which the clamp's answers are printed."""
@@ -70,7 +70,7 @@ def sweep_strengths(session: Session, all_drawn: list[DrawnLatents]) -> pd.DataF
     One row per task, seed, arm and strength: the means of `summarise_answers`.
     """
     rows = []
-    for drawn in progress(all_drawn[:SWEPT_SEEDS], desc="strengths"):
+    for drawn in progress(all_drawn, desc="strengths"):
         for task, insert in (("insert", True), ("suppress", False)):
             chosen = plan_pictures(session, drawn, "dev", insert, each=1)
             plain = describe_under(session, chosen, None)
@@ -83,18 +83,22 @@ def sweep_strengths(session: Session, all_drawn: list[DrawnLatents]) -> pd.DataF
     return pd.DataFrame(rows)
 
 
-def best_strengths(swept: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """For each task and arm the strength with the highest `both` on dev pictures."""
-    means = swept.groupby(["task", "arm", "strength"]).both.mean().unstack()
-    return {(str(task), str(arm)): float(row.idxmax()) for (task, arm), row in means.iterrows()}
+def best_strengths(swept: pd.DataFrame) -> Strengths:
+    """For each task, arm and seed the strength with the highest `both` on dev pictures, the weakest of equal ones.
+
+    It is the weakest, too, where no dev picture has a concept to suppress, and `both` has no value.
+    """
+    swept = swept.fillna({"both": 0.0}).sort_values("strength", kind="stable").reset_index(drop=True)
+    best = swept.loc[swept.groupby(["task", "arm", "seed"]).both.idxmax()]
+    return {(row.task, row.arm, row.seed): row.strength for row in best.itertuples()}
 
 
-def strength_of(strengths: dict[tuple[str, str], float], task: str, arm: str) -> float:
+def strength_of(strengths: Strengths, task: str, arm: str, seed: int) -> float:
     """The strength of an arm of STEERING_ARMS: its own, that of the clamp with error for a random latent, else none."""
-    return strengths.get((task, "clamp + error" if arm == "random latent" else arm), 0.0)
+    return strengths.get((task, "clamp + error" if arm == "random latent" else arm, seed), 0.0)
 
 
-def steer_all(session: Session, all_drawn: list[DrawnLatents], strengths: dict[tuple[str, str], float]) -> pd.DataFrame:
+def steer_all(session: Session, all_drawn: list[DrawnLatents], strengths: Strengths) -> pd.DataFrame:
     """`judge_answers` about test pictures under every arm, with task (insert or suppress) and arm as columns."""
     parts = []
     for drawn in progress(all_drawn, desc="steering"):
@@ -102,7 +106,7 @@ def steer_all(session: Session, all_drawn: list[DrawnLatents], strengths: dict[t
             chosen, task = plan_pictures(session, drawn, "test", insert), "insert" if insert else "suppress"
             plain = describe_under(session, chosen, None)
             for arm in STEERING_ARMS:
-                edit = edit_of_arm(drawn, chosen, arm, strength_of(strengths, task, arm))
+                edit = edit_of_arm(drawn, chosen, arm, strength_of(strengths, task, arm, drawn.seed))
                 answers = plain if edit is None else describe_under(session, chosen, edit)
                 found = judge_answers(session, drawn, chosen, answers, plain)
                 parts.append(found.assign(task=task, arm=arm))
@@ -137,7 +141,7 @@ def _means(found: pd.DataFrame, insert: bool) -> dict[str, float]:
     return means | {"cosine": found.cosine.mean(), "answers": len(found)}
 
 
-def shown_answers(session: Session, drawn: DrawnLatents, strengths: dict[tuple[str, str], float]) -> pd.DataFrame:
+def shown_answers(session: Session, drawn: DrawnLatents, strengths: Strengths) -> pd.DataFrame:
     """What the model says of one test picture for each latent, to be read: number, picture, concept, arm, answer.
 
     Arms: plain, reconstruct, the clamp at SHOWN_STRENGTHS, and the difference in means at its own best strength.
@@ -145,7 +149,7 @@ def shown_answers(session: Session, drawn: DrawnLatents, strengths: dict[tuple[s
     plan = plan_pictures(session, drawn, "test", insert=True, each=1)
     arms: list[tuple[str, str, float]] = [("plain", "plain", 0.0), ("reconstruct", "reconstruct", 0.0)]
     arms += [(f"clamp, {strength:g}", "clamp", strength) for strength in SHOWN_STRENGTHS]
-    arms.append(("difference in means", "difference in means", strengths["insert", "difference in means"]))
+    arms.append(("difference in means", "difference in means", strengths["insert", "difference in means", drawn.seed]))
     concepts = [concept_name(drawn.concept[latent]) for latent in plan.latent]
     parts = []
     for name, arm, strength in arms:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from lib.papers.p1.n12_answers import SWEPT_ARMS, strength_of, summarise_answers
-from lib.report.effects import Effect, exactly, over_seeds
+from lib.papers.p1.n12_answers import SWEPT_ARMS, Strengths, strength_of, summarise_answers
+from lib.report.effects import Effect, over_seeds
 from lib.report.evidence import Evidence
 from lib.report.seeds import per_seed, seeds_of
 
 
-def c13(answers: pd.DataFrame, limits: pd.DataFrame, strengths: dict[tuple[str, str], float]) -> Evidence:
+def c13(answers: pd.DataFrame, limits: pd.DataFrame, strengths: Strengths) -> Evidence:
     """Whether clamping a latent makes the LLM name its concept, and the dictionary without an edit does not.
 
     answers: of `steer_all`. limits: of `cosine_bounds`. strengths: of `best_strengths`.
@@ -53,7 +53,7 @@ def c13(answers: pd.DataFrame, limits: pd.DataFrame, strengths: dict[tuple[str, 
             },
             **{f"well formed, {arm}": over_seeds(of("formed", arm)) for arm in ("reconstruct", *SWEPT_ARMS)},
             **{
-                f"strength to {task}, {arm}": exactly(strength_of(strengths, task, arm))
+                f"strength to {task}, {arm}": over_seeds([strength_of(strengths, task, arm, seed) for seed in seeds])
                 for task in ("insert", "suppress")
                 for arm in SWEPT_ARMS
             },

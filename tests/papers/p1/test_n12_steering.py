@@ -103,7 +103,8 @@ def test_pictures_lack_or_show_the_concept_and_answers_are_counted(session: Sess
             there = {0: {t.kind for t in layout.things}, 1: {t.colour for t in layout.things}}
             there |= {9: {layout.background}, 10: {layout.pattern}}
             assert (value in there[factor]) != insert
-    strengths = dict.fromkeys([(task, arm) for task in ("insert", "suppress") for arm in n12_answers.SWEPT_ARMS], 1.0)
+    arms = [(task, arm, drawn.seed) for task in ("insert", "suppress") for arm in n12_answers.SWEPT_ARMS]
+    strengths = dict.fromkeys(arms, 1.0)
     answers = n12_answers.steer_all(session, [drawn], strengths)
     assert set(answers.arm) == set(STEERING_ARMS) and answers.cosine.between(-1, 1).all()
     plain = answers[answers.arm == "plain"]
@@ -165,16 +166,17 @@ def test_the_summary_counts_only_what_was_there_to_suppress() -> None:
     assert table.loc["insert", ["success", "formed", "clean", "both"]].tolist() == [1, 0.5, 0.5, 0.125]
 
 
-def test_every_arm_has_its_own_best_strength_for_each_task() -> None:
-    rows = [("insert", "clamp", 1.0, 0.2), ("insert", "clamp", 2.0, 0.4), ("insert", "clamp", 4.0, 0.3)]
-    rows += [("insert", "clamp + error", 2.0, 0.1), ("insert", "clamp + error", 4.0, 0.9)]
-    rows += [("suppress", "clamp", 0.0, 0.1), ("suppress", "clamp", 1.0, 0.2)]
-    columns = ("task", "arm", "strength", "both")
-    swept = pd.DataFrame([dict(zip(columns, row, strict=True)) | {"seed": seed} for row in rows for seed in (0, 1)])
+def test_every_arm_and_seed_has_its_own_best_strength_for_each_task() -> None:
+    rows = [("insert", "clamp", 0, 4.0, 0.4), ("insert", "clamp", 0, 1.0, 0.2), ("insert", "clamp", 0, 2.0, 0.4)]
+    rows += [("insert", "clamp", 1, 1.0, 0.1), ("insert", "clamp", 1, 2.0, 0.0), ("insert", "clamp", 1, 4.0, 0.2)]
+    rows += [("insert", "clamp + error", 0, 2.0, 0.1), ("insert", "clamp + error", 0, 4.0, 0.9)]
+    rows += [("suppress", "clamp", 0, 1.0, np.nan), ("suppress", "clamp", 0, 0.0, np.nan)]
+    swept = pd.DataFrame(rows, columns=["task", "arm", "seed", "strength", "both"])
     found = n12_answers.best_strengths(swept)
-    assert found == {("insert", "clamp"): 2.0, ("insert", "clamp + error"): 4.0, ("suppress", "clamp"): 1.0}
-    assert n12_answers.strength_of(found, "insert", "random latent") == 4.0
-    assert n12_answers.strength_of(found, "insert", "reconstruct") == 0.0
+    inserted = {("insert", "clamp", 0): 2.0, ("insert", "clamp", 1): 4.0, ("insert", "clamp + error", 0): 4.0}
+    assert found == inserted | {("suppress", "clamp", 0): 0.0}
+    assert n12_answers.strength_of(found, "insert", "random latent", 0) == 4.0
+    assert n12_answers.strength_of(found, "insert", "reconstruct", 0) == 0.0
 
 
 @pytest.mark.data
