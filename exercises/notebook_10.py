@@ -16,9 +16,9 @@ def two_pictures() -> tuple[float, float]:
 
 
 def lucky_latents() -> dict[int, float]:
-    """Medium. 1,000 latents fire on `support` pictures drawn blindly out of 2,000, and the judge's vectors are random
-    too: nothing means anything. What does the *best* latent score, for supports of 2, 5, 20 and 80? Return support to
-    best score. What does that say about tables of the best neuron without a minimum support?"""
+    """Medium. 1,000 latents fire on `support` pictures drawn at random from 2,000, and the judge's vectors are random,
+    too: nothing means anything. What does the *best* latent score, for supports of 2, 5, 20 and 80? Return a dict of
+    support to best score. What follows for tables of the best neuron without a minimum support?"""
     rng = np.random.default_rng(0)
     judge = rng.standard_normal((2000, 32))
     best = {}
@@ -31,10 +31,10 @@ def lucky_latents() -> dict[int, float]:
 
 
 def mixed_latent() -> dict[float, float]:
-    """Hard. Pictures show cats or cars, 500 each; two pictures of one kind have the judge's cosine of eight tenths, a
-    cat and a car of 0. A latent fires on 400 pictures with the same activation; a share p of them are cats, the rest
-    cars. Derive its score as a function of p, and check it for p of a half, eight tenths and 1. Return a dict of p to
-    score. How pure is a latent whose score is six tenths?"""
+    """Hard. Pictures show cats or cars, 500 each. By the judge, two pictures of one kind have a cosine of eight tenths,
+    and a cat and a car a cosine of 0. A latent fires on 400 pictures with the same activation; a share p of them are
+    cats, the rest cars. Derive its score as a function of p, and check it for p of a half, eight tenths and 1. Return a
+    dict of p to score. How pure is a latent whose score is six tenths?"""
     rng = np.random.default_rng(0)
     common = np.repeat(np.eye(2) * np.sqrt(0.8), 500, axis=0)
     own = rng.standard_normal((1000, 4000))

@@ -20,7 +20,7 @@ def mean_depth(paths: np.ndarray) -> float:
 
 def broad_latents() -> tuple[float, float]:
     """Medium. The 16 top pictures of a latent show four kinds of one group, four pictures each. Those of another latent
-    show four kinds as well, but one of each of four groups of one realm. Return the mean depth of the first and of the
+    also show four kinds, but from four different groups of one realm. Return the mean depth of the first and of the
     second. Does the measure say that either of them is about one thing?"""
     kinds = np.repeat(np.arange(4), 4)
     same = np.zeros(16, dtype=int)

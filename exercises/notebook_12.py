@@ -12,17 +12,18 @@ def clamp_tokens(code: Tensor, decoded: Tensor, W_dec: Tensor, k: int, alpha: fl
 
 
 def both(named: np.ndarray, formed: np.ndarray, kept: np.ndarray) -> float:
-    """Easy. Of some answers you know whether the concept is named (1 or 0), whether the answer is well formed (1 or 0),
-    and which share of the rest it keeps. Return the measure by which strengths are chosen here: named, and well formed,
-    times the share of the rest, averaged over the answers."""
+    """Easy. For each of some answers you know whether the concept is named (1 or 0), whether the answer is well formed
+    (1 or 0), and which share of the rest it keeps. Return the measure by which strengths are chosen here: the share of
+    the rest that an answer keeps, counted as 0 unless the concept is named and the answer is well formed, averaged over
+    the answers."""
     return float((named * formed * kept).mean())
 
 
 def leaky_direction() -> tuple[float, float]:
-    """Medium. A patch is the sum of a red direction, where it shows red, and a white one, where the background is
-    white, at a right angle to each other and of length one. Red is in half of the patches; white is in eight of ten
-    patches with red, and in two of ten without. How much of the white direction does the difference in means of red
-    take along? Return that, and the same for a white that is in half of the patches whether they show red or not."""
+    """Medium. A patch is the sum of a red direction, if it shows red, and a white direction, if the background is
+    white. Both have length one, and they are at right angles. Red is in half of the patches; white is in eight of ten
+    patches with red, and in two of ten without. How much of the white direction is in the difference in means of red?
+    Return that, and the same for a white that is in half of the patches whether they show red or not."""
     generator = torch.Generator().manual_seed(0)
 
     def along(with_red: float, without: float) -> float:

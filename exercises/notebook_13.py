@@ -6,9 +6,9 @@ from lib.metrics.monosemanticity import monosemanticity
 
 
 def untrained_share(trained: float, untrained: float, chance: float) -> tuple[float, float]:
-    """Easy. A trained and an untrained dictionary have a mean score each, and the judge has a chance level. Return what
-    the untrained one reaches of the trained one's score, first as the scores are, then above chance. Which of the two
-    can be compared between judges?"""
+    """Easy. A trained and an untrained dictionary each have a mean score, and the judge has a chance level. Return the
+    ratio of the untrained score to the trained one, first for the scores as they are, then for the scores above chance.
+    Which of the two can be compared between judges?"""
     return untrained / trained, (untrained - chance) / (trained - chance)
 
 
@@ -29,8 +29,8 @@ def narrow_and_broad() -> tuple[float, float]:
 
 
 def two_denominators() -> tuple[float, float]:
-    """Medium. Of 1,000 pictures a latent is active on 50, on all of them alike, and any two of the 50 have the judge's
-    cosine one half. Return its score, and the mean with the other denominator: the same sum divided by the number of
-    all pairs. What does a latent with ten times the pictures get?"""
+    """Medium. A latent is active on 50 of 1,000 pictures, with the same activation on each, and any two of the 50 have
+    a cosine of one half by the judge. Return its score, and the mean with the other denominator: the same sum divided
+    by the number of all pairs. How do both change if the latent has ten times as many pictures?"""
     pairs, all_pairs = 50 * 49 / 2, 1000 * 999 / 2
     return 0.5 * pairs / pairs, 0.5 * pairs / all_pairs

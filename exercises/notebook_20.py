@@ -8,8 +8,8 @@ from lib.sae.models.vl_sae import VLSAE
 
 
 def nearest_are_most_aligned() -> bool:
-    """Easy. VL-SAE keeps the latents whose directions lie nearest. Show on random rows that these are the latents with
-    the largest cosines, so that the distance changes what is *written*, not what is *selected*. Return whether the
+    """Easy. VL-SAE keeps the latents whose directions are nearest. Show on random rows that these are the latents with
+    the largest cosines, so that the distance changes the *values* of a code, not the *selection*. Return whether the
     selections are equal."""
     generator = torch.Generator().manual_seed(0)
     x, w = (normalize(torch.randn(n, 16, generator=generator), dim=1) for n in (50, 40))
@@ -20,8 +20,9 @@ def nearest_are_most_aligned() -> bool:
 
 def lipschitz() -> float:
     """Medium. Eq. 5 of the paper: two rows' activations of a latent differ by no more than the distance of their unit
-    vectors. Find the largest ratio of the two over random pairs, for latents that both rows keep. Return it. Does the
-    bound say that a picture and its caption share latents, if their unit vectors are six fifths apart?"""
+    vectors. Over random pairs of rows, and latents that both rows keep, find the largest ratio of the two, and return
+    it. Does the bound imply that a picture and its caption share latents, if their unit vectors are six fifths
+    apart?"""
     sae = VLSAE(TwoTowerConfig("vl_sae", 32, 32), 8)
     sae.initialise(torch.zeros(1, 2, 8), torch.Generator().manual_seed(0))
     rows = torch.randn(200, 8, generator=torch.Generator().manual_seed(1))

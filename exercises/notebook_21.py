@@ -13,8 +13,8 @@ def class_scores(x: np.ndarray, classes: np.ndarray, h: np.ndarray, h_classes: n
 
 def gain_of_choosing() -> float:
     """Medium. Give 200 test pictures of 10 classes scores of 60 % accuracy, and codes that are pure noise. Choose the
-    weight of the codes from 0 to 1 on the test pictures themselves, as table A6 of the paper does. What is gained, on
-    average over 200 draws, by nothing? Return the mean gain in points."""
+    weight of the codes from 0 to 1 on the test pictures themselves, as table A6 of the paper does. How much does pure
+    noise gain in this way, on average over 200 draws? Return the mean gain in points."""
     rng = np.random.default_rng(0)
     gains = []
     for _ in range(200):

@@ -5,8 +5,8 @@ import numpy as np
 
 def killed(start: np.ndarray, trained: np.ndarray) -> tuple[float, float]:
     """Easy. `start` and `trained` are codes (rows, latents) of the same rows by a dictionary before its first step and
-    after its last. Return the share of its latents that were silent on all rows at the start, and the share of those
-    that were not silent then and are now."""
+    after its last. Return the share of its latents that were silent on all rows at the start and, of the other latents,
+    the share that is silent now."""
     silent = ~(start > 0).any(axis=0)
     return float(silent.mean()), float((~(trained > 0).any(axis=0))[~silent].mean())
 

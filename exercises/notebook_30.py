@@ -13,16 +13,16 @@ from lib.sae.sparse import Code, Pattern
 
 
 def merged_by_the_paper() -> float:
-    """Easy. With K concepts in a unit vector, one activation is about 1 / sqrt(K). From which cosine of a concept's two
-    directions on does the paper's weight, one twentieth at K 32, make one merged latent cheaper than two? Return the
+    """Easy. With K concepts in a unit vector, one activation is about 1 / sqrt(K). The paper's weight is one twentieth
+    at K 32. From which cosine of a concept's two directions upwards is one merged latent cheaper than two? Return this
     cosine."""
     weight = PAPER_WEIGHT * np.sqrt(32)  # over the activation, as the threshold is
     return float(brentq(lambda rho: float(threshold(rho)) - weight, 0.01, 1.0))
 
 
 def three_modalities() -> float:
-    """Easy. A third modality joins the pair. What does the group norm cost a concept of activation 1 that all three put
-    on one latent, and what if the third has a latent of its own? Return the ratio of the first to the second."""
+    """Easy. A third modality joins the pair. What is the group norm of a concept with activation 1 if all three put it
+    on one latent, and what is it if the third has a latent of its own? Return the ratio of the first to the second."""
 
     def cost(latents: list[int]) -> float:
         positions = torch.tensor([row * 4 + latent for row, latent in enumerate(latents)])
@@ -32,9 +32,9 @@ def three_modalities() -> float:
 
 
 def only_the_gap() -> dict[str, float]:
-    """Hard. Two causes split a dictionary of one bias: directions that differ, and the gap. Take the directions' cosine
-    to 1 and compare SAE-1b with SAE-2b on controlled vectors. What is left of the split, and which cause is it? Return
-    the mean cosine of paired codes of each."""
+    """Hard. Two causes split a dictionary of one bias: directions that differ, and the gap. Set the directions' cosine
+    to 1, and compare SAE-1b with SAE-2b on controlled vectors. How much of the split is left, and which cause is
+    responsible? Return a dict of each arm to its mean cosine of paired codes."""
     material = controlled_material(1.0, 0, CONTROLLED_SETTING)
     arms: dict[str, PairedArm] = {name: PAIRED_ARMS[name] for name in ("SAE-1b", "SAE-2b")}
     return {name: float(pair_cosine(*fit_paired_arm(material, arm, 0, name).pair).mean()) for name, arm in arms.items()}

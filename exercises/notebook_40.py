@@ -14,9 +14,8 @@ def edited_score(z: np.ndarray, mask: np.ndarray, D: np.ndarray, residual: np.nd
 
 
 def query_of(mask: np.ndarray, D: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Medium. Leave out the norm and the residual: what remains of the score is the product of every picture's code z
-    with one vector u (latents,) that depends on the caption alone. Return u. What does it say about an edit without the
-    norm?"""
+    """Medium. Without the norm and the residual, the score is the product of the picture's code z with one vector u
+    (latents,) that depends on the caption alone. Return u. What follows for an edit without the norm?"""
     return mask * (D @ t)
 
 
@@ -24,7 +23,7 @@ def too_few_facts() -> tuple[float, float]:
     """Hard. Captions that tell two facts are true of several pictures. Draw 300 pictures of the split "dev" with such
     captions, `draw_atoms(AtomDials(), "dev", 300, told=(2, 2))`, and give every pair the perfect edit of the method by
     hand. Return the share of pictures whose own caption is first, and the share whose first caption is true of them
-    (`holds()` tells, captions by pictures). Which of the two would you report?"""
+    (`holds()` gives a table, captions by pictures). Which of the two would you report?"""
     dials, n = AtomDials(), 300
     drawn = draw_atoms(dials, "dev", n, told=(2, 2))
     own = dials.atoms.reshape(12, 6, -1)[np.arange(12), drawn.codes]  # (pictures, factors, d)

@@ -14,7 +14,7 @@ def two_pictures(answer: Callable[..., tuple[float, float]]) -> str | None:
     """Asks for two numbers, the score and the cosine."""
     score, cosine = (float(one) for one in answer())
     if np.isnan(score):
-        return "the score is nan: among two pictures the weaker one is scaled to 0, so give the latent all four"
+        return "the score is nan: of two pictures alone the weaker one is scaled to 0, so give the latent all four"
     if not np.isclose(cosine, 0.9):
         return f"the two vectors have the cosine {cosine:.3f}, not nine tenths"
     if not np.isclose(score, cosine):
@@ -31,7 +31,7 @@ def lucky_latents(answer: Callable[..., dict[int, float]]) -> str | None:
     if scores[-1] > 0.15:
         return f"support 80 gives {scores[-1]:.2f}: the judge's vectors need a mean of 0, as standard_normal has it"
     if scores != sorted(scores, reverse=True):
-        return "the best score should fall with the support: of few pictures, a lucky few are alike"
+        return "the best score should fall with the support: a few pictures can be alike by luck"
     return None
 
 

@@ -14,7 +14,7 @@ def mean_depth(answer: Callable[..., float]) -> str | None:
     if not np.isclose(found := float(answer(np.array([[0, 1, 2], [0, 1, 2]]))), 3):
         return f"two pictures of one kind have the depth 3, and it gives {found:.2f}"
     if not np.isclose(found := float(answer(np.array([[0, 1, 2], [3, 1, 2]]))), 0):
-        return f"two pictures of different realms have the depth 0, and it gives {found:.2f}: stop where they part"
+        return f"two pictures of different realms have the depth 0, not {found:.2f}: stop at the first difference"
     paths = np.random.default_rng(0).integers(0, 2, (9, 3))
     right = common_depth(paths)[np.triu_indices(9, 1)].mean()
     if not np.isclose(found := float(answer(paths)), right):

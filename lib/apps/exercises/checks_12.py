@@ -19,7 +19,7 @@ def clamp_tokens(answer: Callable[..., Tensor]) -> str | None:
     if found.shape != decoded.shape:
         return f"five tokens of three numbers become {tuple(found.shape)}; each token needs a change of its own"
     if torch.allclose(found, decoded + 4.0 * W_dec[2]):
-        return "this adds the new value to the old one; take the old value away first"
+        return "this adds the new value to the old one; subtract the old value first"
     if not torch.allclose(found, wanted @ W_dec, atol=1e-5):
         return "it is not what decoding the code with latent k set to alpha gives"
     return None
@@ -31,9 +31,9 @@ def both(answer: Callable[..., float]) -> str | None:
     kept = np.array([0.0, 0.6, 1.0, 0.2])
     found = float(answer(named, formed, kept))
     if np.isclose(found, named.mean() * formed.mean() * kept.mean()):
-        return "this is the product of three means, which praises answers that do not exist; multiply first"
+        return "this is the product of three means; multiply the three numbers of each answer first"
     if np.isclose(found, (named * kept).mean()):
-        return "an answer that is no sentence counts here; ask for a well-formed one as well"
+        return "answers that are not well formed count here; they should count as 0"
     if not np.isclose(found, 0.15):
         return f"of four answers one is named and well formed and keeps 0.6; you give {found:.3f}, not 0.15"
     return None
@@ -45,7 +45,7 @@ def leaky_direction(answer: Callable[..., tuple[float, float]]) -> str | None:
     if abs(alone) > 0.05:
         return f"independent concepts give {alone:.2f}: where white is as frequent with red as without, it cancels"
     if np.isclose(along, 0.8, atol=0.04):
-        return "this is the share of white among red; the difference takes away the share among the others"
+        return "this is the share of white among red; subtract the share among the others"
     if not np.isclose(along, 0.6, atol=0.05):
         return f"the correlated case gives {along:.2f}: subtract how often white is there without red"
     return None

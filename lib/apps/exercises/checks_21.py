@@ -29,7 +29,7 @@ def gain_of_choosing(answer: Callable[..., float]) -> str | None:
     """Asks for the mean gain in points, one number."""
     gain = float(answer())
     if 0 < gain < 0.1:
-        return f"the gain is {gain:.4f}: give it in points, of a hundred"
+        return f"the gain is {gain:.4f}: give it in points, from 0 to 100"
     if gain <= 0:
         return f"the gain is {gain:.2f}: with 0 among the weights the best of them cannot lose"
     if not 0.3 < gain < 3:

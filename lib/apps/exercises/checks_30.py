@@ -23,7 +23,7 @@ def three_modalities(answer: Callable[..., float]) -> str | None:
     if np.isclose(ratio, 1 / right, rtol=0.01):
         return "the ratio is upside down: one latent for all three comes first"
     if np.isclose(ratio, 1, rtol=0.01):
-        return "an L1 norm does not see who shares: take the root of the sum of squares for each latent"
+        return "an L1 norm ignores sharing: take the root of the sum of squares for each latent"
     return (
         None if np.isclose(ratio, right, rtol=0.01) else f"the ratio is {ratio:.3f}; write both codes below each other"
     )

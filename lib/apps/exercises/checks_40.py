@@ -14,7 +14,7 @@ def edited_score(answer: Callable[..., float]) -> str | None:
     t /= np.linalg.norm(t)
     found, edited = float(answer(z, mask, D, residual, t)), (z * mask) @ D + residual
     if np.isclose(found, edited @ t):
-        return "divide by the length of the edited picture: the norm is all that belongs to the pair"
+        return "divide by the length of the edited picture: only the norm depends on the pair"
     bare = (z * mask) @ D
     if np.isclose(found, bare @ t / np.linalg.norm(bare)):
         return "the residual is gone: add it after decoding"
