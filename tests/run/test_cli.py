@@ -254,7 +254,7 @@ def test_a_profile_as_a_parameter_is_refused(
     notebooks: Path, results: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     code, line = stopped(monkeypatch, capsys, "run", "10", "-p", "profile=photos", "--set", "sae.k=2", "--dry-run")
-    assert code == 2 and "would pass over --set; give --profile in its place" in line
+    assert code == 2 and "would ignore --set; use --profile instead" in line
 
 
 def test_an_error_that_nobody_foresaw_is_one_line_with_a_report(
@@ -266,7 +266,7 @@ def test_an_error_that_nobody_foresaw_is_one_line_with_a_report(
     monkeypatch.setattr("lib.report.scoreboard.scoreboard", lambda *_: fail())
     code, line = stopped(monkeypatch, capsys, "claims")
     report = cache / "runs" / "traceback.txt"
-    assert code == 1 and line.startswith("error: IndexError: index 50 is out of bounds (a fault of the companion")
+    assert code == 1 and line.startswith("error: IndexError: index 50 is out of bounds (this is a fault of the companion")
     assert str(report) in line and "in fail" in report.read_text()
     (cache / "runs" / "traceback.txt").unlink()
     (cache / "runs").rmdir()
