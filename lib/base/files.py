@@ -54,8 +54,8 @@ def digest(value: Any) -> str:
 def state_of(paths: Iterable[Path], folder: Path | None = None) -> str:
     """Return the sha256 of the names, sizes and times of change of files, which shows changes without reading them.
 
-    folder: the names are relative to it; without it they are absolute. A file that is replaced by another one of the
-    same size and time of change is not noticed.
+    folder: the names are relative to it; without it they are absolute. A file that is replaced by another one with the
+    same size and time of change goes unnoticed.
     """
     states = []
     for path in paths:
@@ -238,7 +238,7 @@ def cached(
         if wrong is None:
             return folder
         if wrong:
-            log.warning("%s is damaged and made anew: %s", folder, wrong)
+            log.warning("%s is damaged and will be made again: %s", folder, wrong)
         with writable(folder):
             if wrong or not keep_partial:
                 _remove(folder)

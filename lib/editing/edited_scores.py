@@ -225,7 +225,7 @@ def _finite(name: str, value: np.ndarray | Tensor, shape: tuple[int | None, ...]
         wanted = tuple("d" if size is None else size for size in shape)
         raise CompanionError(f"{name} of shape {tuple(tensor.shape)}; these codes need ({', '.join(map(str, wanted))})")
     if not torch.isfinite(tensor).all():
-        raise CompanionError(f"{name} holds NaN or infinity; check the dictionary and its input")
+        raise CompanionError(f"{name} contains NaN or infinity; check the dictionary and its input")
     return tensor
 
 
@@ -241,4 +241,4 @@ def _check_texts(images: EditedImages, texts: Tensor, masks: Tensor) -> None:
     if not (low >= 0 and high <= 1):
         raise CompanionError(f"masks run from {low:.3g} to {high:.3g}; give finite ones in [0, 1], as after a sigmoid")
     if not torch.isfinite(texts).all():
-        raise CompanionError("texts hold NaN or infinity; embed them again")
+        raise CompanionError("texts contain NaN or infinity; embed them again")

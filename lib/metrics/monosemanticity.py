@@ -154,7 +154,7 @@ class ScoreSums:
         sums.total, sums.squares = above.sum(axis=0), (above**2).sum(axis=0)
         if not np.isfinite(sums.total).all():
             latent = int((~np.isfinite(sums.total)).argmax())
-            raise CompanionError(f"activations of latent {latent} hold NaN or infinity; check the codes")
+            raise CompanionError(f"activations of latent {latent} contain NaN or infinity; check the codes")
         sums.peak = above.max(axis=0).toarray() if sp.issparse(above) else above.max(axis=0)
         sums.support = (above > 0).sum(axis=0)
         sums.weighted, sums.judge, sums.images = above.T @ unit, unit.sum(axis=0), len(unit)

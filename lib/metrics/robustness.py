@@ -57,7 +57,7 @@ def attack(
                 f"{len(candidates)} candidates; give each query one row over both"
             )
         if not (np.isfinite(original).all() and np.isfinite(altered).all()):
-            raise CompanionError("scores hold NaN or infinity; embed again or drop what has no direction")
+            raise CompanionError("scores contain NaN or infinity; embed again or drop what has no direction")
         right = labels[:, None] == candidates
         if not right.any(axis=1).all():
             bad = start + int((~right.any(axis=1)).argmax())

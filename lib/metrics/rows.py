@@ -26,7 +26,7 @@ def finite_matrix(name: str, value: np.ndarray) -> np.ndarray:
         )
     finite = np.isfinite(array).all(axis=1)
     if not finite.all():
-        raise CompanionError(f"{name} hold NaN or infinity in row {int((~finite).argmax())}; embed it again or drop it")
+        raise CompanionError(f"{name} contain NaN or infinity in row {int((~finite).argmax())}; embed it again or drop it")
     return array
 
 

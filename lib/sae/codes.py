@@ -44,7 +44,7 @@ class SparseCodes:
         if len(self.indices) and not (self.indices.min() >= 0 and self.indices.max() < self.width):
             raise CompanionError(f"codes name latents outside 0 to {self.width - 1}; make them with `encode`")
         if not np.isfinite(self.values).all():
-            raise CompanionError("codes hold NaN or infinity; check the input embeddings and the dictionary")
+            raise CompanionError("codes contain NaN or infinity; check the input embeddings and the dictionary")
 
     def __len__(self) -> int:
         return len(self.ids)

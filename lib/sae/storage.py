@@ -59,7 +59,7 @@ def filled(sae: D, weights: Mapping[str, Tensor], source: str) -> D:
             f"{source} holds {found} where its config asks for {wanted}; take both from one dictionary"
         )
     if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
-        raise CompanionError(f"{source} holds NaN or infinity; train or fetch the dictionary again")
+        raise CompanionError(f"{source} contains NaN or infinity; train or fetch the dictionary again")
     sae.load_state_dict(weights)
     return sae.eval()
 

@@ -156,7 +156,7 @@ def test_codes_of_unknown_latents_are_refused(latent):
 def test_rows_that_are_not_finite_are_refused(bad):
     matrix = toy(5).image.copy()
     matrix[3, 2] = bad
-    with pytest.raises(CompanionError, match=r"embedding of .*3.* holds NaN or infinity"):
+    with pytest.raises(CompanionError, match=r"embedding of .*3.* contains NaN or infinity"):
         sae_for("topk").codes(Embeddings(np.arange(5).astype(str), matrix, None, "toy", False, {}))
 
 

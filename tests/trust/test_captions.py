@@ -98,7 +98,7 @@ def test_half_a_character_is_told(tmp_path: Path, encoder: ClipEncoder, kind: st
     folder = pictures(tmp_path / "p", ["a.png"])
     with one_line(f"c.{kind}", "not UTF-8" if kind == "csv" else "is not Unicode"):
         with_captions(picture_folder(folder), write(tmp_path / f"c.{kind}", [("a.png", text)]))
-    with one_line("scenes-clip: the text", "is no Unicode"):
+    with one_line("scenes-clip: the text", "is not Unicode"):
         encoder.encode_texts(["a dog", text])
 
 

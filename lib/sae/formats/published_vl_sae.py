@@ -49,7 +49,7 @@ def from_vl_sae(tensors: Mapping[str, Tensor], source: str, k: int | None = None
             shapes = f"{tuple(weight.shape)} and {tuple(bias.shape)}"
             raise CompanionError(f"{source}: a decoder of shapes {shapes} for an encoder ({width}, {d}); get it again")
     if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
-        raise CompanionError(f"{source} holds NaN or infinity; get the file again")
+        raise CompanionError(f"{source} contains NaN or infinity; get the file again")
     if k is None and width != RATIO * d:
         raise CompanionError(
             f"{source} has {width} latents for {d} dimensions and the published ones {RATIO} for each, so its k is not "

@@ -206,7 +206,7 @@ class TrainingRun(Resumable):
         if len(embeddings) == 0:
             raise CompanionError(f"{embeddings.encoder}: no rows to train on; give at least one")
         if device.startswith("cuda") and not torch.cuda.is_available():
-            raise NotAvailable(f"device {device!r} asked for, but torch finds no GPU; use device='cpu'")
+            raise NotAvailable(f"device {device!r} was requested, but torch finds no GPU; use device='cpu'")
         self.config = config
         self.key = digest(run_key(config, embeddings, tower))
         self.sae, self.rows, self.scale, self.generator = start(config, embeddings, tower, device)

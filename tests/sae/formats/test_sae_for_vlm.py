@@ -81,7 +81,7 @@ def without(name: str) -> dict[str, Tensor]:
     [
         (without("threshold"), "holds b_dec, decoder.weight, .*; known are the checkpoints of BatchTopK and Matryo"),
         (without("") | {"b_dec": torch.zeros(4)}, "where its config asks for"),
-        (without("") | {"b_dec": torch.full((5,), torch.nan)}, "holds NaN or infinity"),
+        (without("") | {"b_dec": torch.full((5,), torch.nan)}, "contains NaN or infinity"),
         (without("") | {"decoder.weight": torch.zeros(5)}, "encoder and decoder must be matrices"),
         (without("") | {"k": torch.tensor([1, 2])}, "and k one number"),
         (without("") | {"k": torch.tensor(0)}, "k is 0 of 12 latents"),

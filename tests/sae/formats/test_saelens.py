@@ -107,7 +107,7 @@ def test_decoder_norms_in_the_selection_are_folded(tmp_path: Path) -> None:
         ({}, {"d_sae": 13}, r"holds .* where cfg.json asks for .*\(5, 13\).*; get both files again"),
         ({}, {"d_in": "five"}, "d_in is 'five' in place of a whole number"),
         ({"threshold": torch.zeros(12)}, {}, "'threshold': .* where cfg.json asks for"),
-        ({"b_dec": torch.full((5,), torch.inf)}, {}, "holds NaN or infinity"),
+        ({"b_dec": torch.full((5,), torch.inf)}, {}, "contains NaN or infinity"),
         ({}, {"k": 99}, "k is 99 of 12 latents"),
         ({}, {"architecture": "standard", "k": 3}, "entry 'k' is not one of SAELens 6"),
         (

@@ -361,7 +361,7 @@ def test_a_missing_tower_is_refused():
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_missing_gpu_is_told():
-    with pytest.raises(NotAvailable, match="device 'cuda' asked for, but torch finds no GPU"):
+    with pytest.raises(NotAvailable, match="device 'cuda' was requested, but torch finds no GPU"):
         train(config(), toy(), device="cuda")
 
 
