@@ -140,7 +140,7 @@ def test_relative_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_saelens_topk_without_k(case: Path) -> None:
-    with pytest.raises(CompanionError, match=r"cfg\.json: no entry '\w+', without which the dictionary cannot be told"):
+    with pytest.raises(CompanionError, match=r"cfg\.json: no entry '\w+', which decides what the dictionary computes"):
         load_saelens(case / "sae")
 
 

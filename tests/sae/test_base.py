@@ -165,7 +165,7 @@ def test_another_kind_is_refused_by_name_where_one_tower_is_needed():
     assert one_tower(sae, "steering") is sae
     with pytest.raises(CompanionError, match=r"steering needs a one-tower .* 'vl_sae' is two-tower; train one such"):
         one_tower(random_two_towers("vl_sae"), "steering")
-    with pytest.raises(CompanionError, match=r"and 'gsae' is paired; take its `of\(modality\)`"):
+    with pytest.raises(CompanionError, match=r"and 'gsae' is paired; use its `of\(modality\)`"):
         one_tower(random_paired("gsae"), "steering")
 
 

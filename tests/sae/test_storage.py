@@ -49,7 +49,7 @@ def test_another_schema_is_refused(folder):
 
 def test_another_shape_is_refused(folder):
     change(folder, d=6)
-    with pytest.raises(CompanionError, match=r"holds .* where its config asks for .*; take both from one dictionary"):
+    with pytest.raises(CompanionError, match=r"has .* where its config asks for .*; take both from one dictionary"):
         load_sae(folder)
 
 

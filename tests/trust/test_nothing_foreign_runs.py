@@ -175,10 +175,10 @@ def test_a_hostile_checkpoint_is_refused_before_it_is_unpickled(
         patch.setattr(torch, "load", lambda *_, **__: pytest.fail("opened"))
         with one_line("has sha256", "get the file again"):
             read_published(path, "0" * 16)
-    with one_line("is no checkpoint of plain tensors"):
+    with one_line("is not a checkpoint of plain tensors"):
         read_published(path, hashlib.sha256(path.read_bytes()).hexdigest())
     torch.save({"encoder": Trap(trap)}, path)
-    with one_line("is no checkpoint of plain tensors"):
+    with one_line("is not a checkpoint of plain tensors"):
         read_published(path, hashlib.sha256(path.read_bytes()).hexdigest())
     assert not trap.exists()
 
