@@ -1,6 +1,6 @@
 """Figures: one style that reads from the last row of a lecture hall, the plots that several notebooks need, provenance.
 
-Every figure is a PNG beside the table that it shows; `figures.json` says which notebook drew it and from what.
+Every figure is a PNG next to the table that it shows; `figures.json` records which notebook drew it and from what.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from lib.base.errors import CompanionError
 from lib.base.files import cache_root, digest, lock, sha256_file, write_atomic, write_json
 
 METHOD, VARIANT, BASELINE, CEILING = "#0173b2", "#56b4e9", "#de8f05", "#029e73"
-"""Colours of roles: what the paper proposes, another form of it, what it is compared with, and a positive control."""
+"""Colours of roles: the paper's method, a variant of it, the baseline, and a positive control."""
 
 SECOND_BASELINE = "#ca9161"
-"""The colour of a baseline that is shown beside another one."""
+"""The colour of a second baseline in the same figure."""
 
 CONTROL, SECOND_CONTROL = "0.35", "0.65"
 """The greys of chance levels and negative controls."""
@@ -139,7 +139,7 @@ def _rows_with_names(
 
 
 def _color_of(name: str, colors: Mapping[str, str]) -> str:
-    """The colour of the longest key that a name begins with."""
+    """Return the colour of the longest key with which a name begins."""
     begins = [key for key in colors if name.startswith(key)]
     if not begins:
         raise CompanionError(f"no colour for {name!r}; known: {', '.join(colors)}")
@@ -147,7 +147,7 @@ def _color_of(name: str, colors: Mapping[str, str]) -> str:
 
 
 def chance_line(ax: Axes, y: float, label: str = "chance") -> None:
-    """A dashed grey line at a chance level or a control; NaN is no line, and the label says so."""
+    """Draw a dashed grey line at a chance level or a control; for NaN there is no line, and the label says so."""
     _refuse_infinity(np.asarray([y], dtype=np.float64), f"chance_line {label!r}")
     label = _marked(label, int(np.isfinite(y)), 1, "lines")
     ax.axhline(y, color=CONTROL, linestyle="--", linewidth=1.8, label=label)
@@ -165,9 +165,10 @@ def image_grid(
     columns: int = 8,
     rows: Sequence[str] = (),
 ) -> Figure:
-    """Pictures in reading order, `columns` in a row, such as the top-activating pictures of one latent a row.
+    """Draw pictures in reading order, `columns` in a row, such as the top pictures of one latent per row.
 
-    images: PIL pictures, or arrays (height, width, 3). titles: one above each picture. rows: one left of each row.
+    images: PIL pictures, or arrays (height, width, 3). titles: one above each picture. rows: one to the left of each
+    row.
     """
     height = math.ceil(len(images) / columns)
     if not images or (titles and len(titles) != len(images)) or (rows and len(rows) != height):
@@ -189,7 +190,7 @@ def image_grid(
 
 
 def _marked(name: str, known: int, all_of: int, noun: str) -> str:
-    """A name that says how many of its values are known, where that is not all of them."""
+    """Mark a name with the number of its known values, if some are missing."""
     if not known:
         return f"{name} (no value)"
     return name if known == all_of else f"{name} ({known} of {all_of} {noun})"
