@@ -291,4 +291,4 @@ def test_a_named_model_that_is_missing_is_exit_code_2(
     for name in ("ViT-B-32", "openai/clip-vit-base-patch32", "models/gone"):
         given = ("--set", f"folder={tmp_path}", "--set", f"{part}={name}")
         code, line = stopped(monkeypatch, capsys, "run", "10", "--profile", "own-pictures", *given)
-        assert code == 2 and f"{part} '{name}': no folder and no shipped model" in line
+        assert code == 2 and f"{part} '{name}': neither a folder nor a shipped model" in line

@@ -33,7 +33,7 @@ MIXED = (1, FACTORS)
 
 @dataclass(frozen=True)
 class AtomDials:
-    """What makes an atom world easy or hard."""
+    """The settings that make an atom world easy or hard."""
 
     d: int = 48
     """Dimensions. With fewer than the 72 atoms they interfere; with many more they hardly do."""
