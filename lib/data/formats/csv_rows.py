@@ -1,4 +1,4 @@
-"""CSV files read strictly: every row has the fields of the header, and every column is asked for or named."""
+"""CSV files read strictly: every row has the fields of the header, and every column is requested or reported."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Row(NamedTuple):
     line: int
     """The number of its last line in the file."""
     fields: dict[str, str]
-    """Its fields by the names of the columns that were asked for."""
+    """Its fields by the names of the requested columns."""
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> tuple[list[Row], list[str]]:

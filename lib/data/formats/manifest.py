@@ -185,7 +185,7 @@ def load_manifest(path: Path | None = None) -> Manifest:
 
 @cache
 def _checked(path: Path, _state: str) -> Manifest:
-    """Read a manifest once per state of its file, which is asked for with every file of every dataset."""
+    """Read a manifest once per state of its file, because every file of every dataset needs it."""
     value = load_yaml(path)
     try:
         return Manifest.model_validate(value)

@@ -24,13 +24,13 @@ from lib.papers.p1.n12_steering import (
 from lib.worlds.session import Session
 
 SWEPT_ARMS = ("clamp", "clamp + error", "difference in means")
-"""Arms whose strength is chosen, each its own, on dev pictures."""
+"""Arms whose strength is chosen separately for each, on dev pictures."""
 
 STRENGTHS = {
     "insert": (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0),
     "suppress": (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
 }
-"""Strengths that are tried: of a clamp in units of the latent's scale, of the difference in means in its own length."""
+"""Strengths to try: for a clamp in units of the latent's scale, for the difference in means in units of its length."""
 
 SWEPT_SEEDS = 3
 """Seeds whose latents are used to choose strengths; a strength is one number for all seeds."""
@@ -84,7 +84,7 @@ def sweep_strengths(session: Session, all_drawn: list[DrawnLatents]) -> pd.DataF
 
 
 def best_strengths(swept: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """For each task and arm the strength with the highest `both` on dev pictures."""
+    """Find for each task and arm the strength with the highest `both` on dev pictures."""
     means = swept.groupby(["task", "arm", "strength"]).both.mean().unstack()
     return {(str(task), str(arm)): float(row.idxmax()) for (task, arm), row in means.iterrows()}
 
@@ -123,7 +123,9 @@ def summarise_answers(answers: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise_by_kind(answers: pd.DataFrame) -> pd.DataFrame:
-    """`summarise_answers` for concepts that are kinds of objects and for all others apart, with the column kind."""
+    """Apply `summarise_answers` separately to concepts that are kinds of objects and to all others, with the column
+    kind.
+    """
     parts = [summarise_answers(rows).assign(kind=kind) for kind, rows in answers.groupby("kind")]
     return pd.concat(parts, ignore_index=True)
 
@@ -138,7 +140,7 @@ def _means(found: pd.DataFrame, insert: bool) -> dict[str, float]:
 
 
 def shown_answers(session: Session, drawn: DrawnLatents, strengths: dict[tuple[str, str], float]) -> pd.DataFrame:
-    """What the model says of one test picture for each latent, to be read: number, picture, concept, arm, answer.
+    """Collect the model's answers about one test picture for each latent: number, picture, concept, arm, answer.
 
     Arms: plain, reconstruct, the clamp at SHOWN_STRENGTHS, and the difference in means at its own best strength.
     """

@@ -1,4 +1,4 @@
-"""Paper 1: clamp a latent inside the image tower, and record what the multimodal LLM says then.
+"""Paper 1: clamp a latent inside the image tower, and record the answers of the multimodal LLM.
 
 Source: Pach et al., arXiv 2504.02821, section 4.3 and appendix B. As there, a Matryoshka dictionary of the tokens of
 the block that the LLaVA reads is used, one latent is overwritten in every token, and decoder and projector stay
@@ -41,7 +41,7 @@ PATCH_PICTURES, PATCH_EXPANSION, PATCH_STEPS = 1500, 4, 400
 LEAST_PATCHES, LEAST_LIFT, LEAST_KIND_LIFT = 50, 0.5, 0.3
 """A latent can be drawn if at least this many patches activate it, and if the share of its activation on one concept
 exceeds that concept's share of all patches by more than this. For a kind of object it is less: a patch shows a part of
-an object, an ear or a wheel, which other kinds have as well, and no latent of one in 200 patches is as sure as one of a
+an object, an ear or a wheel, which other kinds also have, and no latent of one in 200 patches is as sure as one of a
 colour."""
 
 LATENTS_PER_SEED, PICTURES_PER_LATENT = 12, 2
@@ -56,7 +56,7 @@ PATCH_FACTORS = (0, 1, 9, 10)
 STEERING_ARMS = ("plain", "reconstruct", "clamp", "clamp + error", "difference in means", "random latent")
 
 ANSWER_TOKENS = 32
-"""Tokens of an answer at most; the longest description has fewer."""
+"""Largest number of tokens of an answer; the longest description has fewer."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Paper 2: cards of a shared and of a failing concept, and the facts that the shared latents of a pair stand for."""
+"""Paper 2: cards of a shared and of a failing concept, and the facts for which the shared latents of a pair stand."""
 
 from __future__ import annotations
 

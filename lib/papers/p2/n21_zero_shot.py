@@ -60,8 +60,9 @@ TASKS: dict[str, Task] = {
     "second colour": Task("other colour", ("an object with a {} object", "an object next to a {} thing")),
     "count": Task("count", ("{} objects in all", "a picture of {} objects in all")),
 }
-"""What leaves something to gain: below CEILING, and no value that most pictures have (as *medium* in size). Colours and
-patterns of the ground, and kind and colour of the main object in combinations seen in training, are solved."""
+"""Tasks that leave something to gain: below CEILING, and no value that most pictures have (as *medium* in size).
+Colours and patterns of the ground, and kind and colour of the main object in combinations seen in training, are solved.
+"""
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ L1_WEIGHT = 1e-4
 """Weight of the L1 term, as in the paper."""
 
 TOP_MEMBERS = 10
-"""Number of pictures and of captions that stand for a latent, as in the released code."""
+"""Number of pictures and of captions that represent a latent, as in the released code."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class TwoTowerArm:
     rows: float = 1.0
     """Share of the training rows to train on."""
     subtract: Literal["nothing", "means", "random"] = "nothing"
-    """What to take off each tower's rows: its mean, or a random vector as long as that."""
+    """The vector to subtract from each tower's rows: its mean, or a random vector of the same length."""
     gap: float | None = None
     """Strength of the modality gap that the rows are given (`set_gap`); None leaves them as they are."""
     shuffle: bool = False
@@ -126,7 +126,7 @@ class FittedTwoTower:
     session: Session
     """Session in whose world it was trained."""
     arm: TwoTowerArm
-    """How it was made."""
+    """The arm that made it."""
     seed: int
     """Seed of the training."""
     sae: TwoTowers

@@ -1,4 +1,4 @@
-"""What the evidence of notebooks 20, 23 and 24 has in common: changes of intra and inter between two arms.
+"""The common part of the evidence of notebooks 20, 23 and 24: changes of intra and inter between two arms.
 
 Tables are those of `alignment_table` for one judge, which leaves out the numbers of a dictionary in which fewer than
 two latents have ten pictures and ten captions.

@@ -32,7 +32,7 @@ RIVALS = {
     "other": "another concept's latent",
     "direction": "dense direction",
 }
-"""Columns of `steering_table` beside the concept's own latent, and what each raises instead."""
+"""Further columns of `steering_table`, with what each raises instead of the concept's own latent."""
 
 
 def steering_table(session: Session, material: Material, fitted: Iterable[Shared], group: str) -> pd.DataFrame:

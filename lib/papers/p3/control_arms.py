@@ -34,7 +34,7 @@ CLIPS_GAP, NO_GAP = 1.0, 0.0
 
 @dataclass(frozen=True)
 class ControlArm:
-    """An arm, and what is changed of the pairs that it is trained and tested on."""
+    """An arm, and how the pairs for its training and test are changed."""
 
     arm: PairedArm
     change: Callable[[Material], Material]
@@ -75,7 +75,7 @@ STRANGERS, OWN_MASKS = "GSAE, strangers", "MGSAE, own masks"
 
 
 def sharing_controls(mask: float = MASK_PROBABILITY) -> dict[str, ControlArm]:
-    """Controls of what the group norm and the mask do: claims C2 to C4, C8 and C11. mask: MGSAE's probability."""
+    """Controls for the group norm and the mask: claims C2 to C4, C8 and C11. mask: MGSAE's probability."""
     own = PairedArm("mgsae", group_factor=1.0, mask_probability=mask, mask_rows="member")
     return {
         STRANGERS: ControlArm(PAIRED_ARMS["GSAE"], with_strangers),

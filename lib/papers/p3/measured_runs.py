@@ -17,7 +17,7 @@ EMBEDDINGS, KNOWN_CONCEPTS = "dense embeddings", "known concepts"
 
 @dataclass(frozen=True)
 class MeasuredRuns:
-    """What the dictionaries of one material came to: a world's embeddings, or the controlled vectors, never both."""
+    """The results of the dictionaries of one material: a world's embeddings, or the controlled vectors, never both."""
 
     table: pd.DataFrame
     """`measures.measure_dictionaries`: one row for each arm and seed."""
@@ -35,7 +35,7 @@ class MeasuredRuns:
         return seeds_of(self.table)
 
     def has(self, column: str) -> bool:
-        """Whether the material has what a column takes, such as a judge or classes."""
+        """True if the material has what a column needs, such as a judge or classes."""
         return bool(self.table[column].notna().all())
 
     def values(self, column: str, arm: str) -> np.ndarray:

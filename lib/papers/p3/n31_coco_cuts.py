@@ -1,4 +1,4 @@
-"""Paper 3: five dictionaries on 500 real pairs, split anew for each seed, compared with an independent prototype.
+"""Paper 3: five dictionaries on 500 real pairs, with a new split for each seed, compared with an independent prototype.
 
 400 of the pairs train, 100 test; 1024 latents, K = 16, 600 steps of 64 pairs, Adam at 1e-3. The prototype has the same
 equations and sizes in numpy, with gradients by hand; its splits and starting weights are its own. It printed the means

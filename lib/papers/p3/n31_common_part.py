@@ -1,4 +1,4 @@
-"""Paper 3: the part that all codes have in common, and what is left of their agreement without it.
+"""Paper 3: the part that all codes have in common, and how much of their agreement remains without it.
 
 A latent that fires on most rows makes the codes of any two rows alike. It raises the cosine of pairs as well as that of
 strangers, and helps neither retrieval nor classification. So every agreement is shown three times: with all latents;

@@ -11,7 +11,7 @@ from lib.papers.p3.pair_dictionaries import MASK_PROBABILITY, PAIRED_ARMS, Paire
 from lib.worlds.session import Session
 
 WIDTHS, SPARSITIES = (128, 256, 512), (3, 12)
-"""Latents, the paper's 4, 8 and 16 times the dimensions, and active latents a row; a row shows four concepts."""
+"""Latents, the paper's 4, 8 and 16 times the dimensions, and active latents per row; a row shows four concepts."""
 
 SIZE_SEEDS = 2
 """Seeds of each cell, at most: there are 18 runs for each."""

@@ -1,6 +1,6 @@
 """Paper 3, evidence on group sparsity and masks: claims C2, C3, C5, C6 and C9, of a world or of controlled vectors.
 
-The paper has one plain SAE; here there are two, with one bias and with one for each modality, and both are asked.
+The paper has one plain SAE; here there are two, with one bias and with one for each modality, and both are compared.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def c5(runs: MeasuredRuns) -> Evidence:
 
 
 def c6(runs: MeasuredRuns) -> Evidence:
-    """What it costs: reconstruction."""
+    """Judge the cost: reconstruction."""
     plain = runs.values("fvu", "SAE-2b")
     price = runs.ratio("fvu", "GSAE", "SAE-2b")
     return Evidence(

@@ -1,6 +1,6 @@
 """Paper 3, evidence on retrieval and classification by codes: claims C4, C8 and C11.
 
-Every baseline of the paper is there twice, with one bias and with one for each modality, and both are asked.
+Every baseline of the paper appears twice, with one bias and with one for each modality, and both are compared.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lib.report.evidence import Evidence
 NO_CLASSES = "this world has no classes to name"
 
 USES = {"R@1": "r1", "R@5": "r5", "zero-shot": "zero_shot"}
-"""What codes are used for, and the column of `measures.measure_dictionary`."""
+"""The uses of codes, with their columns of `measures.measure_dictionary`."""
 
 
 def c4(runs: MeasuredRuns) -> Evidence:
@@ -79,6 +79,6 @@ def _gains(runs: MeasuredRuns, labels: Iterable[str], bases: Sequence[str]) -> d
 
 
 def _dense(runs: MeasuredRuns) -> dict[str, Effect]:
-    """What the embeddings themselves reach, as far as it is known."""
+    """Return what the embeddings themselves reach, where it is known."""
     found = {label: runs.control(column, EMBEDDINGS) for label, column in USES.items() if runs.has(column)}
     return {f"{label}, {EMBEDDINGS}": over_seeds(values) for label, values in found.items()}

@@ -20,7 +20,7 @@ from lib.worlds.atoms import AtomWorld, embed_atoms
 from lib.worlds.session import Session
 
 SHORT, LONG = (2, 4), (7, 12)
-"""Facts that short and long captions tell, the fewest and the most."""
+"""Smallest and largest number of facts in short and in long captions."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,9 @@ class MeasuredRanks:
 
 
 def control_ranks(pool: Pool, editor: Editor, oracle: Oracle | None) -> dict[str, Retrieval]:
-    """Ranks by masks that know nothing of their caption, and by those that know what it tells, where that is known."""
+    """Compute ranks by masks that do not depend on their caption, and by masks that know what it says, where that is
+    known.
+    """
     images, masks = image_side(editor, pool.image), editor.masker.read(pool.text)[1]
     made = {"other caption's mask": exchange_masks(masks, np.random.default_rng(editor.seed))}
     if oracle is not None and pool.asserted is not None:
