@@ -1,4 +1,4 @@
-"""A trainer in a process of its own, in the environment it needs."""
+"""A trainer in a separate process, in the environment that it needs."""
 
 from __future__ import annotations
 

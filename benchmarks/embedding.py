@@ -1,7 +1,7 @@
-"""How much of the encoder's own speed the embedding store keeps: JPEG files in, cached vectors out.
+"""How much of the encoder's own speed the embedding store keeps, from JPEG files to cached vectors.
 
-The bare model gets tensors of the right shape that lie ready: no file, no decoding, no preprocessing. The two encoders
-are the shipped one and a ViT-B-32 with random weights, which is as fast as with trained ones.
+The bare model gets ready tensors of the right shape: no file, no decoding, no preprocessing. The two encoders are the
+shipped one and a ViT-B-32 with random weights, which is as fast as one with trained weights.
 """
 
 from __future__ import annotations

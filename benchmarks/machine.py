@@ -1,4 +1,4 @@
-"""The facts without which a time means nothing."""
+"""Facts about the machine, without which a time means nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a benchmark gives: rows, one for each contender at each setting, kept as JSON with the machine's facts."""
+"""The results of a benchmark: rows, one for each contender at each setting, stored as JSON with the machine's facts."""
 
 from __future__ import annotations
 

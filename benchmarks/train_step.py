@@ -1,7 +1,7 @@
-"""Seconds of one TopK training step, optimiser and dead-latent accounting included, at three sizes and along growth.
+"""Seconds of one TopK training step, with optimiser and dead-latent accounting, at three sizes and for growing ones.
 
-No latent is dead in the timed steps (`dead_after` is the 10 million rows of published runs), so nobody pays for AuxK;
-everybody pays for the counting. Peers and references get their batches ready; ours gathers and scales on the clock.
+No latent is dead in the timed steps (`dead_after` is the 10 million rows of published runs), so no trainer pays for
+AuxK, but all pay for the counting. Peers and references get their batches ready; ours gathers and scales on the clock.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What no TopK step avoids: one encoder product, one top-k over all pre-activations, one Adam update of all weights."""
+"""The work that no TopK step avoids: one encoder product, one top-k over all pre-activations, one Adam update."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The loop that every trainer runs in its own process: orders come as JSON lines, answers go back as JSON lines.
 
-Peers run in another environment than the companion, so this file needs torch and numpy and nothing else.
+Peers run in another environment than the companion, so this file needs only torch and numpy.
 """
 
 from __future__ import annotations

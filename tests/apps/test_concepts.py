@@ -1,4 +1,4 @@
-"""Pictures of one's own in words, from the command line, on rendered scenes and the small model made for them."""
+"""A user's own pictures in words, from the command line, on rendered scenes and the small model made for them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What went wrong for users of systems like this one, on the very files: a folder for each case, in `../shared/cases`.
+"""Faults that users of systems like this one met, on the same files: a folder for each case, in `../shared/cases`.
 
-Each stands for a kind of fault, whose other forms are tested beside what reads it; where the folder is absent, they
-alone are.
+Each represents a kind of fault, whose other forms are tested with its reader; where the folder is absent, only those
+tests run.
 """
 
 from __future__ import annotations

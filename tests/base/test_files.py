@@ -1,4 +1,4 @@
-"""Cached folders: complete or absent, and damage is noticed, told and mended."""
+"""Cached folders are complete or absent, and damage is noticed, reported and repaired."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Captions of every kind: what is text passes whole through files, store and encoder; what is none is told."""
+"""Captions of every kind: text passes whole through files, store and encoder; anything else is refused."""
 
 from __future__ import annotations
 

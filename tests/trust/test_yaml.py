@@ -1,4 +1,4 @@
-"""Manifests, profiles and grids, mutated: each loads or is told in one line, quickly, and opens no other file."""
+"""Manifests, profiles and grids, mutated: each loads or is refused in one line, quickly, and opens no other file."""
 
 from __future__ import annotations
 

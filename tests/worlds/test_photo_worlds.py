@@ -1,4 +1,4 @@
-"""Worlds of photographs run from shipped vectors alone; worlds of one's own data say in one line what is missing."""
+"""Worlds of photographs run from shipped vectors alone; worlds of a user's own data say in one line what is missing."""
 
 from __future__ import annotations
 

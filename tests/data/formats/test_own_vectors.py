@@ -1,4 +1,4 @@
-"""Vectors of one's own, in .npy files and in parquet: what is read, and one line for each kind of damage."""
+"""A user's own vectors, in .npy files and in parquet: what is read, and one line for each kind of damage."""
 
 from __future__ import annotations
 

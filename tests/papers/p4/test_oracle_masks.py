@@ -1,4 +1,4 @@
-"""Masks that know what is told, the Gaussian ceiling against a plain density, and both in a world that needs them."""
+"""Masks that know the caption's facts, the Gaussian ceiling against a plain density, and both in a fitting world."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders of SAELens: ours come back, SAELens itself reads them where it is installed, and bad ones are told."""
+"""Folders of SAELens: ours come back, SAELens itself reads them where it is installed, and bad ones are refused."""
 
 from __future__ import annotations
 
