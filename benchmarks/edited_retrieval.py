@@ -69,7 +69,7 @@ def inputs(setting: dict[str, Any]) -> tuple[Any, np.ndarray, np.ndarray, Callab
 
 
 def prepare(setting: dict[str, Any]) -> Callable[[], Any]:
-    """All ranks and the best ten in both directions, ready to run; what is made once an image is on the clock."""
+    """All ranks and the best ten in both directions, ready to run; the time includes the work done once per image."""
     codes, dictionary, texts, masks = inputs(setting)
     owner = np.repeat(np.arange(setting["images"]), CAPTIONS)
     return lambda: edited_retrieval(EditedImages.of(codes, dictionary), texts, masks, owner)

@@ -32,7 +32,7 @@ COMMON = {"steps": 100_000, "lr": 1e-4, "warmup": 1000, "decay": 0, "dead_after"
 
 
 def settings(quick: bool) -> Iterator[tuple[str, dict[str, int]]]:
-    """What varies, and the sizes: first the points, then every growth."""
+    """The varied size and its values: first the points, then every growth."""
     for point in QUICK_POINTS if quick else POINTS:
         yield "", dict(zip(SIZES, point, strict=True))
     centre = dict(zip(SIZES, QUICK_CENTRE if quick else CENTRE, strict=True))

@@ -9,7 +9,7 @@ from benchmarks.trainers.serve import Setting, serve
 
 
 class Bound:
-    """Those three, one after the other; it learns nothing."""
+    """The three parts, one after the other; it learns nothing."""
 
     def __init__(self, setting: Setting, rows: Tensor) -> None:
         self.k, shape = setting["k"], (setting["width"], rows.shape[1])
