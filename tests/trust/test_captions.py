@@ -45,7 +45,7 @@ RANDOM = 25
 TRIED = [
     Tried("captions of every kind", len(CAPTIONS), "whole through CSV, JSON lines, store and encoder; finite vectors"),
     Tried("blank captions", len(BLANK), "one line with file and line"),
-    Tried("captions that are no Unicode", len(BROKEN), "one line"),
+    Tried("captions that are not Unicode", len(BROKEN), "one line"),
     Tried("random Unicode", RANDOM, "a finite vector that no neighbour in the batch changes"),
 ]
 

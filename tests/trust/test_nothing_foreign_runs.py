@@ -119,11 +119,11 @@ TEXTS = 100
 TRIED = [
     Tried("sources of lib, benchmarks and exercises", len(SOURCES) + len(OTHERS), "no way to execute what was read"),
     Tried("code cells of the notebooks", len(CELLS), "the same"),
-    Tried("dangerous lines, to see that the check notices", len(HOSTILE_LINES), "noticed"),
-    Tried("names of notebooks that are no two digits", len(NUMBERS), "one line; nothing is looked for"),
+    Tried("dangerous lines, to test the check", len(HOSTILE_LINES), "noticed"),
+    Tried("names of notebooks that are not two digits", len(NUMBERS), "one line; nothing is looked for"),
     Tried("hostile pickles as weights and embeddings", 4, "refused before a byte is unpickled"),
     Tried("random texts as a notebook's parameters", TEXTS, "arrive as that text, in one literal"),
-    Tried("answers that send on without https", 3, "one line; nothing is fetched"),
+    Tried("answers that redirect without https", 3, "one line; nothing is fetched"),
 ]
 
 

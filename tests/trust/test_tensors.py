@@ -149,7 +149,7 @@ TRIED = [
     Tried(
         "cut and lying safetensors files, by each of three readers",
         3 * len(LIES),
-        "one line; the right file works after",
+        "one line; the right file then works",
     ),
     Tried("cut and lying weights of an open_clip model", len(LIES), "one line"),
     Tried(
