@@ -85,7 +85,7 @@ def embedded(folder: Path, pairs: Pairs, pictures: Embeddings) -> str:
 
 
 def _read(file: Path) -> dict[str, np.ndarray]:
-    """The vectors that a file of the cache holds, by the state of their picture; none if there is no such file."""
+    """Read the vectors in a file of the cache, by the state of their picture; none if there is no such file."""
     try:
         with np.load(file) as stored:
             return dict(zip(stored["states"].tolist(), stored["image"], strict=True))

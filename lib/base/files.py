@@ -34,7 +34,7 @@ TEMPORARY = ".unfinished"
 """The ending of hidden files that `write_atomic` has not finished; each is next to the file that it becomes."""
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
-"""The errors that mean a full or read-only disk, and not a mistake of the one who writes."""
+"""The errors that mean a full or read-only disk, and not a mistake of the caller."""
 
 
 def cache_root() -> Path:

@@ -1,7 +1,7 @@
 """Retrieval by text-edited images: exact ranks and the best candidates in both directions, in bounded memory.
 
 Source: TEVI (Mahajan et al., arXiv 2606.07451). Every pair is scored with the image edited by the text of that same
-pair, right or wrong. Editing an image once, with its own caption, and comparing it with all captions would tell the
+pair, right or wrong. Editing an image once, with its own caption, and comparing it with all captions would show the
 metric which caption is right. `lib/editing/edited_scores.py` has the algebra, `lib/metrics/retrieval.py` the hit rules.
 """
 

@@ -56,14 +56,14 @@ def use_style() -> None:
 
 
 def save_figure(fig: Figure, path: Path, *, notebook: str, table: Path) -> Path:
-    """Write a PNG, and note in `figures.json` beside it which notebook drew it from which table (sha256).
+    """Write a PNG, and note in `figures.json` next to it which notebook drew it from which table (sha256).
 
     table: the CSV of the plotted numbers, in the same folder. The PNG holds no date and no version.
     """
     if path.suffix != ".png":
         raise CompanionError(f"figure {path.name} needs the suffix .png")
     if table.parent != path.parent or not table.is_file():
-        raise CompanionError(f"figure {path.name}: no table {table.name} beside it; write the plotted numbers first")
+        raise CompanionError(f"figure {path.name}: no table {table.name} next to it; write the plotted numbers first")
     stream = io.BytesIO()
     fig.savefig(stream, format="png", metadata={"Software": None})
     write_atomic(path, stream.getvalue())

@@ -13,7 +13,7 @@ class ClipArrays(World):
     """Real CLIP embeddings of 500 COCO pairs; the splits are cut from one fixed permutation."""
 
     name = "clip-arrays"
-    concept_split = "train"  # as in the papers; 80 test pairs hardly give a latent one example
+    concept_split = "train"  # as in the papers; with 80 test pairs a latent has barely one example
 
     def embeddings(self, split: str) -> Embeddings:
         return split_embeddings(self, self._coco_pairs(), split)

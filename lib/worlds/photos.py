@@ -62,7 +62,7 @@ class Photos(World):
         there = {"train": len(train.ids) - more, "test": len(test.ids) + len(train.ids)}
         found = photo_vectors(split)
         if self.size(split) > (most := there.get(split, len(found.ids))):
-            beside = f" beside a test split of {self.size('test')}" if split == "train" and more else ""
+            beside = f" with a test split of {self.size('test')}" if split == "train" and more else ""
             raise CompanionError(f"{split} of {self.size(split)} pairs; world {self.name} has {most}{beside}")
         return with_the_last(test, train, more) if split == "test" and more else found
 

@@ -74,7 +74,9 @@ def test_what_cannot_come_in(tmp_path: Path) -> None:
     path.write_bytes(b"anything")
     assert "give --sha256, at least 8 digits" in refused("import", path, tmp_path / "in")
     assert "it was not opened" in refused("import", path, tmp_path / "in", "--sha256", "0" * 8)
-    assert "no checkpoint of plain tensors" in refused("import", path, tmp_path / "in", "--sha256", sha256_file(path))
+    assert "not a checkpoint of plain tensors" in refused(
+        "import", path, tmp_path / "in", "--sha256", sha256_file(path)
+    )
     torch.save({"weights": torch.ones(2)}, path)
     assert "known are the checkpoints" in refused("import", path, tmp_path / "in", "--sha256", sha256_file(path))
     assert "give a folder that SAELens 6 wrote" in refused("import", tmp_path, tmp_path / "in")

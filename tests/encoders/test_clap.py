@@ -127,7 +127,7 @@ def _not_a_number(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda f: (f / "config.json").unlink(), "its config is that of None; give the folder with that of a CLAP"),
+        (lambda f: (f / "config.json").unlink(), "its config is that of None; give the folder of a CLAP"),
         (lambda f: (f / "config.json").write_text('{"model_type": "bert"}'), "its config is that of 'bert'"),
         (lambda f: (f / "model.safetensors").unlink(), "has no weights in safetensors"),
         (lambda f: (f / "model.safetensors").write_bytes(b"cut off"), "its files do not make a CLAP"),

@@ -190,7 +190,7 @@ def test_the_config_picks_the_class(folder: Path, tmp_path: Path) -> None:
     other = Path(shutil.copytree(folder, tmp_path / "other"))
     config = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps(config | {"model_type": "qwen2_5_vl"}))
-    with pytest.raises(CompanionError, match=r"is of 'qwen2_5_vl'; give a folder with that of a LLaVA or Qwen2-VL$"):
+    with pytest.raises(CompanionError, match=r"is that of 'qwen2_5_vl'; give the folder of a LLaVA or Qwen2-VL$"):
         load_llm(other)
     (other / "config.json").write_text(json.dumps(config))
     (other / "model.safetensors").write_bytes(b"cut")

@@ -248,7 +248,7 @@ def test_errors_are_one_line() -> None:
         (ones, np.eye(4), r"3 rows of activations and 4 of judge embeddings"),
         (ones, zero, r"judge embeddings are zero in row 1"),
         (ones, holed, r"judge embeddings contain NaN or infinity in row 2"),
-        (ones[:1], np.eye(3)[:1], r"needs pairs of images and 1 came"),
+        (ones[:1], np.eye(3)[:1], r"needs pairs of images, but there are 1"),
         (ones[0], np.eye(3), r"activations of shape \(2,\)"),
         (np.ones((3, 0)), np.eye(3), r"activations of shape \(3, 0\)"),
         (np.array([[1.0, 2.0], [1.0, np.nan], [0.0, 1.0]]), np.eye(3), r"latent 1 contain NaN or infinity"),

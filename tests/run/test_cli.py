@@ -94,8 +94,8 @@ def test_a_wrong_file_is_one_line_and_exit_code_2(
 
 
 COMMANDS = [
-    *(name for name, command in typer.main.get_group(cli.app).commands.items() if name != "data"),
-    *(f"data {command.name}" for command in cli.data.registered_commands),
+    *(name for name in typer.main.get_group(cli.app).commands if name != "data"),
+    *(f"data {name}" for name in typer.main.get_group(cli.data).commands),
 ]
 
 

@@ -129,7 +129,7 @@ def draw_atoms(dials: AtomDials, split: str, n: int, told: tuple[int, int] = MIX
     check_rows("atoms", split, n)
     fewest, most = told
     if not 1 <= fewest <= most <= FACTORS:
-        raise CompanionError(f"captions cannot tell {fewest} to {most} facts; give 1 to {FACTORS}")
+        raise CompanionError(f"captions cannot mention {fewest} to {most} facts; give 1 to {FACTORS}")
     codes = _random(dials, split, 0).integers(VALUES, size=(n, FACTORS))
     strengths = np.exp(dials.spread * _random(dials, split, 1).normal(size=(n, FACTORS)))
     strengths /= np.linalg.norm(np.einsum("nf,nfd->nd", strengths, dials.atoms[_slots(codes)]), axis=1)[:, None]
@@ -149,7 +149,7 @@ def contradict_atoms(drawn: Atoms, factor: int) -> tuple[Atoms, np.ndarray]:
     """
     kept = np.flatnonzero(drawn.asserted[:, factor] != SILENT)
     if not len(kept):
-        raise CompanionError(f"no caption tells factor {factor}, so none can be contradicted; give captions that do")
+        raise CompanionError(f"no caption mentions factor {factor}, so none can be contradicted; give captions that do")
     asserted = drawn.asserted[kept].copy()
     asserted[:, factor] = _other_values(
         asserted[:, factor], np.random.default_rng([VERSION, drawn.dials.seed, 4, factor])

@@ -68,7 +68,7 @@ def read_captions(path: Path) -> Captions:
     if suffix == ".jsonl":
         try:
             return _json_captions(path)
-        except CompanionError as error:  # which speaks to those who got the file from elsewhere
+        except CompanionError as error:  # its message is for users who got the file from elsewhere
             raise CompanionError(str(error).replace("get the file again", "correct it")) from None
     raise CompanionError(f"{path.name}: captions must be in a .csv or .jsonl file; rename or convert it")
 

@@ -25,7 +25,7 @@ class Row(NamedTuple):
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> tuple[list[Row], list[str]]:
-    """Read some columns of a CSV file, and return the names of its other ones, too.
+    """Read some columns of a CSV file, and also return the names of the others.
 
     Capitals and blanks in the names of columns make no difference, nor do blanks between a comma and a quote. A row
     with more or fewer fields than the header, mostly a text with commas and without quotes, is an error with its line.

@@ -193,11 +193,11 @@ def fit_measures(session: Session, f: Fitted) -> dict[str, float]:
 def constructed_codes(
     session: Session, judge: Embeddings, fitted: Iterable[Fitted]
 ) -> Iterator[tuple[str, dict[str, int], SparseCodes]]:
-    """The positive controls that belong to the fitted Matryoshka dictionaries: arm, what it stands beside, codes.
+    """Yield the positive controls of the fitted Matryoshka dictionaries: arm, the dictionary to compare with, codes.
 
     nearest: as many latents of `nearest_images`, each on as many images as activate a trained latent on average.
     resized: as many latents, made of those that "nearest" has at the second width, so that narrower ones are mixed and
-    wider ones have others beside them that mean nothing.
+    wider ones also have others that mean nothing.
     """
     middle = widths(session)[:2][-1]
     for f in fitted:
@@ -290,7 +290,7 @@ def distinctness(session: Session, fitted: Iterable[Fitted]) -> pd.DataFrame:
 
     Columns: seed, latents (with TOP_IMAGES images), any (share of pairs that share an image), half (share with Jaccard
     above one half), any_random (by calculation), half_random (of as many sets, drawn). The shares are NaN where fewer
-    than two latents have so many images.
+    than two latents have that many images.
     """
     train = session.world.embeddings("train")
     rows: list[dict[str, float]] = []
@@ -314,7 +314,7 @@ def distinctness(session: Session, fitted: Iterable[Fitted]) -> pd.DataFrame:
 
 
 def random_sets(ids: np.ndarray, sets: int, seed: int) -> TopExamples:
-    """Lists of TOP_IMAGES random images, as if they were the top images of so many latents."""
+    """Draw lists of TOP_IMAGES random images, as if they were the top images of latents."""
     random = np.random.default_rng(seed)
     rows = np.concatenate([random.choice(len(ids), TOP_IMAGES, replace=False) for _ in range(sets)])
     starts = np.arange(0, TOP_IMAGES * sets + 1, TOP_IMAGES)

@@ -194,7 +194,7 @@ def draw_all_latents(session: Session) -> list[DrawnLatents]:
 def draw_latents(session: Session, seed: int) -> DrawnLatents:
     """Train the dictionary of a seed, name its latents by what patches show, and draw LATENTS_PER_SEED clear ones.
 
-    Left to chance nearly all would be colours, of which a patch shows most; so half of them stand for kinds of objects,
+    By chance nearly all would be colours, of which a patch shows most; so half of them stand for kinds of objects,
     or as many as there are.
     """
     found = patch_dictionary(session, seed)

@@ -39,7 +39,7 @@ def c1(table: pd.DataFrame, n: int) -> Evidence:
 
 
 def c2(table: pd.DataFrame, n: int) -> Evidence:
-    """A shared ordinary dictionary lies between the two."""
+    """Judge whether a shared ordinary dictionary is between the other two."""
     return Evidence(
         "p2.C2",
         {
@@ -103,7 +103,7 @@ def c9(table: pd.DataFrame, n: int) -> Evidence:
 
 
 def c10(table: pd.DataFrame, n: int) -> Evidence:
-    """Nothing in the loss couples the two sides of a pair."""
+    """Judge whether the right pairing matters, since nothing in the loss couples the two sides of a pair."""
     own = of(table, "gap", "VL-SAE")
     return Evidence(
         "p2.C10",

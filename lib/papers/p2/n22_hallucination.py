@@ -2,7 +2,7 @@
 
 Source: Shen et al. 2025, arXiv 2510.21323, sections 3.4 and 4.3. The suspicion that is tested here: with a plausibility
 cut at 0.8 decoding is nearly greedy, while the regular baseline samples at temperature 1, so the cut alone may explain
-the gain. And a shift that is the same for all words may not be able to tell a model what is there, whatever the
+the gain. And a shift that is the same for all words may not be able to inform a model of what is there, whatever the
 concepts: so words are also moved to those of the true list of what is there (the oracle), and of another picture's.
 """
 

@@ -167,7 +167,7 @@ def two_tower_setting(session: Session) -> Setting:
 
 def check_pairs(session: Session) -> None:
     """Refuse fewer pairs than the arms of a notebook need: exemplars and k-means have no more latents than there are
-    training rows, a tenth of these trains an arm of its own, and a latent's lists are of test pairs."""
+    training rows, a tenth of these trains a separate arm, and a latent's lists are of test pairs."""
     width = two_tower_setting(session).width
     least = max(math.ceil(width / len(TOWERS)), round(1 / LESS_DATA.rows))
     check_sizes(session, f"a control whose {width} latents are training rows", train=least, test=TOP_MEMBERS)

@@ -80,7 +80,7 @@ def steering_summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _from(latents: list[int], place: int) -> list[int]:
-    """The latent of a concept, and that of the next concept which has another one; the same if none has."""
+    """Return the latent of a concept, and that of the next concept with a different one; the same if none has."""
     after = [*latents[place:], *latents[:place]]
     return [after[0], next((latent for latent in after if latent != after[0]), after[0])]
 

@@ -1,7 +1,7 @@
 """Paper 3: bias discovery, a linear probe on a biased sample explained by latents (Kaushik et al., figure 5).
 
-The sample is made so that the probed fact comes with another one nine times in ten. A dictionary that names its latents
-well shows the planted fact among the probe's strongest latents.
+The sample is made so that the probed fact comes with another fact nine times in ten. A dictionary that names its
+latents well shows the planted fact among the probe's strongest latents.
 """
 
 from __future__ import annotations

@@ -42,9 +42,9 @@ class Pool:
 def main_pools(session: Session, n: int | None = None) -> list[Pool]:
     """The main tests, on which claims are judged, of at most n pictures, by default as many as the setting says.
 
-    Where what captions tell is known there is a test with short captions (2 to 4 facts) and one with long captions (7
-    to 12, about details 6 to 8). In other worlds there is one with the first caption of each picture and, if they have
-    several, one with all.
+    Where the content of captions is known, there is a test with short captions (2 to 4 facts) and one with long
+    captions (7 to 12, about details 6 to 8). In other worlds there is one with the first caption of each picture and,
+    if they have several, one with all.
     """
     world, whole = session.world, session.world.embeddings("test")
     n = min(n or setting_of(session).searched, len(whole))

@@ -113,7 +113,7 @@ def test_decoder_norms_in_the_selection_are_folded(tmp_path: Path) -> None:
         (
             {},
             {"activation_fn_str": "topk"},
-            "entry 'activation_fn_str' is not one of SAELens 6; save the dictionary by",
+            "entry 'activation_fn_str' is not one of SAELens 6; save the dictionary with",
         ),
     ],
 )
