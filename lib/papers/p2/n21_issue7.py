@@ -58,7 +58,7 @@ REPORTED = {
 
 
 def score_released(encoder: TextEncoder, folder: Path, sha256: str = SHA256) -> pd.DataFrame:
-    """Measure the released weights: one row per data set with what is reported, and what was measured here, in percent.
+    """Measure the released weights: one row per data set with the reported and the measured numbers, in percent.
 
     encoder: the model of the weights, MODEL. folder: contains CHECKPOINT, and the data sets in CLIP_benchmark's layout
     under the names of REPORTED. base: accuracy by embeddings alone. latents, decoders: with Eq. 10. Raises

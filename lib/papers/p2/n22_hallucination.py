@@ -1,6 +1,6 @@
 """Paper 2: does decoding by shared concepts keep a multimodal LLM from naming things that are not there?
 
-Source: Shen et al. 2025, arXiv 2510.21323, sections 3.4 and 4.3. The suspicion that is tested here: with a plausibility
+Source: Shen et al. 2025, arXiv 2510.21323, sections 3.4 and 4.3. We test a suspicion: with a plausibility
 cut at 0.8 decoding is nearly greedy, while the regular baseline samples at temperature 1, so the cut alone may explain
 the gain. And a shift that is the same for all words may not be able to inform a model of what is there, whatever the
 concepts: so words are also moved to those of the true list of what is there (the oracle), and of another picture's.
@@ -39,7 +39,7 @@ from lib.sae.training.train import train_cached
 from lib.worlds.session import Session
 
 EDITED_LAYER = 2
-"""Block whose output is read and edited: the last but one of four, where the paper has number 29 of 32."""
+"""Number of the block whose output is read and edited: the last but one of four; the paper has number 29 of 32."""
 
 _PAIRS, _WIDTH, _K, _STEPS, _BATCH, _RATE = 600, 1024, 16, 300, 128, 1e-3
 QUESTIONED_SCENES, CAPTIONED_SCENES, LONGEST_LIST = 32, 24, 10
@@ -58,7 +58,7 @@ def scenes_llava() -> Llava:
 
 
 def first_pictures(split: str, count: int) -> list:
-    """The first pictures of a split, as PIL images."""
+    """Return the first pictures of a split, as PIL images."""
     from PIL import Image
 
     return [Image.fromarray(picture_of(split, 0, row)) for row in range(count)]
@@ -111,7 +111,7 @@ def oracles(scenes: torch.Tensor) -> dict[str, Edit]:
 
 
 def question_table() -> pd.DataFrame:
-    """All questions, one row each: negatives, scene, prompt, yes (whether that is the right answer)."""
+    """List all questions, one row each: negatives, scene, prompt, yes (whether that is the right answer)."""
     rows = [
         {"negatives": how, "scene": row, "prompt": question.prompt, "yes": question.answer == "yes"}
         for how in NEGATIVES

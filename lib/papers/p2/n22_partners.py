@@ -38,7 +38,7 @@ from lib.report.effects import over_items
 from lib.report.figures import CONTROL
 
 SCENES = 200
-"""Scenes of the exam: the first of the test split that lack a partner."""
+"""Number of scenes of the exam: the first of the test split that lack a partner."""
 
 ABOUT = ("missing partner", "other absent kind", "kind beside its partner", "other present kind")
 """The relations that a kind can have to a scene."""
@@ -47,7 +47,7 @@ WAYS = ("in its list", "asked alone", "asked after its list", "asked after the t
 """Ways to find out which things the model believes to be there."""
 
 OVERSHOOT = 3.0
-"""Weight of the shift towards the same question after another list; on dev scenes 3 did more than 1."""
+"""Weight of the shift towards the same question after another list; on dev scenes 3 had more effect than 1."""
 
 _LIST, _CHUNK = "what is in the picture", 256
 
@@ -77,17 +77,17 @@ def own_lists() -> list[str]:
 
 
 def true_lists() -> list[str]:
-    """The right answers."""
+    """The right answers to the questions."""
     return [list_kinds(paired_layout("test", 0, row)).answer for row in exam()]
 
 
 def role(kind: int, there: set[int]) -> str:
-    """Return which of ABOUT a kind is to a scene that shows the kinds `there`."""
+    """Return the relation, one of ABOUT, of a kind to a scene that shows the kinds `there`."""
     return ABOUT[2 * (kind in there) + (PARTNER[kind] not in there)]
 
 
 def asked() -> pd.DataFrame:
-    """All questions of the exam, once each: scene (its number in the exam), prompt, about."""
+    """List all questions of the exam, once each: scene (its number in the exam), prompt, about."""
     rows = []
     for scene, row in enumerate(exam()):
         there = kinds_in(paired_layout("test", 0, row))

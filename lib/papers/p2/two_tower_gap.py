@@ -1,4 +1,4 @@
-"""Paper 2: the modality gap as a dial, the condition under which a second decoder or a distance has something to do.
+"""Paper 2: the modality gap as a dial, since only with a gap can a second decoder or a distance have an effect.
 
 Every arm is trained again on the world's pairs with the gap set to a share of CLIP's (`set_gap`). Captions, pictures
 and judges stay the same. At CLIP's own gap the differences of the arms are positive controls of notebooks 20 and 24.

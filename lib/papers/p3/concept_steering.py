@@ -22,7 +22,7 @@ STEERED_CONCEPTS = 12
 """Number of concepts: the facts of a group that texts mention most often."""
 
 QUERIES, GALLERY = 60, 600
-"""Test rows that are steered, and test rows that they rank."""
+"""Numbers of test rows to steer, and of test rows that they rank."""
 
 AMOUNT = 0.5
 """Amount that is added to the latent, in units of the embedding, whose norm is 1."""

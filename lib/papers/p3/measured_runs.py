@@ -1,4 +1,4 @@
-"""The measured runs of one material, and the effects that claims are made of: levels, gains and ratios of its arms."""
+"""The measured runs of one material, and the effects on which claims rest: levels, gains and ratios of its arms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lib.report.effects import Effect, nested, over_seeds
 from lib.report.seeds import per_seed, seeds_of
 
 EMBEDDINGS, KNOWN_CONCEPTS = "dense embeddings", "known concepts"
-"""Arms of `MeasuredRuns.controls` that nothing is trained for."""
+"""Arms of `MeasuredRuns.controls` for which nothing is trained."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class MeasuredRuns:
     """The same columns, as far as they are known, of control arms and of `measures.references`."""
     pairs: pd.DataFrame | None = None
     """`measures.pair_table`, where all seeds share their test pairs; None where each seed draws its own, so that the
-    scatter over seeds holds that over pairs."""
+    scatter over seeds includes that over pairs."""
 
     @property
     def seeds(self) -> list[int]:

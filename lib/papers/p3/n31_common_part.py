@@ -28,7 +28,7 @@ DENSE = EMBEDDINGS
 """Name of the reference arm."""
 
 DUST = 1e-9
-"""A row whose entries are no larger has no direction: rounding leaves as much of equal rows less their mean."""
+"""A row whose entries are no larger has no direction: rounding leaves as much of equal rows minus their mean."""
 
 _Row = dict[str, float | str]
 

@@ -27,7 +27,7 @@ def biased_probe_table(
 ) -> pd.DataFrame:
     """Strongest latents of a probe for `probed` on a sample biased to `planted`, LISTED_LATENTS rows per dictionary.
 
-    lift: share of the planted fact among the rows that activate the latent less its share in all rows.
+    lift: share of the planted fact among the rows that activate the latent, minus its share in all rows.
     """
     facts = session.world.facts("train")
     rows, positive = biased_rows(facts, probed, planted)
