@@ -44,10 +44,10 @@ ALIGNMENT_WEIGHT = 0.1
 """Weight of the iso-energy alignment. It is not tuned; the published weight belongs to another scale."""
 
 MOST_LATENTS, WORLD_STEPS = 1024, 500
-"""Latents at most and steps of a run on a world's embeddings."""
+"""Largest number of latents, and number of steps, of a run on a world's embeddings."""
 
 CONTROLLED_PAIRS = (8000, 4000)
-"""Pairs to train on and to test on."""
+"""Numbers of training and of test pairs."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def world_material(session: Session, setting: Setting, towers: Pair = ("image", 
 
 
 def fact_judge(pairs: Pairs) -> tuple[np.ndarray, np.ndarray] | None:
-    """Facts that are true of each pair's first member, and that its first caption says: (n, facts) each, centred."""
+    """Facts that are true of each pair's first member, and facts of its first caption: (n, facts) each, centred."""
     if pairs.facts is None:
         return None
     truth, said = pairs.facts.truth.astype(np.float64), pairs.facts.mentioned[:, 0].astype(np.float64)

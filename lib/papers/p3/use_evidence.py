@@ -20,7 +20,7 @@ USES = {"R@1": "r1", "R@5": "r5", "zero-shot": "zero_shot"}
 
 
 def c4(runs: MeasuredRuns) -> Evidence:
-    """Codes of GSAE and MGSAE are better at retrieval and zero-shot classification than those of a plain SAE."""
+    """Judge whether codes of GSAE and MGSAE retrieve and classify zero-shot better than those of a plain SAE."""
     return Evidence(
         "p3.C4",
         _gains(runs, USES, ("SAE-2b", "SAE-1b")),
@@ -33,7 +33,7 @@ def c4(runs: MeasuredRuns) -> Evidence:
 
 
 def c8(runs: MeasuredRuns) -> Evidence:
-    """Whether the mask helps accuracy."""
+    """Judge whether the mask helps accuracy."""
     named = runs.has("zero_shot")
     return Evidence(
         "p3.C8",
@@ -50,7 +50,7 @@ def c8(runs: MeasuredRuns) -> Evidence:
 
 
 def c11(runs: MeasuredRuns) -> Evidence:
-    """Codes of GSAE and MGSAE are better at both than those of BatchTopK and Matryoshka with as many active latents."""
+    """Judge whether codes of GSAE and MGSAE do both better than those of BatchTopK and Matryoshka at equal sparsity."""
     named = runs.has("zero_shot")
     label, column = ("zero-shot", "zero_shot") if named else ("R@1", "r1")
     return Evidence(
@@ -68,7 +68,7 @@ def c11(runs: MeasuredRuns) -> Evidence:
 
 
 def _gains(runs: MeasuredRuns, labels: Iterable[str], bases: Sequence[str]) -> dict[str, Effect | str]:
-    """Each of the paper's two methods over each baseline, for each use of the codes."""
+    """Compute the gain of each of the paper's two methods over each baseline, for each use of the codes."""
     known = {label: runs.has(USES[label]) for label in labels}
     return {
         f"{label}, {arm} over {over}": runs.gain(USES[label], arm, over) if known[label] else NO_CLASSES

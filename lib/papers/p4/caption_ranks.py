@@ -34,7 +34,7 @@ class Pool:
     text: np.ndarray
     """(m, d) captions."""
     owner: np.ndarray
-    """(m,) number of the picture that each caption belongs to."""
+    """(m,) number of the picture to which each caption belongs."""
     asserted: np.ndarray | None = None
     """(m, factors) codes that the captions assert, where they are known."""
 

@@ -37,7 +37,7 @@ RATE = ATOM_ARMS["masker"].lr
 """Peak of the rate, chosen on dev captions among RATES, see `dev_table`."""
 
 RATES = (2e-3, 8e-3, 3.2e-2)
-"""Rates that were tried."""
+"""Rates to choose from."""
 
 SWITCH_SEEDS = 1
 """Number of seeds for the switches and the price: the first of the session, since their effects are large."""
@@ -63,7 +63,7 @@ class Switch:
 
 
 EASY_ARMS = trained(1500, 3000, 2e-3) | {"text only": replace(ATOM_ARMS["text only"], steps=3000)}
-"""In 128 dimensions RATE is too large for an edit, and right for the text alone; chosen on dev, see `dev_table`."""
+"""The settings in 128 dimensions, where RATE is too large for an edit but right for text alone; see `dev_table`."""
 
 EASY = Switch("128 dimensions", AtomDials(d=128), Recipe("topk", 1, 12), arms=EASY_ARMS)
 """Atoms that barely interfere."""

@@ -30,7 +30,7 @@ from lib.report.figures import chance_line
 from lib.worlds.session import Session
 
 COMPARED = (("masker + text", "unedited"), ("masker + text", "text only"))
-"""Arms, and what their gains are measured against."""
+"""Arms, with the arms over which their gains are measured."""
 
 OTHER_STEPS = {"ours": 1.0, "half the steps": 0.5, "twice the steps": 2.0}
 """Training steps of the text head alone, as multiples of the setting's."""

@@ -87,7 +87,7 @@ def best_oracle(session: Session, sae: SAE, rho: float, n: int) -> Oracle:
 
 @dataclass(frozen=True)
 class GaussianModel:
-    """Pictures as a mean, an effect of each factor's value, and normal noise: fitted with the true codes.
+    """A model of pictures as a mean, an effect of each factor's value, and normal noise, fitted with the true codes.
 
     Told facts fix the mean; untold ones add their covariance to that of the noise. The log-density of a picture under a
     caption is the best score that a linear-Gaussian world allows.
@@ -100,7 +100,7 @@ class GaussianModel:
     spreads: list[np.ndarray]
     """(d, d) covariance of each factor's effect."""
     noise: np.ndarray
-    """(d, d) covariance of what no factor explains."""
+    """(d, d) covariance of the rest, which no factor explains."""
 
     @classmethod
     def fit(cls, image: np.ndarray, codes: np.ndarray, values: Sequence[int]) -> GaussianModel:
