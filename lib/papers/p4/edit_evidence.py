@@ -75,7 +75,7 @@ def contradiction_means(table: pd.DataFrame, arm: str, column: str) -> np.ndarra
 
 
 def faithful(table: pd.DataFrame, probes: pd.DataFrame) -> Evidence:
-    """Judge claim 3 from `contradiction_table`. probes: `probe_table`, which shows whether the mask removes anything."""
+    """Judge claim 3 from `contradiction_table`. probes: `probe_table`, which shows if the mask removes anything."""
 
     def excess(arm: str) -> np.ndarray:
         return contradiction_means(table, arm, "wrong") - contradiction_means(table, arm, "by_chance")
