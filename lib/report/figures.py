@@ -51,14 +51,14 @@ _STYLE = {
 
 
 def use_style() -> None:
-    """The shared style: letters of 12 points and more, a palette safe for colour-blind readers, 110 dots an inch."""
+    """Set the shared style: letters of 12 points and more, a palette safe for colour-blind readers, 110 dots per inch."""
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", rc=_STYLE)
 
 
 def save_figure(fig: Figure, path: Path, *, notebook: str, table: Path) -> Path:
     """Write a PNG, and note in `figures.json` next to it which notebook drew it from which table (sha256).
 
-    table: the CSV of the plotted numbers, in the same folder. The PNG holds no date and no version.
+    table: the CSV of the plotted numbers, in the same folder. The PNG has no date and no version.
     """
     if path.suffix != ".png":
         raise CompanionError(f"figure {path.name} needs the suffix .png")
@@ -69,7 +69,7 @@ def save_figure(fig: Figure, path: Path, *, notebook: str, table: Path) -> Path:
     write_atomic(path, stream.getvalue())
     note = {"notebook": notebook, "table": table.name, "sha256": sha256_file(table)}
     index = path.parent / "figures.json"
-    # Notebooks that run side by side share this file.
+    # Notebooks that run at the same time share this file.
     with lock(cache_root() / "locks" / digest(str(index.resolve()))[:24]):
         notes = json.loads(index.read_text()) if index.exists() else {}
         write_json(index, notes | {path.name: note})
@@ -77,7 +77,7 @@ def save_figure(fig: Figure, path: Path, *, notebook: str, table: Path) -> Path:
 
 
 def seed_band(ax: Axes, x: ArrayLike, ys: ArrayLike, label: str, color: str | None = None) -> None:
-    """The mean over seeds as a line, minimum to maximum as a band, every seed as points. ys: (seeds, points).
+    """Draw the mean over seeds as a line, minimum to maximum as a band, every seed as points. ys: (seeds, points).
 
     Points that have no value with some seed (NaN) are left out, and the label says so.
     """
@@ -97,10 +97,10 @@ def seed_band(ax: Axes, x: ArrayLike, ys: ArrayLike, label: str, color: str | No
 
 
 def bars_with_seeds(ax: Axes, values: Mapping[str, Sequence[float]], colors: Mapping[str, str] | None = None) -> None:
-    """One horizontal bar a name at the mean over its seeds, every seed as a point; the first name on top.
+    """Draw one horizontal bar per name at the mean over its seeds, every seed as a point; the first name on top.
 
-    colors: by name, such as that of its role, or by what the name begins with: SAE-1b for "SAE-1b, no gap". By default
-    every bar has its own. The name of what has no value (NaN), with all or some seeds, says so.
+    colors: by name, such as that of its role, or by the beginning of the name: SAE-1b for "SAE-1b, no gap". By default
+    every bar has its own. Names whose values are missing (NaN), with all or some seeds, say so.
     """
     for row, (known, color) in enumerate(_rows_with_names(ax, values, colors)):
         if len(known):
@@ -109,7 +109,7 @@ def bars_with_seeds(ax: Axes, values: Mapping[str, Sequence[float]], colors: Map
 
 
 def dots_with_seeds(ax: Axes, values: Mapping[str, Sequence[float]], colors: Mapping[str, str] | None = None) -> None:
-    """As `bars_with_seeds`, for an axis that does not begin at zero: the mean is a large dot, no bar has a length."""
+    """Draw as `bars_with_seeds` does, for an axis that does not begin at zero: the mean is a large dot without a bar."""
     for row, (known, color) in enumerate(_rows_with_names(ax, values, colors)):
         if len(known):
             ax.plot(float(np.mean(known)), row, "o", color=color, markersize=13, alpha=0.8)
@@ -117,7 +117,7 @@ def dots_with_seeds(ax: Axes, values: Mapping[str, Sequence[float]], colors: Map
 
 
 def by_role(values: Mapping[str, Sequence[float]], colors: Mapping[str, str]) -> dict[str, Sequence[float]]:
-    """The rows of a figure with those of one role together, in the order of `colors`."""
+    """Put the rows of a figure that have the same role together, in the order of `colors`."""
     order = list(dict.fromkeys(colors.values()))
     return dict(sorted(values.items(), key=lambda row: order.index(_color_of(row[0], colors))))
 
@@ -134,7 +134,7 @@ def _rows_with_names(
         names.append(_marked(name, len(known), len(given), "seeds"))
         rows.append((known, f"C{place % 10}" if colors is None else _color_of(name, colors)))
     ax.set_yticks(range(max(1, len(names))), names or ["no value"])
-    ax.set_ylim(max(1, len(names)) - 0.4, -0.6)  # not inverted: axes that share y would be turned twice
+    ax.set_ylim(max(1, len(names)) - 0.4, -0.6)  # not inverted, since axes that share y would be turned twice
     return rows
 
 
