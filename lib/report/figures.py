@@ -51,7 +51,7 @@ _STYLE = {
 
 
 def use_style() -> None:
-    """Set the shared style: letters of 12 points and more, a palette safe for colour-blind readers, 110 dots per inch."""
+    """Set the shared style: letters of 12 points and more, a palette for colour-blind readers, 110 dots per inch."""
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", rc=_STYLE)
 
 
@@ -109,7 +109,7 @@ def bars_with_seeds(ax: Axes, values: Mapping[str, Sequence[float]], colors: Map
 
 
 def dots_with_seeds(ax: Axes, values: Mapping[str, Sequence[float]], colors: Mapping[str, str] | None = None) -> None:
-    """Draw as `bars_with_seeds` does, for an axis that does not begin at zero: the mean is a large dot without a bar."""
+    """Draw as `bars_with_seeds` does, for an axis that does not begin at zero: the mean is a large dot."""
     for row, (known, color) in enumerate(_rows_with_names(ax, values, colors)):
         if len(known):
             ax.plot(float(np.mean(known)), row, "o", color=color, markersize=13, alpha=0.8)
