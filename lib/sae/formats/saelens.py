@@ -160,7 +160,7 @@ def _check_entries(path: Path, config: Mapping[str, Any], wanted: frozenset[str]
     if absent := sorted(wanted - set(config)):
         raise CompanionError(
             f"{path}: no entry {absent[0]!r}, which decides what the dictionary computes; save it with SAELens 6, or "
-            "add its value in training"
+            "add the value from its training"
         )
 
 

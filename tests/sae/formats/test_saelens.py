@@ -162,7 +162,7 @@ def test_folders_of_saelens_5_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CompanionError, match="entry 'sae_lens_training_version' is not one of SAELens 6"):
         load_saelens(by_hand(tmp_path / "standard", old, **weights))
     del old["sae_lens_training_version"]
-    with pytest.raises(CompanionError, match="no entry 'metadata', without which"):
+    with pytest.raises(CompanionError, match="no entry 'metadata', which decides"):
         load_saelens(by_hand(tmp_path / "bare", old, **weights))
     new = old | {"reshape_activations": "none", "metadata": {"sae_lens_version": "6.0.0-rc.3", "hook_name": "blocks.2"}}
     assert load_saelens(by_hand(tmp_path / "new", new, **weights)).config.recipe == "relu"
