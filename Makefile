@@ -1,4 +1,4 @@
-# `make help` explains the targets. The environment is made by the first target that needs it.
+# `make help` explains the targets. The first target that needs the environment makes it.
 
 PYTHON ?= python3
 PROFILE ?= scenes
@@ -9,20 +9,20 @@ BIN = .venv/bin
 .PHONY: help env reproduce test check browser cluster peers coverage notebooks html docs bench lab kernel clean
 
 help:
-	@echo "make env         make the environment and nothing else, a few minutes; the other targets do it, too"
+	@echo "make env         make the environment and nothing else, in a few minutes; the other targets do it, too"
 	@echo "make reproduce   run every notebook and write results/ (PROFILE=scenes; JOBS at a time, else one per core; skips what is up to date)"
 	@echo "make test        ruff, mypy, pytest, then every committed notebook again under nbval; all but browser and cluster"
 	@echo "make check       the inner loop, under two minutes: ruff, mypy, pytest without the slow tests"
-	@echo "make browser     JupyterLab, the explorer and the static site in headless Chromium, which it installs if it may"
-	@echo "make cluster     tests on a Ray cluster on this machine, a node of which is killed; it installs Ray if it may"
-	@echo "make peers       compare our numbers with those of three other libraries, which it installs beside the companion"
-	@echo "make coverage    which lines of lib/ the tests reach, without the slow ones; written to docs/trust.md"
+	@echo "make browser     test JupyterLab, the explorer and the static site in headless Chromium, which it installs if it may"
+	@echo "make cluster     test a Ray cluster on this machine, of which it kills a node; it installs Ray if it may"
+	@echo "make peers       compare our numbers with those of three other libraries, which it installs in a separate environment"
+	@echo "make coverage    measure which lines of lib/ the tests reach, without the slow ones; written to docs/trust.md"
 	@echo "make notebooks   run the committed notebooks in their default profiles and write their outputs back"
 	@echo "make html        write the executed notebooks as a static site to .cache/site"
 	@echo "make docs        write the reference of lib/ into that site, from the docstrings"
-	@echo "make bench       measure speed beside peers and bounds, write benchmarks/results/ (BENCH=train_step for one)"
+	@echo "make bench       compare speed with peers and bounds, write benchmarks/results/ (BENCH=train_step for one)"
 	@echo "make lab         open the notebooks in JupyterLab"
-	@echo "make kernel      register the environment as the Jupyter kernel 'companion', for a Jupyter of your own"
+	@echo "make kernel      register the environment as the Jupyter kernel 'companion', for your own Jupyter"
 	@echo "make clean       remove executed notebooks and tool caches (rm -r .venv .cache removes the rest)"
 
 env: .venv/.installed
@@ -30,10 +30,10 @@ env: .venv/.installed
 reproduce: .venv/.installed
 	@$(BIN)/python -m lib run --profile $(PROFILE) $(if $(JOBS),--jobs $(JOBS))
 
-# The notebooks are run again on a copy of the results, and what they write there must be within tolerance, too.
-# Two at a time with one thread each: the work is many small steps, which more threads do not speed up.
-# Browsers and Ray's nodes do not start in time beside it, so their tests have targets of their own.
-# Quiet: nbval loses the end of a cell that prints a bar of a thousand steps.
+# The notebooks run again on a copy of the results, and what they write there must be within tolerance, too.
+# They run two at a time with one thread each: the work is many small steps, which more threads do not speed up.
+# Browsers and Ray's nodes do not start in time while this runs, so their tests have separate targets.
+# It is quiet because nbval loses the end of a cell that prints a bar of a thousand steps.
 THREADS = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1}
 FRESH = COMPANION_QUIET=1 COMPANION_RESULTS=$$PWD/.cache/fresh-results
 test: lint
@@ -107,7 +107,7 @@ clean:
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
-# The system's Chromium, since Playwright's own is a download from elsewhere. Only root on Debian or Ubuntu may install it.
+# This is the system's Chromium, since Playwright's own is a download from elsewhere. Only root on Debian or Ubuntu may install it.
 .venv/.browser: .venv/.installed
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || { \
 		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "installing chromium by apt-get" && \
@@ -120,7 +120,7 @@ clean:
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[cluster]'
 	@touch $@
 
-# The peers pin other packages than the companion does, so they live apart. One of them needs Python below 3.13.
+# The peers pin other versions than the companion, so they have a separate environment. One of them needs Python below 3.13.
 .cache/bench-peers/.installed: benchmarks/peers.txt | .venv/.installed
 	@for python in $(BIN)/python python3.12 python3.11 none; do \
 		$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && break; \

@@ -1,1 +1,1 @@
-"""How fast the companion is, beside its peers and beside the bound of the machine: `make bench`."""
+"""Measure how fast the companion is, compared with its peers and with the bound of the machine: `make bench`."""

@@ -1,4 +1,4 @@
-"""The command line: `python -m benchmarks [NAME]...`, by default all."""
+"""The command line: `python -m benchmarks [NAME]...`; without names it runs all benchmarks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trainer in a process of its own, in the environment it needs."""
+"""A trainer in a separate process, in the environment that it needs."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ class Contender:
         )
 
     def versions(self) -> dict[str, str]:
-        """The packages it stands on, which is the first thing it says; an error tells why it did not get so far."""
+        """The packages that it uses, which it reports first; an error says why it did not start."""
         try:
             return self._answer()
         except CompanionError as error:
             raise NotAvailable(f"does not start: {error}") from None
 
     def open(self, setting: Mapping[str, Any]) -> None:
-        """Begin anew at a setting (`benchmarks.trainers.serve.Setting`)."""
+        """Start again at a setting (`benchmarks.trainers.serve.Setting`)."""
         self._order({"open": {**setting, "threads": torch.get_num_threads()}})
 
     def step(self, steps: int) -> list[float]:
@@ -71,11 +71,11 @@ class Contender:
         return self._order({"steps": steps})
 
     def turn(self, steps: int) -> float:
-        """Median seconds of a step; the first one, which finds cold caches and sleeping threads, is left out."""
+        """Median seconds of a step, without the first one, which meets cold caches and sleeping threads."""
         return median(self.step(steps + 1)[1:])
 
     def reconstruct(self, rows: np.ndarray) -> np.ndarray:
-        """What the dictionary makes of rows (n, d)."""
+        """Reconstruct rows (n, d) with the dictionary."""
         with tempfile.TemporaryDirectory() as folder:
             given, made = Path(folder) / "rows.npy", Path(folder) / "made.npy"
             np.save(given, rows)
@@ -99,7 +99,7 @@ class Contender:
             self.process.stdin.write(json.dumps(order) + "\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            pass  # the reason is in what it wrote last
+            pass  # its last output has the reason
         return self._answer()
 
     def _answer(self) -> Any:

@@ -1,4 +1,4 @@
-"""Inputs of the benchmarks: made, not loaded, the same for everybody who is compared."""
+"""Inputs of the benchmarks: generated, not loaded, and the same for all contenders."""
 
 from __future__ import annotations
 

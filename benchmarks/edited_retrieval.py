@@ -1,8 +1,8 @@
 """All images against all captions, each image edited by the caption it is compared with: exact algebra, brute force.
 
-Brute force decodes every edited image (a sparse product of all images a caption), takes norms and cosines; it runs on
-a slice of the captions and is extended by their number. It keeps no ranks and no best candidates, which ours does.
-Ours runs in a fresh process, whose peak memory is reported.
+Brute force decodes every edited image (one sparse product over all images per caption), and takes norms and cosines. It
+runs on a slice of the captions, and its time is scaled up to all of them. It keeps no ranks and no best candidates,
+while ours does. Ours runs in a fresh process, whose peak memory is reported.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def inputs(setting: dict[str, Any]) -> tuple[Any, np.ndarray, np.ndarray, Callab
 
 
 def prepare(setting: dict[str, Any]) -> Callable[[], Any]:
-    """All ranks and the best ten in both directions, ready to run; what is made once an image is on the clock."""
+    """All ranks and the best ten in both directions, ready to run; the time includes the work done once per image."""
     codes, dictionary, texts, masks = inputs(setting)
     owner = np.repeat(np.arange(setting["images"]), CAPTIONS)
     return lambda: edited_retrieval(EditedImages.of(codes, dictionary), texts, masks, owner)

@@ -1,7 +1,7 @@
-"""How much of the encoder's own speed the embedding store keeps: JPEG files in, cached vectors out.
+"""How much of the encoder's own speed the embedding store keeps, from JPEG files to cached vectors.
 
-The bare model gets tensors of the right shape that lie ready: no file, no decoding, no preprocessing. The two encoders
-are the shipped one and a ViT-B-32 with random weights, which is as fast as with trained ones.
+The bare model gets ready tensors of the right shape: no file, no decoding, no preprocessing. The two encoders are the
+shipped one and a ViT-B-32 with random weights, which is as fast as one with trained weights.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ WORKERS = (0, 1, 2)
 
 FULL = {"scenes-clip": (4096, 256, (64, 64), 3), "ViT-B-32": (128, 64, (500, 375), 2)}
 QUICK = {"scenes-clip": (8, 4, (64, 64), 1)}
-"""Of each encoder: pictures, batch, width and height of a picture (those of a scene, of a usual photograph), rounds."""
+"""For each encoder: pictures, batch, width and height of a picture (of a scene, of a usual photograph), rounds."""
 
 
 def run(quick: bool) -> list[Row]:
-    """For each encoder and number of workers: the store, and the bare model on as many pictures."""
+    """Measure, for each encoder and number of workers, the store, and the bare model on as many pictures."""
     found = []
     with tempfile.TemporaryDirectory() as scratch:
         for name, (n, batch, size, rounds) in (QUICK if quick else FULL).items():
@@ -60,14 +60,14 @@ def store(pairs: Pairs, encoder: ClipEncoder, batch: int, workers: int) -> None:
 
 @torch.no_grad()
 def forward(encoder: ClipEncoder, pixels: torch.Tensor, n: int) -> None:
-    """The image tower on n pictures in batches that lie ready."""
+    """Run the image tower on n pictures in ready batches."""
     for start in range(0, n, len(pixels)):
         encoder.model.encode_image(pixels[: n - start])  # type: ignore[operator]
 
 
 @contextmanager
 def empty_cache() -> Iterator[None]:
-    """A cache folder of its own, for as long as the block lasts."""
+    """Use a separate cache folder within the block."""
     before = os.environ.get("COMPANION_CACHE")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["COMPANION_CACHE"] = folder

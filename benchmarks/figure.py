@@ -20,7 +20,7 @@ COLOURS = {OURS: "C0", OURS_BF16: "C9", DENSE: "C7", BOUND: "black"} | dict(
     zip(PEERS, ("C1", "C8", "C2", "C4"), strict=True)
 )
 REFERENCE = "C3"
-"""What is not a contender of the training step: loops, brute force, the bare model."""
+"""Contenders that are not trainers: loops, brute force, the bare model."""
 
 
 def draw(rows: Sequence[Row], path: Path) -> None:

@@ -1,7 +1,8 @@
-"""Whether speed costs quality: everybody trains on the same data for the same steps, one function scores held-out rows.
+"""Whether speed costs quality: all trainers get the same data and steps, and one function scores held-out rows.
 
-The same rates, unit decoder rows as start and rule for dead latents where the peer lets one set them; its own loss and
-auxiliary loss. Batches take turns, so the seconds compare as well. Median over seeds.
+All use the same rates, unit decoder rows at the start, and, where the peer allows it, the same rule for dead latents;
+each has its own loss and auxiliary loss. Batches take turns, so the seconds can also be compared. The result is the
+median over seeds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Work in a fresh process, so that its peak memory is its own."""
+"""Run work in a fresh process, so that its peak memory can be measured."""
 
 from __future__ import annotations
 

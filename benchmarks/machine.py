@@ -1,4 +1,4 @@
-"""The facts without which a time means nothing."""
+"""Facts about the machine, without which a time means nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def machine() -> dict[str, Any]:
 
 
 def _cpu_model() -> str:
-    """The processor's own name for itself; where Linux does not tell, the architecture."""
+    """The processor's own name; where Linux does not report it, the architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

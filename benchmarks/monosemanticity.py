@@ -1,9 +1,9 @@
-"""The monosemanticity score of every latent: the linear form beside the double loop over images as published.
+"""The Monosemanticity Score of every latent: the linear form compared with the published double loop over images.
 
-The loop of Pach et al. 2025 (arXiv 2504.02821; their metric script, read and described, not copied): every image meets
-the later ones in blocks of 100; cosines of a block, weights of all latents, two float32 sums. It runs over all pairs of
-images on two slices of the latents, and the seconds are extended to the full width by the line through the two, so that
-the fixed part of an iteration is counted once. Ours runs in a fresh process, whose peak memory is reported.
+The loop of Pach et al. 2025 (arXiv 2504.02821; their metric script, read and described, not copied) compares every
+image with the later ones in blocks of 100: cosines of a block, weights of all latents, two float32 sums. It runs over
+all pairs of images on two slices of the latents, and the line through the two extends the seconds to the full width, so
+that the fixed part of an iteration is counted once. Ours runs in a fresh process, whose peak memory is reported.
 """
 
 from __future__ import annotations

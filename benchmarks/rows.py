@@ -1,4 +1,4 @@
-"""What a benchmark gives: rows, one for each contender at each setting, kept as JSON with the machine's facts."""
+"""The results of a benchmark: rows, one for each contender at each setting, stored as JSON with the machine's facts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Row:
     setting: sizes by name. varies: the entry of `setting` along which a curve runs, empty for a point. who: `ours`, a
     peer, a reference or `bound`. median, low, high: seconds over the rounds, None if not measured. ratio: seconds over
     those of `ours` taken just before, median over the rounds; None if there is nothing to compare with.
-    peak_mib: peak memory of its process. fvu: on held-out rows. note: what a reader must know, in a few words.
+    peak_mib: peak memory of its process. fvu: on held-out rows. note: a remark for the reader, in a few words.
     """
 
     benchmark: str

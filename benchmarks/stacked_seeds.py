@@ -1,7 +1,7 @@
-"""Seconds of one core of a training step of each seed, where several seeds make it together, along the width.
+"""Seconds of one core per training step and seed, where several seeds make it together, for growing widths.
 
-`ours` is a training alone, the others are so many seeds that are stacked (`lib.sae.training.stacked_run`), with the
-seconds of a step over their number: below 1 times ours, stacking wins. All run on one thread, since the trainings of a
+`ours` is a training alone, the others are several stacked seeds (`lib.sae.training.stacked_run`), with the seconds of a
+step divided by their number: below 1 times ours, stacking wins. All run on one thread, since the trainings of a
 notebook share the cores as processes of one thread each. The sizes are those of the notebooks: one tower with many rows
 per batch, pairs with few, the controlled vectors of paper 3, and CLIP's pairs.
 """

@@ -14,7 +14,7 @@ HEAD = """\
 |---|---|--:|--:|--:|--:|--:|---|"""
 INTRODUCTION = """# Speed
 
-Written by `make bench`; the JSON beside it has the same numbers in full. Seconds are medians over rounds in which ours
+Written by `make bench`; the JSON next to it has the same numbers in full. Seconds are medians over rounds in which ours
 and each other one take turns; *times ours* is the median of the ratios to the turn of ours just before, which other
 work on the machine disturbs least. Above 1 the other one is slower. `benchmarks/NAME.py` says what each one measures.
 """

@@ -1,4 +1,4 @@
-"""Seconds that can be compared on a noisy machine: contenders take turns, and ratios are of neighbours in time."""
+"""Comparable seconds on a noisy machine: contenders take turns, and ratios compare neighbours in time."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Top-activating rows of every latent and the overlap of all pairs of them: ours beside the usual ways.
+"""Top-activating rows of every latent and the overlap of all pairs of them: ours compared with the usual ways.
 
-Usual: a dense rows x width matrix and its column-wise top-m; Python sets compared pair by pair, on a slice of the
-latents, extended by the number of pairs. Each runs in a fresh process, whose peak memory is reported.
+The usual ways are a dense rows x width matrix with its column-wise top-m, and Python sets compared pair by pair, on a
+slice of the latents, scaled up by the number of pairs. Each runs in a fresh process, whose peak memory is reported.
 """
 
 from __future__ import annotations

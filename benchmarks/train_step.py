@@ -1,7 +1,7 @@
-"""Seconds of one TopK training step, optimiser and dead-latent accounting included, at three sizes and along growth.
+"""Seconds of one TopK training step, with optimiser and dead-latent accounting, at three sizes and for growing ones.
 
-No latent is dead in the timed steps (`dead_after` is the 10 million rows of published runs), so nobody pays for AuxK;
-everybody pays for the counting. Peers and references get their batches ready; ours gathers and scales on the clock.
+No latent is dead in the timed steps (`dead_after` is the 10 million rows of published runs), so no trainer pays for
+AuxK, but all pay for the counting. Peers and references get their batches ready; ours gathers and scales on the clock.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ COMMON = {"steps": 100_000, "lr": 1e-4, "warmup": 1000, "decay": 0, "dead_after"
 
 
 def settings(quick: bool) -> Iterator[tuple[str, dict[str, int]]]:
-    """What varies, and the sizes: first the points, then every growth."""
+    """The varied size and its values: first the points, then every growth."""
     for point in QUICK_POINTS if quick else POINTS:
         yield "", dict(zip(SIZES, point, strict=True))
     centre = dict(zip(SIZES, QUICK_CENTRE if quick else CENTRE, strict=True))

@@ -1,1 +1,1 @@
-"""One TopK training step each, ours and the peers': every file is a process that `benchmarks.contender` drives."""
+"""Trainers of one TopK step, ours and the peers': every file is a process that `benchmarks.contender` drives."""

@@ -1,4 +1,4 @@
-"""What no TopK step avoids: one encoder product, one top-k over all pre-activations, one Adam update of all weights."""
+"""The work that no TopK step avoids: one encoder product, one top-k over all pre-activations, one Adam update."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.trainers.serve import Setting, serve
 
 
 class Bound:
-    """Those three, one after the other; it learns nothing."""
+    """The three parts, one after the other; it learns nothing."""
 
     def __init__(self, setting: Setting, rows: Tensor) -> None:
         self.k, shape = setting["k"], (setting["width"], rows.shape[1])

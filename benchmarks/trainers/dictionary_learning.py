@@ -14,7 +14,7 @@ from dictionary_learning.trainers.top_k import TopKTrainer  # noqa: E402
 
 
 class DictionaryLearning:
-    """Its defaults, but for what all trainers share."""
+    """Its defaults, except for what all trainers share."""
 
     def __init__(self, setting: Setting, rows: Tensor) -> None:
         self.trainer = TopKTrainer(

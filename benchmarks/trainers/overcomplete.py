@@ -1,4 +1,4 @@
-"""overcomplete: `train_sae` on a `TopKSAE` over one batch, silent (monitoring 0); it counts dead codes all the same.
+"""overcomplete: `train_sae` on a `TopKSAE` over one batch, silent (monitoring 0); it still counts dead codes.
 
 Loss and optimiser are the user's there: the squared error alone, which is its cheapest, and fused Adam. It has no
 decoder bias.

@@ -1,6 +1,7 @@
 """SAELens: `SAETrainer.step` on a `TopKTrainingSAE`, as its own `fit` calls it; no wandb, no checkpoints, no bar.
 
-Its defaults, but for what all trainers share (rate, warm-up, when a latent counts as dead, decoder rows of unit norm).
+It uses SAELens's defaults, except for what all trainers share (rate, warm-up, rule for dead latents, unit decoder
+rows).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The loop that every trainer runs in its own process: orders come as JSON lines, answers go back as JSON lines.
 
-Peers run in another environment than the companion, so this file needs torch and numpy and nothing else.
+Peers run in another environment than the companion, so this file needs only torch and numpy.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Trainer(Protocol):
 
 
 def serve(make: Callable[[Setting, Tensor], Trainer], *packages: str) -> None:
-    """Answer orders until the input ends. make: a trainer from a setting and its rows. packages: what it stands on."""
+    """Answer orders until the input ends. make: a trainer from a setting and its rows. packages: those that it uses."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what a package prints must not mix with the answers
+    os.dup2(2, 1)  # the output of packages must not mix with the answers
 
     def answer(value: Any) -> None:
         answers.write(json.dumps(value) + "\n")
@@ -59,13 +59,13 @@ def serve(make: Callable[[Setting, Tensor], Trainer], *packages: str) -> None:
 
 
 def schedule(step: int, setting: Setting) -> float:
-    """Factor of the learning rate at a step, from 0: linear warm-up, constant, linear decay."""
+    """Return the factor of the learning rate at a step, from 0: linear warm-up, constant, linear decay."""
     up, down = max(1, setting["warmup"]), max(1, setting["decay"])
     return min(1.0, (step + 1) / up, (setting["steps"] - step) / down)
 
 
 def timed(trainer: Trainer, x: Tensor) -> float:
-    """Seconds of one step on a batch that lies ready."""
+    """Time one step on a ready batch, in seconds."""
     start = time.perf_counter()
     trainer.step(x)
     return time.perf_counter() - start

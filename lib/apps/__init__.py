@@ -1,1 +1,1 @@
-"""What users run on their own data: search, concepts, the explorer, scores, dictionaries of others, the site."""
+"""Applications for a user's own data: search, concepts, explorer, scores, foreign dictionaries, and the site."""

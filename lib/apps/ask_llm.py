@@ -1,4 +1,4 @@
-"""Questions about pictures put to a multimodal LLM, and its answers written down for `lib score`."""
+"""Ask a multimodal LLM questions about pictures, and write its answers for `lib score`."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from lib.data.formats.text_files import read_json_lines, text_field
 from lib.data.pairs import Pairs
 
 LONGEST = 64
-"""Tokens of an answer at most."""
+"""Largest number of tokens of an answer."""
 
 
 def ask_llm(model: str, questions: Path, pictures: Path, answers: Path, device: str = "cpu") -> str:
     """Ask a model every question about its picture, greedily, write the answers, and say so in one line.
 
     model: as `load_llm` takes it. questions: JSON lines of objects with `image`, a file name in the folder `pictures`,
-    and `text`, as POPE's are. answers: gets a line per question, in order, with `image`, `text` and `answer`. Raises
-    CompanionError for questions or pictures that are missing, and for a file of answers that is there already.
+    and `text`, as POPE's are. answers: the file to write, one line per question, in order, with `image`, `text` and
+    `answer`. Raises CompanionError for missing questions or pictures, and for a file of answers that exists already.
     """
     if answers.exists():
-        raise CompanionError(f"{answers} is there already; name another file")
+        raise CompanionError(f"{answers} exists already; name another file")
     asked = []
     for number, record in enumerate(read_json_lines(questions), 1):
         where = f"{questions.name}, line {number}"

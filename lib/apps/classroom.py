@@ -1,8 +1,8 @@
-"""Copies of the notebooks for a class: exercises with empty bodies for participants, with solutions for instructors.
+"""Copies of the notebooks for a class: with empty exercises for participants, and with solutions for instructors.
 
-The exercises are functions in `exercises/notebook_NN.py`: the docstring is the question and opens with its grade, the
-body the solution. A notebook may have an exercise in its flow, as a cell with the tag `exercise` that defines the
-function without its body; those that it does not have are put at its end.
+The exercises are functions in `exercises/notebook_NN.py`: the docstring is the question and begins with its grade, and
+the body is the solution. A notebook may contain an exercise, as a cell with the tag `exercise` that defines the
+function without its body; the others are put at its end.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ GRADES = ("Easy", "Medium", "Hard")
 
 @dataclass(frozen=True)
 class Exercise:
-    """name: of the function. grade: one of GRADES. question: markdown. head: its `def` line. body: the solution."""
+    """An exercise. name: its function. grade: one of GRADES. question: markdown. head: its `def` line. body: the
+    solution.
+    """
 
     name: str
     grade: str
@@ -37,7 +39,7 @@ class Exercise:
     body: str
 
     def cells(self, solved: bool) -> Iterator[NotebookNode]:
-        """The question, and a cell to answer it in."""
+        """Yield the question, and a cell for the answer."""
         title = self.name.replace("_", " ").capitalize()
         yield new_markdown_cell(f"**{title}** ({self.grade.lower()}). {self.question}")
         body = self.body if solved else "    ...  # your solution"
@@ -59,7 +61,9 @@ def read_exercises(path: Path) -> tuple[str, list[Exercise]]:
         if isinstance(node, ast.FunctionDef):
             grade, _, question = " ".join((ast.get_docstring(node) or "").split()).partition(". ")
             if grade not in GRADES or not question:
-                raise CompanionError(f"{path.name}: {node.name} opens with no grade; begin with {', '.join(GRADES)}")
+                raise CompanionError(
+                    f"{path.name}: {node.name} does not begin with a grade; begin with {', '.join(GRADES)}"
+                )
             lines = source.splitlines()
             first = node.body[0]
             head = "\n".join(lines[node.lineno - 1 : first.lineno - 1])
@@ -90,23 +94,23 @@ def copy_notebook(notebook: NotebookNode, exercises: Path | None, solved: bool) 
 
 
 def exercise_cells(notebook: NotebookNode) -> dict[str, NotebookNode]:
-    """The cells of a notebook with the tag `exercise`, by the name of the function that each of them defines."""
+    """Return the cells of a notebook with the tag `exercise`, by the name of the function that each of them defines."""
     tagged = [cell for cell in notebook.cells if "exercise" in cell.metadata.get("tags", [])]
     return {match[1]: cell for cell in tagged if (match := re.search(r"^def (\w+)", cell.source, flags=re.MULTILINE))}
 
 
 def linked_pages(notebook: NotebookNode) -> Iterator[Path]:
-    """The files of `docs/` that a notebook links or shows, which its copy finds in the same place beside it."""
+    """Yield the files of `docs/` that a notebook links or shows; its copy finds them in the same relative place."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             yield from (ROOT / page for page in LINK.findall(cell.source))
 
 
 def write_classroom(folder: Path, notebooks: Path = NOTEBOOKS, exercises: Path = EXERCISES) -> list[Path]:
-    """Write `folder/class` and `folder/instructor`, a copy of every notebook each, and `folder/docs`, the pages and
-    drawings that they link and the handouts; return the files.
+    """Write `folder/class` and `folder/instructor`, with a copy of every notebook each, and `folder/docs`, with the
+    handouts and the pages and drawings that the notebooks link; return the files.
 
-    A file that is there with another content, such as a participant's answers, is an error, and nothing is written.
+    If a file exists with another content, such as a participant's answers, it is an error, and nothing is written.
     """
     copies: dict[Path, bytes] = {}
     folder, pages = folder.expanduser(), set(HANDOUTS.glob("*.md"))
@@ -122,7 +126,7 @@ def write_classroom(folder: Path, notebooks: Path = NOTEBOOKS, exercises: Path =
     copies |= {folder / page.relative_to(ROOT): page.read_bytes() for page in sorted(pages)}
     for path, content in copies.items():
         if path.is_file() and path.read_bytes() != content:
-            raise CompanionError(f"{path} is there already, and differs from the copy; name another folder")
+            raise CompanionError(f"{path} exists already, and differs from the copy; name another folder")
     for path, content in copies.items():
         write_atomic(path, content)
     return list(copies)

@@ -1,9 +1,9 @@
-"""What a folder's pictures show, in words: the nearest words of each picture, and latents with a name that was tested.
+"""Describe a folder's pictures in words: the nearest words of each picture, and latents whose names were tested.
 
-A word is as near to a picture as their cosine says. On photographs that is right more often than the names of latents
-(notebook 05; `tests/apps/test_search_quality.py`), so latents stand second. A latent is called by the word whose text
-embedding is nearest to what the latent writes, and is shown only if captions that people wrote bear its name out: those
-of the world's dev pictures, which the dictionary has not seen.
+The cosine says how near a word is to a picture. On photographs that is right more often than the names of latents
+(notebook 05; `tests/apps/test_search_quality.py`), so latents come second. The name of a latent is the word whose text
+embedding is nearest to the latent's decoder row, and a latent is shown only if captions that people wrote confirm its
+name: those of the world's dev pictures, which the dictionary has not seen.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LEAST_ACTIVE = 10
 """Number of dev pictures that must activate a latent, and of others that must not, for its name to be tested."""
 
 LEAST_AUROC = 0.9
-"""How well the cosine of a name with the captions of dev pictures must tell those that activate its latent."""
+"""Least AUROC with which the cosine of a name and dev captions must find the pictures that activate its latent."""
 
 _TEMPLATE = "a photo of {}"
 
@@ -49,10 +49,10 @@ def name_concepts(
     model: str | None = None,
     html: Path | None = None,
 ) -> Iterator[str]:
-    """One line for each picture that can be read: its k nearest words by cosine, and what its tested latents stand for.
+    """Yield one line for each picture that can be read: its k nearest words by cosine, and the names of tested latents.
 
-    model: an open_clip model in place of the profile's encoder; then no latents are shown, since the dictionary is of
-    the profile's. html: a contact sheet is written, too.
+    model: an open_clip model in place of the profile's encoder; then no latents are shown, since the dictionary belongs
+    to the profile's encoder. html: also write a contact sheet.
     """
     pairs = picture_folder(folder)
     session = open_session("concepts", profile)
@@ -81,16 +81,17 @@ def name_concepts(
 
 
 def nearest_words(picture: np.ndarray, vectors: np.ndarray, words: Sequence[str], k: int) -> dict[str, float]:
-    """The k words whose unit vectors (words, d) are nearest to that of a picture, (d,), with their cosines."""
+    """Return the k words whose unit vectors (words, d) are nearest to that of a picture, (d,), with their cosines."""
     cosines = vectors @ picture
     return {words[place]: float(cosines[place]) for place in np.argsort(-cosines, kind="stable")[:k]}
 
 
 def names_that_pass(session: Session, sae: SAE, vectors: np.ndarray) -> dict[int, int]:
-    """Latents whose name the captions of dev pictures bear out, with the number of the word. vectors: (words, d).
+    """Return latents whose names the captions of dev pictures confirm, with the number of the word. vectors: (words,
+    d).
 
-    Of the LEAST_ACTIVE dev pictures or more that activate the latent, the captions have a larger cosine with its name
-    than those of other pictures: AUROC of LEAST_AUROC at least.
+    At least LEAST_ACTIVE dev pictures must activate the latent, and their captions must have larger cosines with its
+    name than those of other pictures: an AUROC of at least LEAST_AUROC.
     """
     try:
         dev, captions = session.world.embeddings("dev"), session.world.caption_embeddings("dev")
@@ -109,7 +110,7 @@ def names_that_pass(session: Session, sae: SAE, vectors: np.ndarray) -> dict[int
 
 
 def name_latents(sae: SAE, pictures: Embeddings, names: dict[int, str], k: int) -> list[dict[str, float]]:
-    """For each picture the names of its k strongest latents that have one, with their activations."""
+    """Return for each picture the names of its k strongest named latents, with their activations."""
     codes, shown = sae.codes(pictures).csr(), []
     for row in range(len(pictures)):
         found: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""A contact sheet: one HTML file with small pictures and what was said of each. It fetches nothing."""
+"""A contact sheet: one HTML file with small pictures and text about each. It fetches nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Tile(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A heading, notes below it, and pictures in their order."""
+    """A heading, notes below it, and pictures in order."""
 
     heading: str
     notes: Sequence[str]
@@ -40,7 +40,7 @@ class Section(NamedTuple):
 
 
 def write_sheet(file: Path, title: str, sections: Sequence[Section], pairs: Pairs) -> str:
-    """Write a contact sheet, and say where it is. pairs: have the pictures that the sections name, by their ids."""
+    """Write a contact sheet, and return where it is. pairs: the pictures that the sections name, by id."""
     pictures: dict[str, str] = {}
     rows = {name: row for row, name in enumerate(pairs.ids.tolist())}
     names = dict.fromkeys(tile.name for section in sections for tile in section.tiles)
@@ -54,7 +54,7 @@ def write_sheet(file: Path, title: str, sections: Sequence[Section], pairs: Pair
 
 
 def _small(image: Image.Image) -> str:
-    """A picture as a data URI."""
+    """Encode a picture as a data URI."""
     small, stream = image.copy(), io.BytesIO()
     small.thumbnail((SIDE, SIDE))
     small.save(stream, "WEBP", quality=QUALITY)

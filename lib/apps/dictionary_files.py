@@ -1,4 +1,4 @@
-"""Dictionaries of others in the companion's format, and the companion's in that of SAELens."""
+"""Convert foreign dictionaries to the companion's format, and the companion's to that of SAELens."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from lib.sae.formats.saelens import load_saelens, save_saelens
 from lib.sae.storage import CONFIG, WEIGHTS, load_sae, save_sae
 
 WITHOUT_K = ("relu", "jumprelu")
-"""Recipes whose number of active latents is not set but found; foreign files do not state it."""
+"""Recipes whose number of active latents is not set but results from training; foreign files do not state it."""
 
 
 def import_dictionary(source: Path, folder: Path, sha256: str | None = None) -> str:
-    """Read a foreign dictionary, write it to a folder as `lib.sae.storage` does, and say both in one line.
+    """Read a foreign dictionary, write it into a folder as `lib.sae.storage` does, and report both in one line.
 
-    source: a folder that SAELens 6 wrote, or a checkpoint file of sae-for-vlm or VL-SAE. sha256: of the file, as
-    `read_published` asks for it; a folder of safetensors needs none. Raises CompanionError for everything else, and
-    for a folder that holds a dictionary already.
+    source: a folder that SAELens 6 wrote, or a checkpoint file of sae-for-vlm or VL-SAE. sha256: hash of the file, as
+    `read_published` needs it; a folder of safetensors needs none. Raises CompanionError for everything else, and for a
+    folder that already contains a dictionary.
     """
     _refuse_to_overwrite(folder, WEIGHTS)
     sae, kind = _read(source, sha256)
@@ -32,10 +32,10 @@ def import_dictionary(source: Path, folder: Path, sha256: str | None = None) -> 
 
 
 def export_dictionary(folder: Path, target: Path) -> str:
-    """Write the dictionary of a folder to another one as SAELens 6 does, and say both in one line.
+    """Write the dictionary of a folder into another one as SAELens 6 does, and report both in one line.
 
-    folder: holds sae.safetensors and sae.json, from `import_dictionary` or from a training. Raises CompanionError for a
-    dictionary that is not of one tower, and for a target that holds a dictionary already.
+    folder: contains sae.safetensors and sae.json, from `import_dictionary` or from a training. Raises CompanionError
+    for a dictionary that is not a one-tower one, and for a target that already contains a dictionary.
     """
     _refuse_to_overwrite(target, saelens.WEIGHTS)
     sae = load_sae(folder)
@@ -45,7 +45,7 @@ def export_dictionary(folder: Path, target: Path) -> str:
 
 
 def _read(source: Path, sha256: str | None) -> tuple[Dictionary, str]:
-    """A foreign dictionary, and what its format is called."""
+    """Read a foreign dictionary, and name its format."""
     check_dictionary(source, sha256)
     if sha256 is None or source.is_dir():
         return load_saelens(source), "SAELens"
@@ -56,11 +56,11 @@ def _read(source: Path, sha256: str | None) -> tuple[Dictionary, str]:
 
 
 def _described(sae: Dictionary) -> str:
-    """Recipe, width, d and k."""
+    """Describe recipe, width, d and k."""
     k = "" if sae.config.recipe in WITHOUT_K else f", k {sae.config.k}"
     return f"{sae.config.recipe}, width {sae.width}, d {sae.d}{k},"
 
 
 def _refuse_to_overwrite(folder: Path, weights: str) -> None:
     if (folder / weights).exists():
-        raise CompanionError(f"{folder / weights} is there already; name another folder")
+        raise CompanionError(f"{folder / weights} exists already; name another folder")

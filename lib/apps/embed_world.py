@@ -1,4 +1,4 @@
-"""Embedding of a whole world from the command line, ahead of the notebooks."""
+"""Embed a whole world from the command line, before any notebook runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lib.worlds.world import World
 def embed_world(profile: Profile, workers: Workers = HERE) -> Iterator[str]:
     """Embed every split of a profile's world, or find it in the cache; one line per split and encoder.
 
-    On a user's own data, the last line tells what became of every entry of the folder. A world without a judge is
+    On a user's own data, the last line says what became of every entry of the folder. A world without a judge is
     embedded without one.
     """
     world = open_world(profile)

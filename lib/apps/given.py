@@ -1,4 +1,4 @@
-"""What a user gives to a command, checked with light imports: an error about it should not wait for torch."""
+"""Checks of the input of commands with light imports: an error about it should not wait for torch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ENCODER_PROTOCOLS = (
 """The published benchmarks on which `lib.apps.score_protocols` scores an encoder."""
 
 ANSWER_PROTOCOLS = ("pope", "chair")
-"""Those on which it scores the answers of a multimodal LLM."""
+"""The published benchmarks on which it scores the answers of a multimodal LLM."""
 
 
 def given_profile(name: str, overrides: Sequence[str] | None = None) -> Profile:
@@ -45,18 +45,19 @@ def given_profile(name: str, overrides: Sequence[str] | None = None) -> Profile:
 
 
 def check_models(profile: Profile) -> None:
-    """`check_model` of the models that a profile names."""
+    """Apply `check_model` to the models that a profile names."""
     for part, name in (("encoder", profile.encoder), ("judge", profile.judge)):
         check_model(part, name)
 
 
 def check_model(part: str, name: str | None) -> None:
-    """Raise the error about a model that is named by a folder, or by the name of a shipped one, and that is not there;
-    whether a published model exists, its library or the hub says."""
+    """Raise the error about a model named by a folder, or by the name of a shipped one, that does not exist; for a
+    published model, its library or the hub raises it.
+    """
     if not name or name == "photos-clip" or name.startswith("hf-hub:") or Path(name).expanduser().is_dir():
         return
     if " " not in name and not (MODELS / name).is_dir():
-        raise CompanionError(f"{part} {name!r}: no folder and no shipped model; give 'ARCHITECTURE TAG'")
+        raise CompanionError(f"{part} {name!r}: neither a folder nor a shipped model; give 'ARCHITECTURE TAG'")
 
 
 def look_into_folder(profile: Profile) -> None:
@@ -76,7 +77,7 @@ def check_pictures(folder: Path) -> None:
 
 
 def check_caption(caption: str) -> None:
-    """Raise the error about a caption to search for that says nothing."""
+    """Raise the error about an empty caption to search for."""
     if not caption.strip():
         raise CompanionError("the caption is empty; say in words what to look for")
 
@@ -117,7 +118,7 @@ def check_dictionary(source: Path, sha256: str | None) -> None:
     """Raise the error about a foreign dictionary that is missing, or that is one file without its hash."""
     check_exists(source, "give a folder of SAELens, or a checkpoint that was published")
     if not source.is_dir() and sha256 is None:
-        raise CompanionError(f"{source} may be any file; give --sha256, 8 digits at least, from the checkpoint's page")
+        raise CompanionError(f"{source} may be any file; give --sha256, at least 8 digits, from the checkpoint's page")
 
 
 def check_protocol(protocol: str, answers: Path | None) -> None:

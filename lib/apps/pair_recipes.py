@@ -1,4 +1,4 @@
-"""Dictionaries of pairs for the command line: the recipes of papers 2 and 3, at any width and number of latents."""
+"""Dictionaries of pairs for the command line: the recipes of papers 2 and 3, with any width and number of latents."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from lib.sae.training.train_ahead import Run
 from lib.worlds.session import Session
 
 _ARMS = {arm.recipe: arm for arm in (PAIRED_ARMS | MORE_PAIRED_ARMS).values()}
-"""How paper 3 trains each recipe; of two ways, the one with a bias for each modality."""
+"""Paper 3's training of each recipe; where there are two, the one with a bias for each modality."""
 
 
 @dataclass(frozen=True)
 class PairRecipe:
-    """Which dictionary of pairs to train."""
+    """The settings of a dictionary of pairs to train."""
 
     name: str
     """Name of a two-tower or paired model in `lib.sae.recipes`."""
@@ -29,9 +29,9 @@ class PairRecipe:
 
 
 def pair_training(session: Session, recipe: PairRecipe, seed: int) -> Run:
-    """Configuration and rows of a training on pairs, as notebooks 20 and 31 train the recipe, of another size.
+    """Return configuration and rows of a training on pairs, as notebooks 20 and 31 train the recipe, in another size.
 
-    Steps and batch are those of the profile's `pairs`, if it names any.
+    The profile's `pairs`, if it has any, sets steps and batch.
     """
     train = session.world.embeddings("train")
     width = recipe.expansion * train.tower("text").shape[1]

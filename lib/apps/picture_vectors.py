@@ -24,15 +24,16 @@ from lib.encoders.store import embed
 from lib.worlds.session import Session
 
 _BATCH = 16
-"""Pictures in one forward pass, and in one step of the progress bar. Large batches are slower on a CPU: their
-activations are new memory every time."""
+"""Pictures in one forward pass, and in one step of the progress bar. Large batches are slower on a CPU, since their
+activations take new memory every time.
+"""
 
 _SHARD = 256
-"""What a killed run loses at most."""
+"""The largest number of pictures that a killed run loses."""
 
 
 def choose_encoder(session: Session, model: str | None) -> TextEncoder:
-    """The encoder of a session's world, or the open_clip model that is named in its place; one that reads texts."""
+    """Return the encoder of a session's world, or the open_clip model named in its place; it must have a text tower."""
     encoder: TextEncoder = open_model(model) if model else session.world.encoder
     if encoder.encode_texts is None:
         raise CompanionError(f"{encoder.name} has no text tower; search and concepts need one that reads captions")
@@ -42,8 +43,8 @@ def choose_encoder(session: Session, model: str | None) -> TextEncoder:
 def embed_pictures(pairs: Pairs, encoder: Encoder) -> Embeddings:
     """Embed the pictures of a folder that can be read: unit rows, in the order of the pairs.
 
-    The cache keeps the vectors of each folder with the size and time of change of every picture, so pictures that are
-    known are not opened again, and those that were removed are forgotten.
+    The cache keeps the vectors of each folder with the size and time of change of every picture, so known pictures are
+    not opened again, and removed ones are forgotten.
     """
     assert isinstance(pairs.images, ImageFolder)
     folder = pairs.images.folder.resolve()
@@ -52,10 +53,10 @@ def embed_pictures(pairs: Pairs, encoder: Encoder) -> Embeddings:
     states = [state_of([pairs.images.folder / name], pairs.images.folder) for name in pairs.images.names]
     known = _read(file)
     new = [row for row, state in enumerate(states) if state not in known]
-    if known:  # a picture that could not be read is tried again each time, and alone it would be refused
+    if known:  # an unreadable picture is tried again each time; alone it would be refused
         new = [row for row in new if not isinstance(read_medium(pairs.images, row), dict)]
     if new:
-        part = pairs  # as a world of one's own pictures has them, so that both share what is embedded
+        part = pairs  # as a world of a user's own pictures, so that both share the embeddings
         if len(new) < len(pairs):
             part = replace(choose_pairs(pairs, new), identity={"pictures": digest([states[row] for row in new])})
         made = embed(part, encoder, towers=("image",), batch=_BATCH, shard=_SHARD, on_bad="skip")
@@ -73,7 +74,7 @@ def embed_pictures(pairs: Pairs, encoder: Encoder) -> Embeddings:
 
 
 def account(pairs: Pairs, pictures: Embeddings) -> str:
-    """Tell in one line what became of every entry of a folder. pairs: its pictures. pictures: those that were read."""
+    """Say in one line what became of every entry of a folder. pairs: its pictures. pictures: those that were read."""
     bad = sorted({*pairs.ids.tolist()} - {*pictures.ids.tolist()})
     return (pairs.tally or Tally("pictures")).leaving("unreadable picture", bad).line()
 
@@ -84,7 +85,7 @@ def embedded(folder: Path, pairs: Pairs, pictures: Embeddings) -> str:
 
 
 def _read(file: Path) -> dict[str, np.ndarray]:
-    """The vectors that a file of the cache holds, by the state of their picture; none if there is no such file."""
+    """Read the vectors in a file of the cache, by the state of their picture; none if there is no such file."""
     try:
         with np.load(file) as stored:
             return dict(zip(stored["states"].tolist(), stored["image"], strict=True))

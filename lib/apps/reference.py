@@ -1,6 +1,6 @@
-"""The reference of `lib`, made by pdoc from its docstrings: a page per module, and a front page of all rooms.
+"""Make the reference of `lib` with pdoc from its docstrings: a page per module, and a front page of all rooms.
 
-It is written into the static site, as `api`. Pages fetch nothing from elsewhere and hold no path of this machine.
+It is written into the static site, as `api`. Pages fetch nothing from elsewhere and contain no path of this machine.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ FRONT = "<p>Every public module of <code>lib/</code>, by room. Each page has a s
 
 
 def write_reference(site: Path) -> list[Path]:
-    """Write the reference into a folder of the site, and link to it from the site's index if that is there already.
+    """Write the reference into a folder of the site, and link to it from the site's index if that exists already.
 
-    Returns the pages. A module that needs what this machine lacks, such as a GPU's compiler, is left out, and the front
-    page says so.
+    Returns the pages. A module that needs something that this machine lacks, such as a GPU's compiler, is left out, and
+    the front page says so.
     """
     render.configure(docformat="numpy", show_source=False, footer_text="Companion")
     modules, absent = dict[str, doc.Module](), list[str]()
@@ -51,7 +51,7 @@ def write_reference(site: Path) -> list[Path]:
 
 
 def module_names(library: Path = ROOT / "lib") -> list[str]:
-    """List the dotted names of all modules, packages before what is in them."""
+    """List the dotted names of all modules, packages before their contents."""
     files = sorted(path for path in library.rglob("*.py") if path.name != "__main__.py")
     dotted = [".".join(path.relative_to(library.parent).with_suffix("").parts) for path in files]
     return sorted(name.removesuffix(".__init__") for name in dotted)
@@ -63,12 +63,12 @@ def module_page(name: str) -> str:
 
 
 def without_paths(html: str) -> str:
-    """Name the files of the repository from its root, wherever a page holds one, as default values do."""
+    """Write files of the repository relative to its root, wherever a page contains one, as default values do."""
     return html.replace(f"{ROOT}/", "").replace(str(ROOT), ".")
 
 
 def _front(summaries: Mapping[str, str], absent: list[str]) -> str:
-    """The front page: a section per room, with the first sentence of each module."""
+    """Make the front page: a section per room, with the first sentence of each module."""
     parts = ["<h1>Reference</h1>", FRONT]
     for name, summary in summaries.items():
         link = f'<a href="{module_page(name)}">{name}</a>'

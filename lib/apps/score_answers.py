@@ -1,4 +1,4 @@
-"""Benchmarks of what a multimodal LLM said, whichever it was: its answers come as JSON lines, such as `lib ask` writes.
+"""Benchmarks on the answers of any multimodal LLM, which come as JSON lines such as `lib ask` writes.
 
 A line is an object with `answer`, and with `image`, the file name of the picture. All numbers are in percent, with 95 %
 bootstrap intervals.
@@ -25,9 +25,10 @@ SYNONYMS = "text/chair/synonyms.txt"
 
 
 class Answer(NamedTuple):
-    """image: the picture's file name. text: the question, empty where the line has none. answer: what the model said.
+    """An answer. image: the picture's file name. text: the question, empty where the line has none. answer: the
+    model's.
 
-    where: what errors call the line.
+    where: the name of the line in errors.
     """
 
     image: str
@@ -37,7 +38,7 @@ class Answer(NamedTuple):
 
 
 def read_answers(path: Path) -> list[Answer]:
-    """Read answers from a file of JSON lines; an error names the line that is not as it should be."""
+    """Read answers from a file of JSON lines; an error names the malformed line."""
     found = []
     for number, record in enumerate(read_json_lines(path), 1):
         where = f"{path.name}, line {number}"

@@ -33,7 +33,7 @@ def read_labelled(folder: Path) -> LabelledPairs:
 
     CLIP_benchmark's: `test/*.tar`, `classnames.txt` and `zeroshot_classification_templates.txt`. Parquet files with the
     columns image and label, and `classnames.txt` in the order of the labels. Otherwise one subfolder per class, and
-    `LOC_synset_mapping.txt` where folders are not called as their class.
+    `LOC_synset_mapping.txt` where folders do not have the names of their classes.
     """
     if (folder / TEMPLATES).is_file():
         return zero_shot_shards(folder)
@@ -45,10 +45,10 @@ def read_labelled(folder: Path) -> LabelledPairs:
 def score_labelled(encoder: TextEncoder, labelled: LabelledPairs, templates: tuple[Template, ...]) -> pd.DataFrame:
     """Score labelled pairs in one row: accuracy with its 95 % interval (Wilson), and the mean over classes.
 
-    templates: prompts for sets that come without their own. Ties are misses (`lib.metrics.zero_shot`).
+    templates: prompts for sets that have none. Ties are misses (`lib.metrics.zero_shot`).
     """
     if len(set(labelled.labels.tolist())) < 2:
-        raise CompanionError("all pictures are of one class; classification needs two at least")
+        raise CompanionError("all pictures are of one class; classification needs at least two")
     prompts = labelled.templates or templates
     images = embed(labelled.pairs, encoder, towers=("image",)).unit().tower("image")
     found = zero_shot(images, class_texts(encoder, labelled.classes, prompts), labelled.labels)

@@ -41,10 +41,10 @@ PROTOCOLS: dict[str, Callable[[TextEncoder, Path], pd.DataFrame]] = {
     "vl-sae": score_released,
     **SOUNDS,
 }
-"""What an encoder is scored on: of the encoder and the benchmark's folder."""
+"""Protocols for encoders: functions of the encoder and the benchmark's folder."""
 
 ANSWERS: dict[str, Callable[[Path, Path], pd.DataFrame]] = {"pope": score_pope, "chair": score_chair}
-"""What answers are scored on: of the file of answers and the benchmark's files."""
+"""Protocols for answers: functions of the file of answers and the benchmark's files."""
 
 
 def score_encoder(protocol: str, encoder: TextEncoder, folder: Path) -> pd.DataFrame:
@@ -58,10 +58,10 @@ def score_encoder(protocol: str, encoder: TextEncoder, folder: Path) -> pd.DataF
 def score_protocol(
     protocol: str, path: Path, profile: Profile, encoder: str | None = None, answers: Path | None = None
 ) -> pd.DataFrame:
-    """Score an encoder on a protocol, or a file of answers on one of those for answers; in percent.
+    """Score an encoder, or a file of answers, on one of the protocols, in percent.
 
-    path: the benchmark's files. encoder: its name, as `open_model` or for sounds `load_clap` takes it; by default that
-    of the profile's world, for sounds the shipped CLAP, and for `vl-sae` the model that its weights were trained on.
+    path: the benchmark's files. encoder: its name, as `open_model` (for sounds `load_clap`) takes it; by default that
+    of the profile's world, for sounds the shipped CLAP, and for `vl-sae` the model on which its weights were trained.
     Raises CompanionError for an unknown protocol, and where answers are missing or too many.
     """
     check_protocol(protocol, answers)

@@ -39,7 +39,7 @@ CHUNK = 256
 
 
 def score_coco(encoder: TextEncoder, photos: Path) -> pd.DataFrame:
-    """Score Karpathy's 5,000 test images with 25,010 captions: R@k both ways, any of an image's captions being right.
+    """Score Karpathy's 5,000 test images with 25,010 captions: R@k both ways, where any caption of an image is right.
 
     photos: COCO's folder, with `val2014` in it.
     """
@@ -47,7 +47,7 @@ def score_coco(encoder: TextEncoder, photos: Path) -> pd.DataFrame:
 
 
 def score_val2017(encoder: TextEncoder, photos: Path) -> pd.DataFrame:
-    """Score the 5,000 images of val2017 with 25,014 captions, which are other images than Karpathy's.
+    """Score the 5,000 images of val2017 with 25,014 captions, which are not Karpathy's images.
 
     photos: COCO's folder, with `val2017` in it.
     """
@@ -55,26 +55,26 @@ def score_val2017(encoder: TextEncoder, photos: Path) -> pd.DataFrame:
 
 
 def score_docci(encoder: TextEncoder, folder: Path) -> pd.DataFrame:
-    """Score DOCCI's test images. folder: holds `docci_descriptions.jsonlines` and `images`."""
+    """Score DOCCI's test images. folder: contains `docci_descriptions.jsonlines` and `images`."""
     pairs = read_docci(folder / "docci_descriptions.jsonlines")
     return score_descriptions(encoder, with_pictures(pairs, folder / "images"))
 
 
 def score_dci(encoder: TextEncoder, folder: Path) -> pd.DataFrame:
-    """Score DCI's images. folder: holds `annotations` and `photos`."""
+    """Score DCI's images. folder: contains `annotations` and `photos`."""
     return score_descriptions(encoder, with_pictures(read_dci(folder / "annotations"), folder / "photos"))
 
 
 def score_iiw(encoder: TextEncoder, folder: Path) -> pd.DataFrame:
-    """Score the 612 images of ImageInWords. folder: holds `IIW-400`, `DOCCI_Test` and `DCI_Test` with JPEG files."""
+    """Score the 612 images of ImageInWords. folder: contains `IIW-400`, `DOCCI_Test` and `DCI_Test` with JPEG files."""
     pairs = iiw()
     names = [name if name.endswith(".jpg") else f"{name}.jpg" for name in pairs.ids.tolist()]
     return score_descriptions(encoder, with_pictures(replace(pairs, ids=np.array(names)), folder))
 
 
 def score_pairs(encoder: TextEncoder, pairs: Pairs) -> pd.DataFrame:
-    """Score pairs of images or sounds with captions: one row per direction, with R@k, how many candidates are copies of
-    others, and how many captions the model's context cuts off.
+    """Score pairs of images or sounds with captions: one row per direction, with R@k, the number of candidates that are
+    copies of others, and the number of captions that the model's context cuts off.
 
     A candidate that is tied with others counts by its share of their orders, so that copies do not count as misses.
     """
@@ -193,7 +193,7 @@ def _recalls(ranks: Ranks) -> dict[str, float]:
 
 
 def _cut(pairs: Pairs, encoder: TextEncoder) -> int:
-    """Captions that are longer than the model's context; 0 where the encoder does not tell."""
+    """Count the captions that are longer than the model's context; 0 where the encoder does not say."""
     if not isinstance(encoder, ClipEncoder):
         return 0
     return int(cut_off(encoder, [text for texts in pairs.captions or () for text in texts]).sum())

@@ -40,7 +40,7 @@ def score_clips(name: str, encoder: TextEncoder, folder: Path) -> pd.DataFrame:
 
 
 def score_esc50(encoder: TextEncoder, folder: Path) -> pd.DataFrame:
-    """Score the 2,000 sounds of ESC-50 in 50 classes. folder: holds `meta/esc50.csv` and `audio`."""
+    """Score the 2,000 sounds of ESC-50 in 50 classes. folder: contains `meta/esc50.csv` and `audio`."""
     pairs = esc50(folder / "meta" / "esc50.csv", folder / "audio")
     assert pairs.facts is not None
     classes = tuple(name.removeprefix("category:").replace("_", " ") for name in pairs.facts.names)

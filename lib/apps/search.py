@@ -32,10 +32,10 @@ from lib.worlds.profiles import Profile
 from lib.worlds.session import Session, open_session
 
 FAR = 0.1
-"""A best picture is far from a caption where so many of the right pairs of the world's dev split are nearer.
+"""A best picture is far from a caption if this share of the right pairs of the world's dev split is nearer.
 
-On Flickr8k's test photographs this hint is given to 0.4 % of captions in a folder of 100 that holds their picture, and
-to 11 to 16 % of captions in a folder of 100 of Tiny-ImageNet's, drawn four times.
+On Flickr8k's test photographs, this hint appears for 0.4 % of captions in a folder of 100 that contains their picture,
+and for 11 to 16 % of captions in a folder of 100 of Tiny-ImageNet's pictures, drawn four times.
 """
 
 
@@ -57,9 +57,9 @@ class PictureSearch:
     pictures: Embeddings
     """Unit vectors of those that can be read."""
     encoder: TextEncoder
-    """Reads the captions."""
+    """The encoder, which reads the captions."""
     session: Session | None
-    """Of the world whose encoder this is; None for a model of the user's choice."""
+    """The session of the world whose encoder this is; None for a model of the user's choice."""
 
     def search(self, caption: str, k: int) -> list[Hit]:
         """Find the k best pictures for a caption; equal scores come in the order of the pictures."""
@@ -68,7 +68,7 @@ class PictureSearch:
 
     @cached_property
     def far(self) -> float | None:
-        """The cosine below which a best picture is far from its caption; None where there is nothing to go by."""
+        """The cosine below which a best picture is far from its caption; None where it cannot be estimated."""
         if self.session is None:
             return None
         try:
@@ -88,7 +88,7 @@ def rank(pictures: Embeddings, text: np.ndarray, k: int) -> list[Hit]:
 
 
 def open_search(folder: Path, profile: Profile, model: str | None = None) -> PictureSearch:
-    """Embed the pictures of a folder that are new or changed, and take the others from the cache.
+    """Embed the new and changed pictures of a folder, and take the others from the cache.
 
     model: an open_clip model in place of the profile's encoder.
     """
@@ -99,7 +99,7 @@ def open_search(folder: Path, profile: Profile, model: str | None = None) -> Pic
 
 
 def index_folder(folder: Path, profile: Profile, model: str | None = None) -> Iterator[str]:
-    """Embed a folder's pictures, so that searching them only has to look; a second call embeds what changed."""
+    """Embed a folder's pictures, so that a search is fast; a second call embeds only changed ones."""
     search = open_search(folder, profile, model)
     yield embedded(folder, search.pairs, search.pictures)
     yield account(search.pairs, search.pictures)
@@ -117,7 +117,7 @@ def search_folder(
 ) -> Iterator[str]:
     """Find the k best pictures for each caption, one line each: rank, score, path in the folder.
 
-    captions: none asks for them one by one, until an empty one. html: a contact sheet of what was found is written.
+    captions: if there are none, ask for them one by one, until an empty one. html: also write a contact sheet.
     """
     search = open_search(folder, profile, model)
     yield embedded(folder, search.pairs, search.pictures)

@@ -1,4 +1,4 @@
-"""Training of dictionaries from the command line, without a notebook: a sweep of recipes, widths and seeds."""
+"""Train dictionaries from the command line, without a notebook: a sweep of recipes, widths and seeds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lib.worlds.session import Session, open_session
 
 @dataclass(frozen=True)
 class Trainer:
-    """Trains dictionaries on the training rows of a profile's world; the world is opened once in a process."""
+    """Trains dictionaries on the training rows of a profile's world; each process opens the world once."""
 
     profile: Profile
 
@@ -34,7 +34,9 @@ class Trainer:
         return open_session("train", self.profile)
 
     def __call__(self, run: tuple[Recipe | PairRecipe, int]) -> str:
-        """Train a recipe with a seed, or find it in the cache: one line on what it does on unseen rows."""
+        """Train a recipe with a seed, or find it in the cache, and describe it in one line by its results on unseen
+        rows.
+        """
         recipe, seed = run
         world = self.session.world
         if isinstance(recipe, PairRecipe):
@@ -47,7 +49,7 @@ class Trainer:
 
 
 def _measured(sae: Dictionary, test: Embeddings, tower: Tower) -> str:
-    """What a dictionary does on the unseen rows of a tower, in words."""
+    """Describe the results of a dictionary on the unseen rows of a tower."""
     fidelity, firing = measure_blocks(sae, test, tower)
     return f"FVU {fidelity.fvu:.4f}  L0 {firing.l0:6.2f}  dead {firing.dead_share:.1%}"
 
@@ -55,9 +57,9 @@ def _measured(sae: Dictionary, test: Embeddings, tower: Tower) -> str:
 def train_dictionaries(
     profile: Profile, recipes: Sequence[Recipe | PairRecipe], seeds: Sequence[int], workers: Workers = HERE
 ) -> Iterator[str]:
-    """Train every recipe with every seed, and measure each on unseen rows; one line each, in this order.
+    """Train every recipe with every seed, and measure each on unseen rows; yield one line each, in this order.
 
-    Under torchrun its processes train one dictionary after another together, and the first one tells.
+    Under torchrun its processes train one dictionary after another together, and the first one prints.
     """
     runs = list(dict.fromkeys(product(recipes, seeds)))
     if launched() and not workers.here(runs):

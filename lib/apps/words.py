@@ -1,4 +1,4 @@
-"""Files of words to call concepts by."""
+"""Files of words that name concepts."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from lib.data.formats.text_files import read_text
 from lib.data.tally import Tally
 
 EVERYDAY = ROOT / "lib" / "data" / "everyday_words.txt"
-"""A file of words for what photographs show: people, animals, places, things, activities, colours."""
+"""A file of words for the content of photographs: people, animals, places, things, activities, colours."""
 
 
 def read_words(path: Path = EVERYDAY) -> tuple[list[str], Tally]:
-    """Read a file of words, one per line, and account for its lines; words that differ in capitals only are one."""
+    """Read a file of words, one per line, and account for its lines; words that differ only in capitals are one."""
     words: dict[str, str] = {}
     repeated = []
     for line in filter(None, (line.strip() for line in read_text(path).split("\n"))):
@@ -23,5 +23,5 @@ def read_words(path: Path = EVERYDAY) -> tuple[list[str], Tally]:
             repeated.append(line)
         words.setdefault(plain_name(line), line)
     if len(words) < 2:
-        raise CompanionError(f"{path} has fewer than two words; write one a line")
+        raise CompanionError(f"{path} has fewer than two words; write one per line")
     return list(words.values()), Tally(path.name, (count(len(words), "word"),)).leaving("repeated word", repeated)

@@ -13,7 +13,7 @@ class Cell(NamedTuple):
     """A cell of a notebook."""
 
     kind: str
-    """What it holds: "code", "markdown" or "raw"."""
+    """The kind of cell: "code", "markdown" or "raw"."""
     source: str
     """Its text."""
     tags: tuple[str, ...] = ()

@@ -34,7 +34,7 @@ TEMPORARY = ".unfinished"
 """The ending of hidden files that `write_atomic` has not finished; each is next to the file that it becomes."""
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
-"""The errors that mean a full or read-only disk, and not a mistake of the one who writes."""
+"""The errors that mean a full or read-only disk, and not a mistake of the caller."""
 
 
 def cache_root() -> Path:
@@ -54,8 +54,8 @@ def digest(value: Any) -> str:
 def state_of(paths: Iterable[Path], folder: Path | None = None) -> str:
     """Return the sha256 of the names, sizes and times of change of files, which shows changes without reading them.
 
-    folder: the names are relative to it; without it they are absolute. A file that is replaced by another one of the
-    same size and time of change is not noticed.
+    folder: the names are relative to it; without it they are absolute. A file that is replaced by another one with the
+    same size and time of change goes unnoticed.
     """
     states = []
     for path in paths:
@@ -238,7 +238,7 @@ def cached(
         if wrong is None:
             return folder
         if wrong:
-            log.warning("%s is damaged and made anew: %s", folder, wrong)
+            log.warning("%s is damaged and will be made again: %s", folder, wrong)
         with writable(folder):
             if wrong or not keep_partial:
                 _remove(folder)

@@ -16,7 +16,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _TRIES = 3
-"""How often a task is begun at most; after the death of its actor, another one gets it."""
+"""The largest number of times that a task is begun; after the death of its actor, another one gets it."""
 
 _FOLDERS = ("COMPANION_DATA", "COMPANION_RESULTS")
 """The environment variables with folders that actors need, next to the cache."""

@@ -25,7 +25,7 @@ R = TypeVar("R")
 
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
-"""What a container may take, "QUOTA PERIOD" in microseconds of processor time and of the clock, or "max PERIOD"."""
+"""The limit of a container: "QUOTA PERIOD" in microseconds of processor time and of the clock, or "max PERIOD"."""
 
 
 def cores() -> int:

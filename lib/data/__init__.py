@@ -1,1 +1,1 @@
-"""Where pairs come from: file formats, one file per data set, the procedural worlds."""
+"""Sources of pairs: file formats, one file per data set, and the procedural worlds."""

@@ -1,4 +1,4 @@
-"""Captions cut up: each of an image's captions as a pair of its own, and each sentence of a paragraph as a caption."""
+"""Splitting captions: each of an image's captions as a separate pair, and each sentence of a paragraph as a caption."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _END = re.compile(r"""(?<=[.!?])["')\]”’]*\s+(?=["'(\[“‘]*[A-Z0-9])|\n+"
 
 
 def each_caption(pairs: Pairs) -> tuple[Pairs, np.ndarray]:
-    """Make every caption a pair of its own, without a picture.
+    """Make every caption a separate pair, without a picture.
 
     Returns m pairs with the ids `<image id>#<number of the caption>`, and the row of `pairs` that each belongs to,
     (m,). The store embeds the first caption of a pair only; `embed(each, encoder, towers=("text",))` embeds all of

@@ -59,7 +59,7 @@ class Pairs:
     sounds: Sequence[Sound] | None = None
     """Sounds (n), each made or read when it is used, where the pairs have them in place of images."""
     tally: Tally | None = field(default=None, repr=False, compare=False)
-    """What became of every entry of the user's files that the pairs were read from."""
+    """The account of every entry of the user's files from which the pairs were read."""
 
     def __post_init__(self) -> None:
         n = len(self.ids)

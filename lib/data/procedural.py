@@ -43,7 +43,7 @@ def check_rows(world: str, split: str, n: int) -> None:
     if split not in SPLITS:
         raise CompanionError(f"{world} have no split {split!r}; known: {', '.join(SPLITS)}")
     if n < 1:
-        raise CompanionError(f"{world}: {n} pairs asked for; ask for at least one")
+        raise CompanionError(f"{world}: {n} pairs requested; ask for at least one")
 
 
 @dataclass(frozen=True)

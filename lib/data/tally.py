@@ -1,4 +1,4 @@
-"""What became of every entry of a user's files: read, or left out and why, in one line that all commands show."""
+"""An account of every entry of a user's files: read, or left out and why, in one line that all commands show."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Tally:
     source: str
     """The name of the folder or file."""
     read: tuple[str, ...] = ()
-    """What was read, in words with their numbers."""
+    """The things that were read, in words with their numbers."""
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Kind of entry, a noun that takes an s, to the names of those that were left out."""
 

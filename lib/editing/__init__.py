@@ -1,1 +1,1 @@
-"""Acting on sparse codes: steering, concept-level decoding, text-conditioned masks."""
+"""Edits of sparse codes: steering, concept-level decoding, text-conditioned masks."""

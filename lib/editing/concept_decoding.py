@@ -1,4 +1,4 @@
-"""Decoding a multimodal LLM against its own words: by shared concepts, by a noisy picture, or by a cut alone.
+"""Decode a multimodal LLM against its own words: with shared concepts, with a noisy picture, or with a cut alone.
 
 Shen et al. 2025, arXiv 2510.21323, Eq. 11, A15 and A16. At one layer, x_v and x_l are the means of the picture's tokens
 and of all tokens after it; through an auxiliary autoencoder and a VL-SAE they have codes h_v and h_l, and
@@ -41,7 +41,7 @@ VCD_ALPHA, VCD_BETA = 1.0, 0.2
 
 
 class Edit(Protocol):
-    """A shift of all words behind one block of the language model."""
+    """A shift of all words after one block of the language model."""
 
     @property
     def layer(self) -> int:
@@ -87,10 +87,10 @@ class ConceptEdit:
 
 @dataclass(frozen=True)
 class TowardsEdit:
-    """An edit that is told where the words should go, such as to words about what is truly in the picture."""
+    """An edit whose target is given, such as words about what is truly in the picture."""
 
     target: Tensor
-    """Mean representations of words, (n, d), one for each row of the inputs."""
+    """Mean representations of the target words, (n, d), one for each row of the inputs."""
     layer: int
     """Number of the block whose output is edited."""
     alpha: float = ALPHA_L
@@ -107,7 +107,7 @@ def decoder_blocks(llm: MultimodalLLM) -> torch.nn.ModuleList:
 
 
 def after_image(tokens: Tensor, mask: Tensor, image_token: int) -> tuple[Tensor, Tensor]:
-    """bool (n, tokens) each: the picture's tokens, and all tokens after the last of them that are not padding."""
+    """Find the picture's tokens, and all tokens after the last of them that are not padding, bool (n, tokens) each."""
     picture = tokens == image_token
     if not picture.any(dim=1).all():
         raise CompanionError("a prompt without a picture has nothing to compare its words with; give one to each")
@@ -116,13 +116,13 @@ def after_image(tokens: Tensor, mask: Tensor, image_token: int) -> tuple[Tensor,
 
 
 def mean_where(hidden: Tensor, where: Tensor) -> Tensor:
-    """(n, d) mean over those tokens (n, tokens, d) that a mask (n, tokens) picks."""
+    """Average those tokens (n, tokens, d) that a mask (n, tokens) picks, (n, d)."""
     weight = where.to(hidden.dtype)[..., None]
     return (hidden * weight).sum(dim=1) / weight.sum(dim=1)
 
 
 def mean_representations(llm: MultimodalLLM, images: list[Any], texts: list[str], layer: int) -> tuple[Tensor, Tensor]:
-    """Mean picture token and mean token after the picture at the output of a block, (n, d) each, float32."""
+    """Return the mean picture token and the mean token after the picture at a block's output, (n, d) each, float32."""
     means: list[tuple[Tensor, Tensor]] = []
     for inputs in llm.batches(images, texts):
         masks = after_image(inputs["input_ids"], inputs["attention_mask"], image_token(llm))
@@ -135,13 +135,13 @@ def mean_representations(llm: MultimodalLLM, images: list[Any], texts: list[str]
 
 
 def image_token(llm: MultimodalLLM) -> int:
-    """The number of the picture's placeholder token."""
+    """Return the number of the picture's placeholder token."""
     return int(llm.model.config.image_token_id)
 
 
 @contextmanager
 def _output(llm: MultimodalLLM, layer: int) -> Iterator[list[Any]]:
-    """A list that a forward pass in the `with` fills: a block's output, and its other inputs than hidden states."""
+    """Yield a list that a forward pass in the `with` fills: a block's output, and its inputs besides hidden states."""
     blocks = decoder_blocks(llm)
     if layer not in range(len(blocks)):
         raise CompanionError(f"no layer {layer!r}: this language model has {len(blocks)} blocks")
@@ -171,7 +171,7 @@ def contrast_logits(logits: Tensor, noisy: Tensor, alpha: float = VCD_ALPHA) -> 
 
 
 def plausible_tokens(logits: Tensor, beta: float) -> Tensor:
-    """bool, of the logits' shape: True for tokens with at least beta times the probability of the best one."""
+    """Mark tokens with at least beta times the probability of the best one; bool, of the logits' shape."""
     if not 0 < beta <= 1:
         raise CompanionError(f"a plausibility cut at {beta}; give more than 0 and at most 1")
     best = logits.amax(dim=-1, keepdim=True)
@@ -189,7 +189,7 @@ def greedy_distribution(logits: Tensor) -> Tensor:
 
 
 def decoding_rules(plain: Tensor, noisy: Tensor | None, edited: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Distribution (n, vocabulary) of the next token under every way of decoding, by its name.
+    """Return the distribution (n, vocabulary) of the next token under every way of decoding, by its name.
 
     plain, noisy: logits with the picture and with a noisy one (None leaves that rule out). edited: name of an edit to
     logits with shifted words.
@@ -209,7 +209,7 @@ def decoding_rules(plain: Tensor, noisy: Tensor | None, edited: Mapping[str, Ten
 
 
 def add_noise(pixels: Tensor, noise: Tensor, share: float = 0.9) -> Tensor:
-    """Add normal noise to pictures, as after most of a diffusion: sqrt(1 - share) x + sqrt(share) noise."""
+    """Add normal noise to pictures, as late in a diffusion: sqrt(1 - share) x + sqrt(share) noise."""
     return (1 - share) ** 0.5 * pixels + share**0.5 * noise
 
 
@@ -217,7 +217,7 @@ def add_noise(pixels: Tensor, noise: Tensor, share: float = 0.9) -> Tensor:
 def next_logits(
     llm: MultimodalLLM, inputs: Any, edits: Mapping[str, Edit], noise: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor | None, dict[str, Tensor]]:
-    """Float64 logits of the next token for model inputs: plain, with a noisy picture, and with each edit.
+    """Compute float64 logits of the next token for model inputs: plain, with a noisy picture, and with each edit.
 
     noise: draws the noisy picture; without it that pass is left out. An edit changes nothing before the output of its
     layer, so only the blocks after it run again.
@@ -240,7 +240,7 @@ def next_logits(
 def _finished(
     llm: MultimodalLLM, edit: Edit, picture: Tensor, words: Tensor, hidden: Tensor, around: dict[str, Any]
 ) -> Tensor:
-    """Logits of the next token from the shifted output of the edit's block; around: the blocks' other inputs."""
+    """Compute logits of the next token from the shifted output of the edit's block; around: other inputs."""
     attention = getattr(llm.model.config.text_config, "layer_types", None) or []
     if len(set(attention[edit.layer :])) > 1:
         raise CompanionError(f"{llm.name}: blocks from {edit.layer} on differ in attention; edit a later block")

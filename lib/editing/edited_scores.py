@@ -29,10 +29,10 @@ from lib.base.errors import CompanionError
 from lib.sae.codes import SparseCodes
 
 TILE = {"cpu": 2**17, "cuda": 2**26}
-"""Mask entries gathered at a time: what fits into a core's cache, and what fills a GPU."""
+"""Mask entries gathered at a time: as many as fit into a core's cache, or fill a GPU."""
 
 QR_TILE = 2**22
-"""Numbers in the scaled atoms that are factorised at a time."""
+"""Number of entries of the scaled atoms that are factorised at a time."""
 
 ZERO = 8
 """An edited embedding shorter than this many rounding errors of its image's atoms counts as zero."""
@@ -152,7 +152,7 @@ def edited_embeddings(images: EditedImages, masks: Tensor) -> Tensor:
 
 
 def _with_bias(masks: Tensor) -> Tensor:
-    """Masks with latents as rows and the bias kept, (width + 1, m), so that an image gathers whole rows."""
+    """Return masks with latents as rows and the bias kept, (width + 1, m), so that an image gathers whole rows."""
     return torch.cat([masks.T, masks.new_ones(1, len(masks))])
 
 
@@ -183,18 +183,18 @@ class _SquaredNorm(torch.autograd.Function):
 
 
 def _tiles(kept: Tensor, slots: Tensor) -> list[slice]:
-    """Slices of images whose gathered masks fill a tile."""
+    """Return slices of images whose gathered masks fill a tile."""
     size = max(1, TILE.get(kept.device.type, TILE["cpu"]) // (slots.shape[1] * kept.shape[1]))
     return [slice(start, start + size) for start in range(0, len(slots), size)]
 
 
 def _gathered(kept: Tensor, slots: Tensor) -> Tensor:
-    """(b, s, m) mask entries of the slots of b images."""
+    """Gather the mask entries of the slots of b images, (b, s, m)."""
     return kept.index_select(0, slots.flatten()).view(*slots.shape, kept.shape[1])
 
 
 def _padded(codes: SparseCodes) -> tuple[np.ndarray, np.ndarray]:
-    """Slots and float64 values, (n, s) each, where s is the largest number of active latents plus one for the bias."""
+    """Return slots and float64 values, (n, s) each; s is the largest number of active latents plus one for the bias."""
     counts = np.diff(codes.indptr)
     slots = np.full((len(codes), int(counts.max()) + 1), codes.width, np.int64)
     values = np.zeros(slots.shape)
@@ -204,7 +204,7 @@ def _padded(codes: SparseCodes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _factor(atoms: Tensor, slots: Tensor, values: Tensor, residual: Tensor | None) -> Tensor:
-    """(n, min(s, d), s): R of V_i^T = Q R for every image."""
+    """Compute R of V_i^T = Q R for every image, (n, min(s, d), s)."""
     size = max(1, QR_TILE // (slots.shape[1] * atoms.shape[1]))
     parts = []
     for start in range(0, len(slots), size):
@@ -225,7 +225,7 @@ def _finite(name: str, value: np.ndarray | Tensor, shape: tuple[int | None, ...]
         wanted = tuple("d" if size is None else size for size in shape)
         raise CompanionError(f"{name} of shape {tuple(tensor.shape)}; these codes need ({', '.join(map(str, wanted))})")
     if not torch.isfinite(tensor).all():
-        raise CompanionError(f"{name} holds NaN or infinity; check the dictionary and its input")
+        raise CompanionError(f"{name} contains NaN or infinity; check the dictionary and its input")
     return tensor
 
 
@@ -241,4 +241,4 @@ def _check_texts(images: EditedImages, texts: Tensor, masks: Tensor) -> None:
     if not (low >= 0 and high <= 1):
         raise CompanionError(f"masks run from {low:.3g} to {high:.3g}; give finite ones in [0, 1], as after a sigmoid")
     if not torch.isfinite(texts).all():
-        raise CompanionError("texts hold NaN or infinity; embed them again")
+        raise CompanionError("texts contain NaN or infinity; embed them again")

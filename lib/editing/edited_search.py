@@ -1,14 +1,14 @@
 """Search pictures by caption: a fast first stage over all of them, then the exact edited score of the best.
 
-Source: TEVI (Mahajan et al., arXiv 2606.07451) scores every picture as the caption edits it; how to search many is
-not public. Both stages here follow from the algebra of `lib/editing/edited_scores.py`. Without the norm of the edited
-embedding, a score is an inner product of the picture's sparse code with one vector of the caption,
+Source: TEVI (Mahajan et al., arXiv 2606.07451) scores every picture as the caption edits it; how to search among many
+is not public. Both stages here follow from the algebra of `lib/editing/edited_scores.py`. Without the norm of the
+edited embedding, a score is an inner product of the picture's sparse code with one vector of the caption,
 
     <e_i, t> = sum_k z_ik m_k <d_k, t> + <b, t> + rho <r_i, t>
 
-so the first stage is a product of a sparse matrix with a vector, k multiplications per picture, and one of the share
-rho of the residuals that stays; any index for inner products could take its place. The second stage divides by the
-norms of the best, which makes their scores exact.
+so the first stage is a product of a sparse matrix with a vector, k multiplications per picture, plus a product with the
+share rho of the residuals; any index for inner products could take its place. The second stage divides by the norms of
+the best pictures, which makes their scores exact.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ SHORTLIST = 256
 """Number of candidates that the first stage hands on."""
 
 FirstStage = Literal["latents", "embeddings"]
-"""What ranks all pictures first: products in the space of latents, or plain cosines of the embeddings."""
+"""The ranking of all pictures in the first stage: products in the space of latents, or cosines of the embeddings."""
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A picture that was found."""
+    """A picture that a search has found."""
 
     name: str
     """The picture's id."""
@@ -48,8 +48,8 @@ class Index:
     """Pictures, ready to be searched by caption embeddings of the same encoder.
 
     The index holds the sparse codes (k numbers per picture), the unit embeddings and, where the masker keeps a share of
-    them, the residuals (d numbers each). A masker that does not edit latents is refused: its scores are no products of
-    codes.
+    them, the residuals (d numbers each). It refuses a masker that does not edit latents, whose scores are not products
+    of codes.
     """
 
     def __init__(self, pictures: Embeddings, sae: SAE, masker: Masker) -> None:
@@ -71,7 +71,7 @@ class Index:
     def search(
         self, text: np.ndarray, k: int = 10, *, shortlist: int = SHORTLIST, stage: FirstStage = "latents"
     ) -> list[Hit]:
-        """The k best pictures for a caption embedding (d,), by exact score among the first stage's `shortlist`.
+        """Find the k best pictures for a caption embedding (d,), by exact score among the first stage's `shortlist`.
 
         With a shortlist of all pictures the result is exact. Equal scores come in the order of the pictures.
         """
@@ -83,7 +83,7 @@ class Index:
         return [Hit(str(self.pictures.ids[rows[place]]), float(scores[place])) for place in best]
 
     def first_stage(self, text: np.ndarray, size: int, stage: FirstStage = "latents") -> np.ndarray:
-        """Row numbers of the best `size` pictures by the first stage, in the order of the pictures."""
+        """Return the row numbers of the best `size` pictures by the first stage, in the order of the pictures."""
         if stage not in ("latents", "embeddings"):
             raise CompanionError(f"first stage {stage!r}; known: latents, embeddings")
         query, mask = self._read(text)
@@ -102,7 +102,7 @@ class Index:
         return self._scores(self._edited(rows), text)
 
     def shortlist_recall(self, texts: np.ndarray, k: int, shortlist: int, stage: FirstStage = "latents") -> np.ndarray:
-        """(m,) share of the exact best k that the first stage hands on, for each caption embedding (m, d)."""
+        """Share of the exact best k that the first stage finds, for each caption embedding (m, d); (m,)."""
         if not 1 <= k <= min(shortlist, len(self)):
             raise CompanionError(f"the best {k} of {len(self)} pictures and a shortlist of {shortlist}; give fewer")
         images, found = self._edited(np.arange(len(self))), np.empty(len(texts))
@@ -121,7 +121,7 @@ class Index:
         return images.block(slice(0, len(images)), query[None], mask[None])[:, 0].numpy()
 
     def _read(self, text: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Query (d,), of unit norm, and mask (width,) of a caption embedding."""
+        """Return the query (d,), of unit norm, and the mask (width,) of a caption embedding."""
         text, d = np.asarray(text, np.float32), self.dictionary.shape[1]
         if text.shape != (d,) or not np.isfinite(text).all() or not text.any():
             raise CompanionError(f"a caption embedding of shape {text.shape}; give one finite vector of {d} numbers")

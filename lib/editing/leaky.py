@@ -1,4 +1,4 @@
-"""How not to score: every image edited once, by its own caption, and then compared with all captions.
+"""A wrong way to score: every image is edited once, by its own caption, and then compared with all captions.
 
 It is kept to show what goes wrong (notebook 40), never as a result. The edited vector carries the identity of the
 right caption, so the score compares text with text and rises even where pictures are shuffled. An unofficial toy

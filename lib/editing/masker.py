@@ -3,8 +3,8 @@
 Source: TEVI (Mahajan et al., arXiv 2606.07451), as far as its method is public: a TopK dictionary on CLIP's final image
 embedding; caption embedding -> MLP -> sigmoid, one value in (0, 1) per latent; the masked code is decoded; the image
 tower stays frozen and the text tower is tuned. Ours are the sizes of the MLP, its start near "keep everything", the
-standardised input, and in place of the text tower a residual head on its embeddings (`text_head`), which starts as the
-identity.
+standardised input, and, in place of tuning the text tower, a residual head on its embeddings (`text_head`), which
+starts as the identity.
 
 The other edits are controls with the same text side: see `EDITS`.
 """
@@ -35,7 +35,7 @@ EDITS = {
     "none": "no edit: the text head alone, which is plain fine-tuning",
     "leaky": "as latents, but trained with each image edited by its own caption only; wrong, for demonstration",
 }
-"""Kinds of edit, and what each does."""
+"""The kinds of edit, with a description of each."""
 
 KEEP = 3.0
 """Logit of every mask entry at the start: sigmoid(3) = 0.95, so that training starts near the unedited model."""
@@ -46,26 +46,26 @@ LARGEST_SCALE = 100.0
 
 @configuration
 class MaskerConfig:
-    """A masker and its training."""
+    """The settings of a masker and its training."""
 
     edit: str = "latents"
     """Kind of edit, a name in `EDITS`."""
     text_head: bool = False
-    """Tune the text side, too: stage B; without it, stage A."""
+    """Whether to tune the text side, too: stage B; without it, stage A."""
     rho: Fraction = 1.0
     """Share of the dictionary's residual that stays; 0 for none."""
     sparsity: NonNegative = 0.0
     """Weight of the mean mask in the loss."""
     steps: Count = 1000
-    """Training steps."""
+    """Number of training steps."""
     batch: Annotated[int, Field(ge=2)] = 128
-    """Pairs per batch; a pair needs others to be told from."""
+    """Pairs per batch; at least two, since each pair is contrasted with the others."""
     lr: Positive = 2e-3
     """Peak of the learning rate."""
     decay: NonNegative = 0.01
     """Weight decay, as AdamW applies it."""
     scale: Annotated[Positive, Field(le=LARGEST_SCALE)] = 20.0
-    """Factor of the logits at the start; it is learnt."""
+    """Initial factor of the logits; it is learnt."""
     seed: Natural = 0
     """Seed of the weights and of the order of pairs."""
 
@@ -78,18 +78,18 @@ class MaskerConfig:
         return self
 
     def plain(self) -> dict[str, Any]:
-        """The configuration as plain JSON."""
+        """Return the configuration as plain JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class ImageSide:
-    """n images as scores need them."""
+    """The images of a batch, in the form that scores need."""
 
     embeddings: Tensor
     """(n, d) unit embeddings."""
     edited: EditedImages
-    """Their codes, for edits of latents."""
+    """The images' codes, for edits of latents."""
 
     @classmethod
     def of(cls, sae: SAE, embeddings: Embeddings, rho: float = 0.0, *, dtype: torch.dtype = torch.float32) -> ImageSide:
@@ -161,7 +161,7 @@ class Masker(nn.Module):
         return self.log_scale.exp().clamp(max=LARGEST_SCALE)
 
     def queries(self, texts: Tensor) -> Tensor:
-        """The caption embeddings that are compared with the images: tuned ones with a text head, else as given."""
+        """Return the caption embeddings to compare with the images: tuned ones with a text head, else unchanged."""
         if self.head is None:
             return texts
         return texts + self.spread * self.head((texts - self.centre) / self.spread)
@@ -183,7 +183,7 @@ class Masker(nn.Module):
         return (pair_products if self.config.edit == "query" else pair_scores)(images.edited, queries, masks)
 
     def training_scores(self, images: ImageSide, queries: Tensor, masks: Tensor) -> Tensor:
-        """Scores that are trained on: those of `compare`, except in the leaky demonstration."""
+        """Compute the scores for training: those of `compare`, except in the leaky demonstration."""
         if self.config.edit == "leaky":
             return leaky_scores(images.edited, queries, masks)
         return self.compare(images, queries, masks)

@@ -1,4 +1,4 @@
-"""Masks that are not learnt from captions, or spoilt on purpose: the controls of text-conditioned editing."""
+"""Masks that are not learnt from captions, or deliberately spoilt: the controls of text-conditioned editing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lib.sae.base import SAE, as_tensor, one_tower
 
 
 def exchange_masks(masks: Tensor, rng: np.random.Generator) -> Tensor:
-    """Give every mask to another caption than its own: what a mask does without its meaning."""
+    """Give every mask to another caption, to measure what a mask does without its meaning."""
     if len(masks) < 2:
         raise CompanionError(f"{len(masks)} masks cannot be exchanged; give at least 2")
     order = rng.permutation(len(masks))
@@ -21,7 +21,7 @@ def exchange_masks(masks: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def shuffle_latents(masks: Tensor, rng: np.random.Generator) -> Tensor:
-    """Deal each caption's mask values to other latents at random: a random mask of the same density."""
+    """Assign each caption's mask values to other latents at random: a random mask of the same density."""
     order = rng.permuted(np.tile(np.arange(masks.shape[1]), (len(masks), 1)), axis=1)
     return masks.gather(1, torch.from_numpy(order))
 
@@ -35,10 +35,10 @@ def hard_masks(masks: Tensor, kept: int) -> Tensor:
 
 @torch.no_grad()
 def caption_code_masks(sae: SAE, texts: np.ndarray, text_mean: np.ndarray, image_mean: np.ndarray) -> Tensor:
-    """Masks (m, width) that are 1 for the latents that a caption itself activates and 0 elsewhere; nothing is trained.
+    """Make masks (m, width) that are 1 for the latents that a caption itself activates and 0 elsewhere, untrained.
 
-    The captions (m, d) are moved by the difference of the modalities' means over training rows and encoded by the
-    dictionary of images. SpLiCE (NeurIPS 2024) likewise centres, and keeps what a sparse code names; its code is a
+    The captions (m, d) are moved by the difference of the modalities' means over training rows, and encoded by the
+    dictionary of images. SpLiCE (NeurIPS 2024) also centres, and keeps the concepts in a sparse code; its code is a
     lasso over words, ours is the dictionary's own.
     """
     shifted = as_tensor(texts + (image_mean - text_mean)).to(sae.W_dec.device)

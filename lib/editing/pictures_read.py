@@ -1,8 +1,9 @@
-"""Pictures that a LLaVA has read once, so that a question, or a word of an answer, costs no more than the words do.
+"""Pictures that a LLaVA reads only once, so that a question, or a word of an answer, costs no more than its words.
 
-Words come after the picture, and a language model looks back only: what it makes of a picture is the same whatever is
-asked. Its keys and values are kept, and so is the mean picture token behind every block, which edits of the words need.
-`lib.editing.concept_decoding.next_logits` computes the same for any multimodal LLM, and reads the picture every time.
+Words come after the picture, and a language model only looks back, so its states of the picture are the same for every
+question. Their keys and values are kept, and so is the mean picture token after every block, which edits of the words
+need. `lib.editing.concept_decoding.next_logits` computes the same for any multimodal LLM, but reads the picture every
+time.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class PicturesRead:
             pixels, tokens = inputs["pixel_values"], inputs["input_ids"]
             if noise is not None:
                 pixels = add_noise(pixels, llm.noise_for(pixels, noise))
-            tokens = tokens[:, : 1 + int((tokens[0] == image_token(llm)).nonzero()[-1])]  # all begin alike
+            tokens = tokens[:, : 1 + int((tokens[0] == image_token(llm)).nonzero()[-1])]  # all begin in the same way
             with _outputs(llm) as outputs:
                 read = llm.model.model(input_ids=tokens, pixel_values=pixels, use_cache=True)
             means.append(tuple(mean_where(rows, tokens == image_token(llm)) for rows in outputs))
@@ -45,13 +46,14 @@ class PicturesRead:
         ]
 
     def words(self, prompts: list[str]) -> tuple[Tensor, Tensor]:
-        """Tokens of what comes after the picture, int64 (n, words), padded on the left, and which are none, bool."""
+        """Return the tokens after the picture, int64 (n, words), padded on the left, and which are real, bool."""
         asked = self.llm.tokenizer([f"{prompt} ASSISTANT:" for prompt in prompts], padding=True, return_tensors="pt")
         return asked["input_ids"], asked["attention_mask"].bool()
 
     @torch.inference_mode()
     def logits(self, of: Tensor, words: Tensor, real: Tensor, edit: Edit | None = None) -> tuple[Tensor, list[Tensor]]:
-        """Float64 logits of the next token, (n, vocabulary), and the mean of the words behind every block, (n, d) each.
+        """Compute float64 logits of the next token, (n, vocabulary), and the mean of the words after every block, (n,
+        d) each.
 
         of: numbers of the pictures, int64 (n,). words, real: of `words`. edit: shifts the words, whose means are those
         before the shift at its layer.
@@ -72,7 +74,7 @@ class PicturesRead:
 def _outputs(
     llm: Llava, edit: Edit | None = None, image: Tensor | None = None, real: Tensor | None = None
 ) -> Iterator[list[Tensor]]:
-    """A list that a forward pass in the `with` fills with the outputs of all blocks, which an edit may shift."""
+    """Yield a list that a forward pass in the `with` fills with the outputs of all blocks, which an edit may shift."""
     outputs: list[Tensor] = []
 
     def watch(number: int) -> Any:

@@ -29,14 +29,14 @@ Edit = Callable[[Tensor], Tensor]
 
 
 def reconstruct(sae: SAE) -> Edit:
-    """Encode and decode the tokens without an edit: what the dictionary alone does to the model."""
+    """Encode and decode the tokens without an edit, which shows the effect of the dictionary alone."""
     return clamp(sae, {})
 
 
 def clamp(sae: SAE, latents: Mapping[int, float], *, keep_error: bool = False) -> Edit:
     """Overwrite latents, given as number to activation in the units of the codes; 0 or less suppresses.
 
-    keep_error: add back what the dictionary does not reconstruct, so that only the named latents change anything.
+    keep_error: add back the part that the dictionary does not reconstruct, so that only the named latents change.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def clamp(sae: SAE, latents: Mapping[int, float], *, keep_error: bool = False) -
         if latent not in range(sae.width):
             raise CompanionError(f"no latent {latent}: this dictionary has {sae.width}, 0 to {sae.width - 1}")
         if not torch.isfinite(torch.tensor(float(value))):
-            raise CompanionError(f"latent {latent} is to be {value}; give a finite activation")
+            raise CompanionError(f"latent {latent} is set to {value}; give a finite activation")
     numbers = torch.tensor(list(latents), dtype=torch.int64)
     values = torch.tensor(list(latents.values()), dtype=torch.float32)
 
@@ -93,7 +93,7 @@ def clamp_each(sae: SAE, latents: Tensor, values: Tensor, *, keep_error: bool = 
 
 
 def _for_tokens(each: Tensor, tokens: Tensor) -> Tensor:
-    """Repeat what belongs to each of n images (n, ...) for each of an image's tokens."""
+    """Repeat the rows that belong to each of n images (n, ...) for each of an image's tokens."""
     if not len(each) or len(tokens) % len(each):
         raise CompanionError(f"{len(tokens)} tokens for {len(each)} images; give an edit for every image of the batch")
     return each.repeat_interleave(len(tokens) // len(each), dim=0)
@@ -108,7 +108,7 @@ def shift(direction: Tensor, strength: float) -> Edit:
 
 
 def difference_in_means(shows: Tensor, lacks: Tensor) -> Tensor:
-    """(d,) mean activation of inputs that show a concept, (n, d), minus the mean of inputs that lack it, (m, d)."""
+    """Mean activation of inputs that show a concept, (n, d), minus that of inputs that lack it, (m, d); (d,)."""
     if shows.ndim != 2 or lacks.ndim != 2 or not len(shows) or not len(lacks) or shows.shape[1] != lacks.shape[1]:
         shapes = f"{tuple(shows.shape)} and {tuple(lacks.shape)}"
         raise CompanionError(f"activations of shapes {shapes}; give two filled matrices of one block")
@@ -117,12 +117,12 @@ def difference_in_means(shows: Tensor, lacks: Tensor) -> Tensor:
 
 @contextmanager
 def steered(source: Any, layer: int, edit: Edit, *, pooled: bool = False) -> Iterator[None]:
-    """Within the `with`, every forward pass continues with the edited output of one block.
+    """Make every forward pass within the `with` continue with the edited output of one block.
 
-    source: an encoder or an image tower that `find_blocks` knows (open_clip, timm, transformers; of a LLaVA its
+    source: an encoder or an image tower that `find_blocks` knows (open_clip, timm, transformers; for a LLaVA, its
     `vision_tower`). layer: block number from 0, or from the end if negative. pooled: edit the mean of an image's
-    tokens and add the change to each of them; else every token is edited by itself. The hook is removed at the end,
-    error or not.
+    tokens and add the change to each of them; else edit every token by itself. The hook is removed at the end,
+    whether there is an error or not.
     """
     blocks = find_blocks(source)
     count = len(blocks.modules)
@@ -134,7 +134,7 @@ def steered(source: Any, layer: int, edit: Edit, *, pooled: bool = False) -> Ite
         changed = _edited(hidden, edit, pooled, blocks.batch_first)
         return (changed, *output[1:]) if isinstance(output, tuple) else changed
 
-    # First among the hooks: transformers collects hidden states, which LLaVA reads, by hooks of its own.
+    # This must be the first hook: transformers also collects hidden states, which LLaVA reads, by hooks.
     handle = blocks.modules[layer].register_forward_hook(hook, prepend=True)
     try:
         yield

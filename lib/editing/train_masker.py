@@ -1,10 +1,10 @@
-"""Training of a masker on image-caption pairs, with the dictionary and the image tower frozen.
+"""Train a masker on image-caption pairs, with the dictionary and the image tower frozen.
 
 Source: TEVI (Mahajan et al., arXiv 2606.07451). Its objective is not public beyond "contrastive"; ours is symmetric
 InfoNCE over all pairs of a batch, each edited by the mask of its own caption. Every epoch takes the next caption of
-each picture, since a mask over-fits captions that it meets again and again; and with dev pairs, the weights with the
-least loss on them are kept, those of the start among them, so that an arm that learns nothing stays where it began. A
-killed run resumes to equal weights.
+each picture, since a mask over-fits captions that it sees repeatedly. With dev pairs, the weights with the smallest
+loss on them are kept, the initial ones included, so an arm that learns nothing stays where it began. A killed run
+resumes to equal weights.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ from lib.sae.base import SAE, as_tensor
 from lib.sae.training.checkpoint import FILE, Resumable
 
 MASKER_VERSION = 3
-"""Raised when the same configuration no longer trains to the same weights, or when they are stored under new names."""
+"""Increases when the same configuration no longer trains to the same weights, or when these are stored differently."""
 
 WARMUP = 0.1
 """Share of the steps over which the learning rate rises; afterwards it falls to zero."""
 
 CHECKS = 10
-"""How often a training looks at the dev pairs, the start not counted."""
+"""Number of times that a training measures the dev pairs, not counting the start."""
 
 DEV_PAIRS = 500
-"""At most this many dev pairs are searched among."""
+"""Largest number of dev pairs to search among."""
 
 SCALES = (5.0, 10.0, 20.0, 40.0, 80.0)
-"""Factors of the logits of dev pairs; the best one counts, so that a loss falls by better scores alone."""
+"""Factors of the logits of dev pairs; the best one counts, so that only better scores reduce the loss."""
 
 MASKER = "masker"
-"""The kind of entry that trained maskers are in the cache."""
+"""The kind of cache folder that holds trained maskers."""
 
 _WEIGHTS = "masker.safetensors"
 
@@ -61,7 +61,8 @@ class TrainedMasker:
     history: pd.DataFrame
     """One row per step: step, loss, density (the mean mask of the batch)."""
     checks: pd.DataFrame
-    """One row per look at the dev pairs: step, loss (at the best of SCALES), recall (R@1, mean of both directions)."""
+    """One row per measurement of dev pairs: step, loss (at the best of SCALES), recall (R@1, mean of both directions).
+    """
 
 
 def train_masker(
@@ -76,8 +77,8 @@ def train_masker(
     """Train a masker on pairs: image row i with caption row i, unit norm.
 
     Several pairs are the same images with other captions, one for each epoch in turn. With dev pairs, the weights of
-    the best of CHECKS looks and the start are kept. With a `folder`, the state is saved there every `checkpoint_every`
-    steps and at the end, and an earlier run's state is resumed. An error names a loss that is no longer finite.
+    the best of CHECKS measurements and the start are kept. With a `folder`, the state is saved there every
+    `checkpoint_every` steps and at the end, and a run continues from it. A loss that is no longer finite is an error.
     """
     run = _Run(config, sae, _several(pairs), dev)
     if folder is not None:
@@ -96,7 +97,7 @@ def train_masker(
 def train_masker_cached(
     config: MaskerConfig, sae: SAE, pairs: Embeddings | Sequence[Embeddings], dev: Embeddings | None = None
 ) -> TrainedMasker:
-    """`train_masker`, once: the result is stored in the cache under everything that decides it."""
+    """Train once: the cache stores the result under everything that decides it."""
 
     def work(folder: Path) -> None:
         trained = train_masker(config, sae, pairs, dev, folder=folder)
@@ -116,7 +117,7 @@ def train_masker_cached(
 def masker_key(
     config: MaskerConfig, sae: SAE, pairs: Embeddings | Sequence[Embeddings], dev: Embeddings | None = None
 ) -> dict[str, Any]:
-    """Everything that decides the masker's weights, as plain JSON."""
+    """Return everything that decides the masker's weights, as plain JSON."""
     weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in sae.state_dict().items()})
     dictionary = {"recipe": sae.config.recipe, "k": sae.config.k, "weights": hashlib.sha256(weights).hexdigest()}
     learnt = {"pairs": [one.identity for one in _several(pairs)], "dev": None if dev is None else dev.identity}
@@ -157,7 +158,7 @@ class _Run(Resumable):
         self.look()
 
     def advance(self) -> None:
-        """Take one step on the next pairs of the epoch; what does not fill a batch at its end is left out."""
+        """Take one step on the next pairs of the epoch; pairs that do not fill a batch at its end are left out."""
         epoch, place = divmod(self.step, len(self.order) // self.batch)
         if place == 0:
             self.order = torch.randperm(len(self.order), generator=self.generator)
@@ -186,14 +187,14 @@ class _Run(Resumable):
         self.checks = torch.cat([self.checks, self.checks.new_tensor([[self.step, loss, recall]])])
 
     def keep_best(self) -> None:
-        """Put back the weights of the best look, where there are dev pairs."""
+        """Restore the best weights, if there are dev pairs."""
         if self.dev is not None:
             nn.utils.vector_to_parameters(self.best, self.masker.parameters())
 
 
 @dataclass(frozen=True)
 class _DevPairs:
-    """Pairs that no step is taken on, to choose among a run's weights."""
+    """Pairs that are not used for training, to choose among a run's weights."""
 
     images: ImageSide
     texts: Tensor
@@ -205,7 +206,7 @@ class _DevPairs:
 
     @torch.no_grad()
     def measure(self, masker: Masker) -> tuple[float, float]:
-        """Loss at the best scale with the sparsity term, and R@1 of both directions, by the scores trained on."""
+        """Loss at the best scale with the sparsity term, and R@1 of both directions, by the training scores."""
         queries = masker.queries(self.texts)
         masks = masker.masks(queries)
         scores = masker.training_scores(self.images, queries, masks)

@@ -1,1 +1,1 @@
-"""Pairs to vectors, and the store that keeps them."""
+"""Encoders that turn pairs into vectors, and the store that keeps the vectors."""

@@ -1,8 +1,8 @@
 """Sound and text towers of any `transformers.ClapModel` behind one interface: the shipped `sounds-clap`, LAION's CLAP.
 
-LAION's models (Wu et al., ICASSP 2023) are loaded as `hf-hub:laion/clap-htsat-unfused`. Only safetensors are read. Two
-traps that users of these models report are refused or mended here: a checkpoint whose text tower says the same about
-every text, and sounds that are cut at random.
+LAION's models (Wu et al., ICASSP 2023) are loaded as `hf-hub:laion/clap-htsat-unfused`. Only safetensors are read.
+This module guards against two traps that users of these models report: it refuses a checkpoint whose text tower gives
+every text the same embedding, and it cuts sounds at fixed places, not at random.
 """
 
 from __future__ import annotations
@@ -28,22 +28,23 @@ ensure_torchvision()
 from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel, PreTrainedTokenizerBase  # noqa: E402
 
 FILES = ("*.json", "model.safetensors", "merges.txt")
-"""What is taken from a repository of the hub: configs, token tables and safetensors."""
+"""Files taken from a repository of the hub: configs, token tables and safetensors."""
 
 PROBES = ("a flute", "a loud alarm", "an organ over hiss", "a low gong going up")
-"""Texts that a text tower must tell apart; in words of the sounds world, which are everyday words."""
+"""Texts that a text tower must distinguish; their words are everyday words of the sounds world."""
 
 COLLAPSED = 0.9
 """Mean cosine of the probes from which a text tower counts as collapsed. `laion/larger_clap_music` has 0.9993 on texts
-in general and its siblings 0.18 to 0.29 (embeddings-benchmark/mteb issue 5069)."""
+in general, and its siblings have 0.18 to 0.29 (embeddings-benchmark/mteb issue 5069).
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class ClapEncoder:
     """A ClapModel in eval mode and float32.
 
-    name: as it was asked for, without folders. dim: width of the joint space. identity: sha256 of its files, windows;
-    no paths. windows: equal windows of the length the model takes, whose mean is the embedding of a sound.
+    name: as the user gave it, without folders. dim: width of the joint space. identity: sha256 of its files, windows;
+    no paths. windows: equal windows of the length that the model reads; the embedding of a sound is their mean.
     """
 
     name: str
@@ -57,13 +58,14 @@ class ClapEncoder:
 
     @property
     def preprocess(self) -> Callable[[Sound], torch.Tensor]:
-        """A method from a sound to its windows: int16 (windows, samples) at the model's rate."""
+        """Return a method that turns a sound into its windows: int16 (windows, samples) at the model's rate."""
         return self._windows_of
 
     def encode_pixels(self, pixels: torch.Tensor) -> np.ndarray:
-        """float32 (n, dim), not normalised, of the stacked windows of n sounds: the mean over each one's unit vectors.
+        """Encode the stacked windows of n sounds to float32 (n, dim), not normalised: the mean over each sound's unit
+        vectors.
 
-        The name is the store's: "pixels" are whatever `preprocess` makes.
+        The store chose the name: "pixels" are whatever `preprocess` makes.
         """
         with torch.inference_mode(), full_precision():
             mels = log_mel(pixels.flatten(0, 1).to(self.device), self.extractor)
@@ -71,7 +73,7 @@ class ClapEncoder:
             return vectors.float().unflatten(0, pixels.shape[:2]).mean(dim=1).cpu().numpy()
 
     def encode_sounds(self, sounds: list[Sound]) -> np.ndarray:
-        """float32 (n, dim), not normalised, of n sounds in one batch."""
+        """Encode n sounds in one batch to float32 (n, dim), not normalised."""
         if not sounds:
             raise CompanionError(f"{self.name}: no sounds to encode; give at least one")
         for sound in sounds:
@@ -82,7 +84,7 @@ class ClapEncoder:
         return self.encode_pixels(torch.stack([self.preprocess(sound) for sound in sounds]))
 
     def encode_texts(self, texts: list[str]) -> np.ndarray:
-        """float32 (n, dim), of unit norm, of n texts in one batch; longer ones than the context are cut."""
+        """Encode n texts in one batch to float32 (n, dim) of unit norm; texts longer than the context are cut."""
         if not texts:
             raise CompanionError(f"{self.name}: no texts to encode; give at least one")
         for text in texts:
@@ -103,8 +105,8 @@ def load_clap(name: str | Path, *, revision: str | None = None, windows: int = 1
 
     name: a shipped model (`sounds-clap`), a local folder, or `hf-hub:org/repo`. revision: a commit or tag of the hub
     repository; pin it. windows: how many to cut from each sound; paper 3's clips of 30 s and LAION's window of 10 s
-    make 3. Raises CompanionError for an unknown name, unusable files or a collapsed text tower, NotAvailable where the
-    hub cannot be reached or the device is not there.
+    make 3. Raises CompanionError for an unknown name, unusable files or a collapsed text tower, and NotAvailable if the
+    hub cannot be reached or the device does not exist.
     """
     check_device(device)
     if windows < 1:

@@ -1,4 +1,4 @@
-"""Text embeddings of classes: every name in every template, averaged, as CLIP classifies.
+"""Text embeddings of classes: the average over templates of every name in every template, as CLIP classifies.
 
 Radford et al., ICML 2021 (arXiv 2103.00020), section 3.1.4. The names and the 80 templates of ImageNet are those that
 open_clip ships.
@@ -16,13 +16,13 @@ from lib.encoders.clip import open_clip
 from lib.encoders.encoder import TextEncoder
 
 Template = str | Callable[[str], str]
-"""With one pair of braces for the name, or a function of it."""
+"""A text with one pair of braces for the name, or a function of the name."""
 
 BATCH = 256
 
 
 def class_texts(encoder: TextEncoder, names: Sequence[str], templates: Sequence[Template]) -> np.ndarray:
-    """float32 (classes, d), unit norm: the mean over templates of unit text embeddings, scaled to unit norm."""
+    """Embed class names: float32 (classes, d) of unit norm, the scaled mean over templates of unit text embeddings."""
     if not names or not templates:
         raise CompanionError(f"{len(names)} class names and {len(templates)} templates; give at least one of each")
     for template in templates:
@@ -36,12 +36,12 @@ def class_texts(encoder: TextEncoder, names: Sequence[str], templates: Sequence[
 
 
 def imagenet() -> tuple[tuple[str, ...], tuple[Template, ...]]:
-    """The 1,000 names and 80 templates of ImageNet as open_clip has them."""
+    """Return the 1,000 names and 80 templates of ImageNet as open_clip has them."""
     return tuple(open_clip.IMAGENET_CLASSNAMES), tuple(open_clip.OPENAI_IMAGENET_TEMPLATES)
 
 
 def wordnet_names(wnids: Sequence[str]) -> tuple[str, ...]:
-    """The first name of each WordNet id of ImageNet, as timm ships them."""
+    """Return the first name of each WordNet id of ImageNet, as timm ships them."""
     from timm.data import ImageNetInfo  # open_clip, imported above, has made room for timm's own imports
 
     known = ImageNetInfo("imagenet-22k")

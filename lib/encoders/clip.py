@@ -35,17 +35,17 @@ CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"
 TOKENIZER = "tokenizer.json"
 FILES = (CONFIG, WEIGHTS, "*token*.json", "vocab.json", "merges.txt", "vocab.txt")
-"""What is taken from a repository of the hub: config, token tables and safetensors."""
+"""Files taken from a repository of the hub: config, token tables and safetensors."""
 
 
 @dataclass(frozen=True, eq=False)
 class ClipEncoder:
     """An open_clip model in eval mode and float32.
 
-    name: as it was asked for, without folders. dim: width of the joint space. image_size: (height, width) in pixels.
-    identity: sha256 of config, weights and tokenizer, preprocessing, precision; no paths. preprocess: a PIL image to
-    uint8 (3, height, width), resized and cropped as the model was trained with. mean, std: (3, 1, 1) of the channels,
-    from 0 to 1. tokenize: texts to (n, context) token numbers.
+    name: as the user gave it, without folders. dim: width of the joint space. image_size: (height, width) in pixels.
+    identity: sha256 of config, weights and tokenizer, preprocessing, precision; no paths. preprocess: turns a PIL image
+    into uint8 (3, height, width), resized and cropped as in the model's training. mean, std: (3, 1, 1), per channel,
+    from 0 to 1. tokenize: turns texts into (n, context) token numbers.
     """
 
     name: str
@@ -61,31 +61,31 @@ class ClipEncoder:
 
     @property
     def visual(self) -> torch.nn.Module:
-        """The image tower, for `lib.encoders.hooks`."""
+        """The image tower, as `lib.encoders.hooks` needs it."""
         return self.model.visual  # type: ignore[return-value]
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
-        """What the model takes, float32 on its device, from uint8 (n, 3, height, width)."""
+        """Turn uint8 (n, 3, height, width) into the model's input, float32 on its device."""
         return pixels.to(self.device, non_blocking=True).float().div(255).sub_(self.mean).div_(self.std)
 
     def encode_pixels(self, pixels: torch.Tensor) -> np.ndarray:
-        """float32 (n, dim), not normalised, of uint8 (n, 3, height, width) from `preprocess`."""
+        """Encode uint8 (n, 3, height, width) from `preprocess` to float32 (n, dim), not normalised."""
         with torch.no_grad(), full_precision():
             return self.model.encode_image(self.normalise(pixels)).float().cpu().numpy()  # type: ignore[operator]
 
     def encode_images(self, images: list[Image.Image]) -> np.ndarray:
-        """float32 (n, dim), not normalised, of n pictures in one batch."""
+        """Encode n pictures in one batch to float32 (n, dim), not normalised."""
         return self.encode_pixels(stack_pixels(self, images))
 
     def encode_texts(self, texts: list[str]) -> np.ndarray:
-        """float32 (n, dim), not normalised, of n texts in one batch; longer ones than the context are cut."""
+        """Encode n texts in one batch to float32 (n, dim), not normalised; texts longer than the context are cut."""
         if not texts:
             raise CompanionError(f"{self.name}: no texts to encode; give at least one")
         for text in texts:
             if not isinstance(text, str):
                 raise CompanionError(f"{self.name}: a text is a {type(text).__name__}; give strings")
             if not is_unicode(text):
-                raise CompanionError(f"{self.name}: the text {text!r} is no Unicode; give it as UTF-8")
+                raise CompanionError(f"{self.name}: the text {text!r} is not Unicode; give it as UTF-8")
         tokens = self.tokenize(list(texts))
         with torch.no_grad():
             return self.model.encode_text(tokens.to(self.device)).float().cpu().numpy()  # type: ignore[operator]
@@ -98,8 +98,8 @@ def load_clip(
 
     name: a shipped model (`scenes-clip`), a local folder, `hf-hub:org/repo`, or an open_clip architecture
     (`ViT-B-32`) with the tag of its weights in `pretrained`. revision: a commit or tag of the hub repository; pin it.
-    Raises CompanionError for an unknown name or unusable files, NotAvailable where the hub cannot be reached or the
-    device is not there.
+    Raises CompanionError for an unknown name or unusable files, and NotAvailable if the hub cannot be reached or the
+    device does not exist.
     """
     check_device(device)
     folder = _folder(str(name), pretrained, revision)
@@ -112,7 +112,7 @@ def load_clip(
         raise CompanionError(f"{folder}: config and weights do not make a model ({str(error)[:300]})") from None
     for key, tensor in model.named_parameters():
         if not torch.isfinite(tensor).all():
-            raise CompanionError(f"{folder / WEIGHTS}: weights {key!r} hold NaN or infinity; get the file again")
+            raise CompanionError(f"{folder / WEIGHTS}: weights {key!r} contain NaN or infinity; get the file again")
     preprocessing = open_clip.transform.PreprocessCfg(**model.visual.preprocess_cfg)
     height, width = preprocessing.input_size[1:]
     *resize, _, normalise = open_clip.transform.image_transform_v2(preprocessing, is_train=False).transforms
@@ -139,7 +139,7 @@ def _identity(folder: Path, preprocessing: dict[str, Any]) -> dict[str, Any]:
 
 
 def _folder(name: str, pretrained: str | None, revision: str | None) -> Path:
-    """Where the files of a model lie; fetches them if they come from the hub."""
+    """Return the folder with the files of a model; fetches them if they come from the hub."""
     if pretrained is not None:
         return hub_folder(hub_repository(name, pretrained), revision, FILES)
     if name.startswith("hf-hub:"):
@@ -163,10 +163,10 @@ def _nearest(name: str) -> str:
 
 
 def hub_repository(architecture: str, tag: str) -> str:
-    """The hub repository that open_clip lists for an architecture and a tag.
+    """Return the hub repository that open_clip lists for an architecture and a tag.
 
-    Its own config is used, not open_clip's built-in one of that architecture: it also says which GELU the weights
-    were trained with, where the built-in `ViT-B-32` with the tag `openai` takes the wrong one and only warns.
+    We use the repository's config, not open_clip's built-in one of that architecture, since it also says which GELU the
+    weights were trained with; the built-in `ViT-B-32` with the tag `openai` takes the wrong one and only warns.
     """
     if architecture not in open_clip.list_models():
         raise CompanionError(f"no architecture {architecture!r}; {_nearest(architecture)}")
@@ -181,9 +181,9 @@ def hub_repository(architecture: str, tag: str) -> str:
 
 
 def _config(folder: Path) -> dict[str, Any]:
-    """The model part of a folder's config, after checks of what the folder holds."""
+    """Return the model part of a folder's config, after checks of the folder's files."""
     if not (folder / CONFIG).is_file():
-        raise CompanionError(f"{folder} holds no {CONFIG}; give a folder in the layout of open_clip")
+        raise CompanionError(f"{folder} has no {CONFIG}; give a folder in the layout of open_clip")
     if not (folder / WEIGHTS).is_file():
         pickled = sorted(file.name for file in folder.iterdir() if file.suffix in (".bin", ".pt", ".pth", ".ckpt"))
         found = f"only {pickled[0]}, a pickle, which can run code; convert it to" if pickled else "no"

@@ -1,4 +1,4 @@
-"""What an encoder makes of pairs: the type that leaves `lib/encoders`."""
+"""The type that leaves `lib/encoders`: the vectors that an encoder makes from pairs."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Embeddings:
     """Row-aligned vectors of one encoder.
 
     ids: (n,) strings. image, text: float32 (n, d) each, or None where the encoder has no such tower; row i of both
-    belongs to pair i (the text row is that of the pair's first caption). Where the pairs have sounds, `image` is what
-    the tower of sounds makes of them. normalised: whether rows have unit norm.
-    identity: plain JSON that decides the bytes; cache keys of what is trained on them contain it.
+    belongs to pair i (the text row is that of the pair's first caption). Where the pairs have sounds, `image` holds the
+    vectors of the sound tower. normalised: whether rows have unit norm.
+    identity: plain JSON that decides the bytes; it is part of the cache keys of everything trained on them.
 
-    Matrices may be memory maps of files that are larger than memory: every method works on blocks of rows, and what it
-    makes of such a matrix is such a file, too (`lib.encoders.row_files`).
+    Matrices may be memory maps of files that are larger than memory: every method works on blocks of rows, and a result
+    of that size is also such a file (`lib.encoders.row_files`).
 
     Examples
     --------
@@ -55,7 +55,7 @@ class Embeddings:
             bad = first_not_finite(matrix)
             if bad is not None:
                 raise CompanionError(
-                    f"{self.encoder}: the {name} embedding of {str(self.ids[bad])!r} holds NaN or infinity; "
+                    f"{self.encoder}: the {name} embedding of {str(self.ids[bad])!r} contains NaN or infinity; "
                     "embed it again or drop it"
                 )
         if self.image is None and self.text is None:
@@ -65,14 +65,14 @@ class Embeddings:
         return len(self.ids)
 
     def tower(self, tower: Tower) -> np.ndarray:
-        """The (n, d) matrix of one tower; an error if this encoder has none."""
+        """Return the (n, d) matrix of one tower; raises CompanionError if this encoder has no such tower."""
         matrix = self.image if tower == "image" else self.text
         if matrix is None:
             raise CompanionError(f"{self.encoder} has no {tower} embeddings; use the other tower or encoder")
         return matrix
 
     def unit(self) -> Embeddings:
-        """The same embeddings with rows of unit norm; an error names a row of norm zero."""
+        """Return the same embeddings with rows of unit norm; an error names a row of norm zero."""
         if self.normalised:
             return self
 
@@ -88,7 +88,7 @@ class Embeddings:
         return self._made(scaled, self.ids, {**self.identity, "unit": True}, normalised=True)
 
     def rows(self, chosen: np.ndarray, name: str) -> Embeddings:
-        """The rows with numbers `chosen` (n',); `name` says which choice, for the identity."""
+        """Select the rows with numbers `chosen` (n',); `name` describes the choice, for the identity."""
         numbers = np.arange(len(self))[chosen]
 
         def picked(matrix: np.ndarray) -> Iterator[np.ndarray]:
@@ -104,7 +104,7 @@ class Embeddings:
         *,
         normalised: bool,
     ) -> Embeddings:
-        """The embeddings whose towers are made of these ones, part by part."""
+        """Make embeddings from these towers, part by part."""
         image, text = (
             None
             if matrix is None
@@ -114,7 +114,7 @@ class Embeddings:
         return replace(self, ids=ids, image=image, text=text, normalised=normalised, identity=identity)
 
     def __getstate__(self) -> dict[str, Any]:
-        """For another process, which maps large files itself."""
+        """Pickle large files by reference, so that another process maps them itself."""
         return {name: by_reference(value) for name, value in vars(self).items()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

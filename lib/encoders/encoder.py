@@ -1,4 +1,4 @@
-"""What the companion asks of an encoder: the interface of CLIP models and judges alike."""
+"""The interface that the companion expects of every encoder, CLIP models and judges alike."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from lib.base.errors import CompanionError, NotAvailable
 class Encoder(Protocol):
     """Turns images or sounds, and texts if it has a text tower, into vectors of `dim` numbers.
 
-    name: for tables and errors. identity: plain JSON that decides every number it gives; cache keys contain it.
+    name: for tables and errors. identity: plain JSON that decides every number it computes; it is part of cache keys.
     device: where the forward pass runs, in torch's words. Images or sounds go through `preprocess`, which the store
-    runs in worker processes, and then as a batch through `encode_pixels`; `encode_images` of encoders of images and
-    `encode_sounds` of those of sounds do both.
+    runs in worker processes, and then as a batch through `encode_pixels`. `encode_images` (for encoders of images) and
+    `encode_sounds` (for encoders of sounds) do both.
     """
 
     @property
@@ -35,16 +35,18 @@ class Encoder(Protocol):
 
     @property
     def preprocess(self) -> Callable[[Any], torch.Tensor]:
-        """A method from an image or sound to a tensor on the CPU (bytes, where they will do), of one shape for all."""
+        """Return a method that turns an image or sound into a tensor on the CPU, of one shape for all, of bytes if
+        possible.
+        """
         ...
 
     def encode_pixels(self, pixels: torch.Tensor) -> np.ndarray:
-        """float32 (n, dim), not normalised, of the stacked tensors of n images or sounds."""
+        """Encode the stacked tensors of n images or sounds to float32 (n, dim), not normalised."""
         ...
 
     @property
     def encode_texts(self) -> Callable[[list[str]], np.ndarray] | None:
-        """A method from n texts to float32 (n, dim), not normalised; None where there is no text tower."""
+        """Return a method that encodes n texts to float32 (n, dim), not normalised; None if there is no text tower."""
         ...
 
 
@@ -54,12 +56,12 @@ class TextEncoder(Encoder, Protocol):
 
     @property
     def encode_texts(self) -> Callable[[list[str]], np.ndarray]:
-        """A method from n texts to float32 (n, dim), not normalised."""
+        """Return a method that encodes n texts to float32 (n, dim), not normalised."""
         ...
 
 
 def stack_pixels(encoder: Encoder, images: list[Image.Image]) -> torch.Tensor:
-    """The preprocessed images as one batch, for `encode_pixels`."""
+    """Stack the preprocessed images into one batch, for `encode_pixels`."""
     if not images:
         raise CompanionError(f"{encoder.name}: no images to encode; give at least one")
     for image in images:
@@ -69,12 +71,12 @@ def stack_pixels(encoder: Encoder, images: list[Image.Image]) -> torch.Tensor:
 
 
 def check_device(device: str) -> str:
-    """The device, if this machine has it."""
+    """Return the device if this machine has it; raises NotAvailable otherwise."""
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise NotAvailable(f"device {device!r} asked for, but torch finds no GPU; use device='cpu'")
+        raise NotAvailable(f"device {device!r} was requested, but torch finds no GPU; use device='cpu'")
     return device
 
 
 def full_precision() -> Any:
-    """A context in which a GPU convolves in float32, as a CPU does; by default cuDNN would round to TF32."""
+    """Make a context in which a GPU convolves in float32, as a CPU does; by default cuDNN would round to TF32."""
     return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)

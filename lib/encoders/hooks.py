@@ -1,7 +1,7 @@
 """Activations inside an image tower, read by forward hooks on its residual blocks.
 
 The output of a block is the residual stream after its MLP has been added, as in paper 1 (Pach et al., 2504.02821,
-section 4.1: blocks 11, 17, 22 and 23 of CLIP ViT-L, counted from 0). The forward pass stays the model's own.
+section 4.1: blocks 11, 17, 22 and 23 of CLIP ViT-L, counted from 0). The model's forward pass is not changed.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ TOKENS: tuple[Tokens, ...] = ("class", "patches", "all")
 
 @dataclass(frozen=True)
 class Blocks:
-    """The residual blocks of a tower and the layout of what they give.
+    """The residual blocks of a tower and the layout of their outputs.
 
-    prefix: tokens before the first patch (class token and registers). class_token: whether token 0 is one.
-    batch_first: (n, tokens, width) if true, else (tokens, n, width).
+    prefix: number of tokens before the first patch (class token and registers). class_token: whether token 0 is one.
+    batch_first: outputs are (n, tokens, width) if true, else (tokens, n, width).
     """
 
     modules: Sequence[nn.Module]
@@ -36,7 +36,7 @@ class Blocks:
     batch_first: bool
 
     def select(self, output: Any, tokens: Tokens) -> torch.Tensor:
-        """The chosen tokens of a block's output: (n, width) for the class token, else (n, tokens, width)."""
+        """Select the chosen tokens of a block's output: (n, width) for the class token, else (n, tokens, width)."""
         hidden = output[0] if isinstance(output, tuple) else output
         hidden = hidden.detach() if self.batch_first else hidden.detach().transpose(0, 1)
         if tokens == "class":
@@ -45,7 +45,7 @@ class Blocks:
 
 
 def find_blocks(source: Any) -> Blocks:
-    """The blocks of an encoder or of its image tower: open_clip ViT, timm ViT, or a transformers CLIP-like model."""
+    """Find the blocks of an encoder or its image tower: open_clip ViT, timm ViT, or a transformers CLIP-like model."""
     visual: Any = source if isinstance(source, nn.Module) else getattr(source, "visual", None)
     if hasattr(visual, "transformer") and hasattr(visual.transformer, "resblocks"):
         return Blocks(visual.transformer.resblocks, 1, True, visual.transformer.batch_first)
@@ -59,7 +59,7 @@ def find_blocks(source: Any) -> Blocks:
     name = getattr(source, "name", type(source).__name__)
     if hasattr(visual, "blocks") and hasattr(visual, "merger"):
         raise CompanionError(
-            f"{name} sees its pictures in one sequence without a batch, and is not recorded or steered; take a LLaVA"
+            f"{name} reads its pictures as one sequence without a batch, and cannot be recorded or steered; use a LLaVA"
         )
     raise CompanionError(f"{name} has no transformer blocks to record; use an encoder whose image tower is a ViT")
 
@@ -68,9 +68,9 @@ def find_blocks(source: Any) -> Blocks:
 def record(source: Any, layers: Sequence[int], tokens: Tokens = "class") -> Iterator[dict[int, list[torch.Tensor]]]:
     """Record the outputs of some blocks while images are encoded inside the `with`.
 
-    source: an encoder, or its image tower. layers: block numbers from 0. Gives a dict from layer to one tensor for each
-    forward pass: (n, width) for tokens="class", (n, patches, width) for "patches", (n, tokens, width) for "all".
-    The hooks are removed at the end, error or not.
+    source: an encoder, or its image tower. layers: block numbers from 0. Yields a dict from layer to one tensor for
+    each forward pass: (n, width) for tokens="class", (n, patches, width) for "patches", (n, tokens, width) for "all".
+    The hooks are removed at the end, whether there is an error or not.
     """
     blocks = find_blocks(source)
     if tokens not in TOKENS:
@@ -97,9 +97,9 @@ def record(source: Any, layers: Sequence[int], tokens: Tokens = "class") -> Iter
 def encode_layers(
     encoder: Encoder, pixels: torch.Tensor, layers: Sequence[int], tokens: Tokens = "class"
 ) -> dict[int, np.ndarray]:
-    """float32 activations of some blocks for preprocessed images, from one forward pass.
+    """Return float32 activations of some blocks for preprocessed images, from one forward pass.
 
-    Layer to (n, width) for tokens="class", else to (n, tokens, width).
+    They are a dict from layer to (n, width) for tokens="class", else to (n, tokens, width).
     """
     with record(encoder, layers, tokens) as recorded:
         encoder.encode_pixels(pixels)

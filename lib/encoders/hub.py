@@ -1,4 +1,4 @@
-"""Where models of the Hugging Face hub lie: in its own cache."""
+"""The folders of models from the Hugging Face hub, in the hub's own cache."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from lib.base.errors import CompanionError, NotAvailable
 
 
 def hub_folder(repository: str, revision: str | None, wanted: Sequence[str]) -> Path:
-    """The cache folder of a repository (`org/name`) at a commit or tag, with the files that match patterns of `wanted`.
+    """Return the cache folder of a repository (`org/name`) at a commit or tag, with the files that match `wanted`
+    patterns.
 
     revision: None takes the newest; pin it. Raises CompanionError for a name or revision that the hub does not have,
-    NotAvailable where it cannot be reached and the cache lacks the files.
+    and NotAvailable if it cannot be reached and the cache lacks the files.
     """
     try:
         return Path(huggingface_hub.snapshot_download(repository, revision=revision, allow_patterns=list(wanted)))

@@ -1,4 +1,4 @@
-"""Judges: encoders that tell how alike two pictures are, independent of the model under study.
+"""Judges: encoders that say how alike two pictures are, independently of the model under study.
 
 A Monosemanticity Score is only as good as its judge, and a judge of the same family is circular (Pach et al. use
 DINOv2 to judge CLIP). The scenes world has two: a small convolutional network trained on another objective than CLIP,
@@ -24,13 +24,13 @@ from lib.encoders.tensors import read_tensors
 SCENES_JUDGE = ROOT / "lib" / "encoders" / "models" / "scenes-judge" / "model.safetensors"
 
 ORACLE_GROUPS: tuple[str, ...] = ("kind", "group", "realm", "colour", "texture", "background", "pattern")
-"""What makes two scenes alike for the truth judge: places and sizes do not."""
+"""The facts that make two scenes alike for the truth judge; places and sizes do not."""
 
 
 class SceneJudge(nn.Module):
-    """A plain convolutional network. (b, 3, 64, 64) in [-1, 1] to (b, 192), standardised over training scenes.
+    """A plain convolutional network from (b, 3, 64, 64) in [-1, 1] to (b, 192), standardised over training scenes.
 
-    Nothing in it is shared with the CLIP under study: no attention, no patches, no text, other training scenes.
+    It shares nothing with the CLIP under study: no attention, no patches, no text, other training scenes.
     """
 
     dim = 192
@@ -52,7 +52,7 @@ class SceneJudge(nn.Module):
         self.standardise = nn.BatchNorm1d(self.dim, affine=False)
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The embedding (b, 192) and the feature map (b, 192, 8, 8) that it is the maximum of."""
+        """Return the embedding (b, 192) and the feature map (b, 192, 8, 8) of which it is the maximum."""
         features = self.features(pixels)
         return self.standardise(features.amax(dim=(2, 3))), features
 
@@ -78,29 +78,29 @@ class JudgeEncoder:
         self.identity: dict[str, Any] = {"judge": self.name, "weights": sha256_file(SCENES_JUDGE)}
 
     def preprocess(self, image: Image.Image) -> torch.Tensor:
-        """uint8 (64, 64, 3). An image must be 64 x 64, as all scenes are."""
+        """Turn an image into uint8 (64, 64, 3). It must be 64 x 64, as all scenes are."""
         if image.size != (64, 64):
             raise CompanionError(f"{self.name}: an image of {image.size} pixels; it judges scenes of (64, 64)")
         return torch.from_numpy(np.array(image.convert("RGB")))
 
     def encode_pixels(self, pixels: torch.Tensor) -> np.ndarray:
-        """float32 (n, 192), not normalised, of uint8 (n, 64, 64, 3)."""
+        """Encode uint8 (n, 64, 64, 3) to float32 (n, 192), not normalised."""
         with torch.inference_mode(), full_precision():
             channels_first = pixels.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
             return self.model(scale_pixels(channels_first))[0].cpu().numpy()
 
     def encode_images(self, images: list[Image.Image]) -> np.ndarray:
-        """float32 (n, 192), not normalised."""
+        """Encode n images to float32 (n, 192), not normalised."""
         return self.encode_pixels(stack_pixels(self, images))
 
 
 def scale_pixels(pixels: torch.Tensor) -> torch.Tensor:
-    """uint8 pixels to float32 in [-1, 1]."""
+    """Scale uint8 pixels to float32 in [-1, 1]."""
     return pixels.float() / 127.5 - 1
 
 
 def truth_judge(pairs: Pairs, groups: tuple[str, ...] = ORACLE_GROUPS) -> Embeddings:
-    """The ground truth as a judge: centred fact vectors, float32 (n, facts), of what two pairs can share."""
+    """Use the ground truth as a judge: centred vectors of the facts that two pairs can share, float32 (n, facts)."""
     if pairs.facts is None:
         raise CompanionError("these pairs come without facts, so the truth cannot judge them; use another judge")
     columns = np.concatenate([pairs.facts.group(group) for group in groups])
@@ -116,7 +116,7 @@ def truth_judge(pairs: Pairs, groups: tuple[str, ...] = ORACLE_GROUPS) -> Embedd
 
 
 def truth_of_pairs(pairs: Pairs) -> Embeddings:
-    """Pictures and captions in the space of facts, centred: what a scene holds, and what its first caption says."""
+    """Embed pictures and captions in the space of facts, centred: what a scene shows, what its first caption says."""
     pictures = truth_judge(pairs)
     assert pairs.facts is not None  # truth_judge has checked it
     columns = np.concatenate([pairs.facts.group(group) for group in ORACLE_GROUPS])

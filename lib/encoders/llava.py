@@ -1,7 +1,7 @@
-"""Multimodal LLMs of the class `transformers.LlavaForConditionalGeneration`: ours of the scenes world and LLaVA-1.5.
+"""Multimodal LLMs of the class `transformers.LlavaForConditionalGeneration`: our scenes-llava and LLaVA-1.5.
 
-One code asks `scenes-llava` and `hf-hub:llava-hf/llava-1.5-7b-hf` (Liu et al., CVPR 2024), which Pach et al.
-(2504.02821, section 4.3) steer.
+The same code asks `scenes-llava` and `hf-hub:llava-hf/llava-1.5-7b-hf` (Liu et al., CVPR 2024), the model that Pach et
+al. (2504.02821, section 4.3) steer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Llava(MultimodalLLM):
 
     @property
     def vision_tower(self) -> nn.Module:
-        """The image tower, for `lib.encoders.hooks` and `lib.editing.steering`."""
+        """The image tower, as `lib.encoders.hooks` and `lib.editing.steering` need it."""
         return self.model.model.vision_tower
 
     @property
@@ -41,7 +41,7 @@ class Llava(MultimodalLLM):
 
 
 def places(mask: torch.Tensor) -> torch.Tensor:
-    """Positions of tokens that count from the first one that is no padding."""
+    """Count the positions of tokens from the first one that is not padding."""
     return (mask.cumsum(dim=1) - 1).clamp(min=0)
 
 

@@ -1,4 +1,4 @@
-"""Any multimodal LLM that can be asked here, by what its config says it is."""
+"""Load any supported multimodal LLM, according to its config."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ CLASSES: tuple[type[MultimodalLLM], ...] = (Llava, Qwen2VL)
 def load_llm(name: str | Path, *, revision: str | None = None, device: str = "cpu") -> MultimodalLLM:
     """Load a LLaVA or a Qwen2-VL, such as `hf-hub:Qwen/Qwen2-VL-7B-Instruct`.
 
-    As `lib.encoders.multimodal_llm.load_as`, with its errors.
+    It works like `lib.encoders.multimodal_llm.load_as` and raises the same errors.
     """
     return load_as(CLASSES, name, revision, device)

@@ -1,7 +1,7 @@
-"""The log-mel spectrograms of CLAP, a batch in one call.
+"""The log-mel spectrograms of CLAP, computed for a batch in one call.
 
-`transformers.ClapFeatureExtractor` computes the same sound by sound, in Python loops; its settings are read from it,
-and a test compares the two.
+`transformers.ClapFeatureExtractor` computes the same sound by sound, in Python loops. This module reads its settings
+from it, and a test compares the two.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from lib.data.formats.audio import Sound
 
 
 def cut(sound: Sound, extractor: ClapFeatureExtractor, windows: int) -> np.ndarray:
-    """int16 (windows, samples): equal, fixed windows of the length that the model takes, at its rate.
+    """Cut equal windows at fixed places, of the length that the model reads and at its rate: int16 (windows, samples).
 
     They are spread evenly from the start to the end of a longer sound; a single one is taken from the middle. The
-    class itself cuts at random, so that two calls give one file different embeddings (LAION-AI/CLAP issue 166). A
+    extractor class itself cuts at random, so two calls give one file different embeddings (LAION-AI/CLAP issue 166). A
     shorter sound is repeated as often as it fits, then followed by silence, as in training ("repeatpad").
     """
     samples = _at_rate(sound, extractor.sampling_rate)
@@ -40,7 +40,7 @@ def _at_rate(sound: Sound, rate: int) -> np.ndarray:
 
 
 def log_mel(samples: torch.Tensor, extractor: ClapFeatureExtractor) -> torch.Tensor:
-    """float32 (n, 1, frames, mel bins), in decibels, of int16 samples (n, samples)."""
+    """Compute spectrograms in decibels, float32 (n, 1, frames, mel bins), from int16 samples (n, samples)."""
     size = extractor.fft_window_size
     window = torch.hann_window(size, device=samples.device)
     waves = samples.float() / 32767  # as LAION's training scales its 16-bit sounds

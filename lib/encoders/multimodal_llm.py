@@ -1,7 +1,7 @@
-"""Asking a multimodal LLM about pictures: what all the model classes of transformers share.
+"""Ask a multimodal LLM about pictures: the part that all its classes in transformers share.
 
-A prompt is put into the chat template of the model's own processor, so one code asks every class. Only safetensors are
-read, and no code that comes with a model is run.
+A prompt goes into the chat template of the model's own processor, so the same code asks every class. Only safetensors
+are read, and no code that comes with a model runs.
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ from lib.encoders.shim import ensure_torchvision
 from lib.encoders.transformers_folder import check_folder, find_folder, load_weights
 
 ensure_torchvision()
-from transformers import PreTrainedTokenizerBase  # noqa: E402 (transformers needs torchvision mended first)
+from transformers import PreTrainedTokenizerBase  # noqa: E402 (transformers needs a working torchvision first)
 
 FILES = ("*.json", "*.safetensors", "*.jinja", "tokenizer.model")
-"""What is taken from a repository of the hub: configs, token tables, templates and safetensors."""
+"""Files taken from a repository of the hub: configs, token tables, templates and safetensors."""
 
 BATCH = 64
-"""Pictures that go through the model at once."""
+"""Number of pictures that go through the model at once."""
 
 
 @dataclass(frozen=True, eq=False)
 class MultimodalLLM:
     """A multimodal LLM in eval mode. Prompts are plain text about one picture each, without any template.
 
-    name: as it was asked for, without folders. identity: sha256 of its files; no paths. A class of models says how
-    people write it (kind), of what classes of transformers it is, where its image tower is, and how tokens get places.
+    name: as the user gave it, without folders. identity: sha256 of its files; no paths. A subclass says how people
+    write its kind, which classes of transformers it covers, where its image tower is, and how tokens get their
+    positions.
     """
 
     kind: ClassVar[str]
@@ -60,16 +61,18 @@ class MultimodalLLM:
         raise NotImplementedError
 
     def placed(self, inputs: Any) -> dict[str, Any]:
-        """Model inputs with what tells the places of their tokens, counted from the first one that is no padding."""
+        """Add to model inputs whatever decides the positions of their tokens, counted from the first that is not
+        padding.
+        """
         raise NotImplementedError
 
     def noise_for(self, pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Standard normal noise for every pixel of a batch as the model takes it."""
+        """Draw standard normal noise for every pixel of a batch as the model receives it."""
         return torch.randn(pixels.shape, generator=generator).to(pixels)
 
     @torch.inference_mode()
     def generate(self, images: list[Image.Image], prompts: list[str], max_new_tokens: int) -> list[str]:
-        """One greedy answer of at most so many tokens for each picture and its prompt."""
+        """Generate one greedy answer of at most `max_new_tokens` tokens for each picture and its prompt."""
         if max_new_tokens < 1:
             raise CompanionError(f"max_new_tokens is {max_new_tokens}; ask for at least one token")
         answers = []
@@ -82,7 +85,7 @@ class MultimodalLLM:
 
     @torch.inference_mode()
     def yes_probability(self, images: list[Image.Image], questions: list[str]) -> np.ndarray:
-        """float64 (n,): P(yes) / (P(yes) + P(no)) for the first token of each answer, in any case of the letters."""
+        """P(yes) / (P(yes) + P(no)) for the first token of each answer, in upper or lower case; float64 (n,)."""
         logits = []
         for inputs in self.batches(images, questions):
             last = self.model(**self.placed(inputs), logits_to_keep=1).logits[:, 0]
@@ -91,7 +94,7 @@ class MultimodalLLM:
         return torch.cat(logits).sigmoid().cpu().numpy()
 
     def batches(self, images: list[Image.Image], prompts: list[str]) -> Iterator[Any]:
-        """Model inputs of BATCH pictures each, padded on the left, so that every answer begins at the end."""
+        """Yield model inputs of BATCH pictures each, padded on the left, so that every answer begins at the end."""
         if not images or len(images) != len(prompts):
             raise CompanionError(f"{self.name}: {len(images)} images, {len(prompts)} prompts; give one prompt for each")
         for image in images:
@@ -110,7 +113,7 @@ class MultimodalLLM:
                 padding_side="left",
                 return_tensors="pt",
             )
-        except (ValueError, ArithmeticError) as error:  # of pictures without pixels, or far too long ones
+        except (ValueError, ArithmeticError) as error:  # for pictures without pixels, or far too long ones
             raise CompanionError(f"{self.name}: its processor refuses a picture ({str(error)[:300]})") from None
         return inputs.to(self.device, self.model.dtype)
 
@@ -121,15 +124,15 @@ class MultimodalLLM:
     def _check_words(self, texts: list[str]) -> None:
         for text in texts:
             if not isinstance(text, str) or not text.strip():
-                raise CompanionError(f"{self.name}: {text!r} is no text to ask or answer; give filled strings")
+                raise CompanionError(f"{self.name}: {text!r} is not a text to ask or answer; give non-empty strings")
             if self.processor.image_token in text:
-                raise CompanionError(f"{self.name}: {text!r} holds the picture's own token; ask without it")
+                raise CompanionError(f"{self.name}: {text!r} contains the picture's own token; ask without it")
         for word in sorted({word for text in texts for word in text.split()}):
             if self.tokenizer.unk_token_id in self.tokenizer(word, add_special_tokens=False)["input_ids"]:
                 raise CompanionError(f"{self.name} does not know the word {word!r}; ask in the words of its vocabulary")
 
     def first_tokens(self, word: str) -> list[int]:
-        """The tokens with which the word can begin, as `yes` and as `Yes`."""
+        """List the tokens with which the word can begin, for example `yes` and `Yes`."""
         tokens = {self.tokenizer(w, add_special_tokens=False)["input_ids"][0] for w in (word, word.capitalize())}
         return sorted(tokens - {self.tokenizer.unk_token_id})
 
@@ -138,11 +141,11 @@ L = TypeVar("L", bound=MultimodalLLM)
 
 
 def load_as(classes: tuple[type[L], ...], name: str | Path, revision: str | None, device: str) -> L:
-    """Load a model for inference as that one of the classes which its config names.
+    """Load a model for inference, as the one of the classes that its config names.
 
-    In float32 on a CPU and elsewhere in the precision of its files. name: a shipped model, a local folder, or
+    It is in float32 on a CPU and elsewhere in the precision of its files. name: a shipped model, a local folder, or
     `hf-hub:org/repo`. revision: a commit or tag of the hub repository; pin it. Raises CompanionError for an unknown
-    name or unusable files, NotAvailable where the hub cannot be reached or the device is not there.
+    name or unusable files, and NotAvailable if the hub cannot be reached or the device does not exist.
     """
     check_device(device)
     kinds = tuple(one.kind for one in classes)

@@ -1,4 +1,4 @@
-"""Opens a CLIP model by the name that a user gives."""
+"""Open a CLIP model by the name that a user gives."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lib.encoders.clip import ClipEncoder, load_clip
 
 
 def open_model(name: str | None) -> ClipEncoder:
-    """The model of a profile: `photos-clip`, a shipped model, a folder, `hf-hub:...`, or `ARCHITECTURE TAG`."""
+    """Load the model of a profile: `photos-clip`, a shipped model, a folder, `hf-hub:...`, or `ARCHITECTURE TAG`."""
     if not name:
         raise NotAvailable("the profile names no encoder; --set encoder=MODEL gives one")
     if name == "photos-clip":

@@ -31,13 +31,13 @@ SHA256 = {
     "text": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
 }
 TRUNK = "tf_efficientnet_lite0"
-"""The weights are a conversion from TensorFlow, whose padding this variant of timm's model has."""
+"""The name of timm's model with TensorFlow's padding, since the weights are a conversion from TensorFlow."""
 
 SIZE = 224
 
 
 def package_path(package: str, path: str) -> Path:
-    """A file or folder in an installed package, found without importing it."""
+    """Find a file or folder in an installed package without importing the package."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise NotAvailable(f"package {package} is not installed; run `pip install -e '.[photos]'`")
@@ -48,14 +48,16 @@ def package_path(package: str, path: str) -> Path:
 
 
 def checked(path: Path, tower: str) -> Path:
-    """The weight file, if it is the one that the heads were trained on."""
+    """Return the weight file if it is the one that the heads were trained on."""
     if (found := sha256_file(path)) != SHA256[tower]:
         raise CompanionError(f"{path.name}: sha256 {found} in place of {SHA256[tower]}; install the pinned package")
     return path
 
 
 def image_trunk() -> torch.nn.Module:
-    """EfficientNet-Lite0 with ImageNet's classifier. The file has the same tensors in the same order by other names."""
+    """Make EfficientNet-Lite0 with ImageNet's classifier. The file has timm's tensors in the same order, under other
+    names.
+    """
     file = checked(package_path(*IMAGE_FILE), "image")
     stored = torch.load(file, map_location="cpu", weights_only=True)
     weights = [value for name, value in stored.items() if not name.endswith("num_batches_tracked")]
@@ -66,7 +68,7 @@ def image_trunk() -> torch.nn.Module:
 
 
 def text_transformer() -> torch.nn.Module:
-    """MiniLM, a BERT of 6 layers and width 384 (all-MiniLM-L6-v2), without the pooler that it does not use."""
+    """Make MiniLM, a BERT of 6 layers and width 384 (all-MiniLM-L6-v2), without the pooler, which it does not use."""
     folder = package_path(*TEXT_FOLDER)
     config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
     model = transformers.BertModel(config, add_pooling_layer=False)
@@ -89,19 +91,19 @@ class ImageTower:
         self.identity: dict[str, Any] = {"encoder": self.name, "trunk": TRUNK, "sha256": SHA256["image"]}
 
     def preprocess(self, image: Image.Image) -> torch.Tensor:
-        """uint8 (3, 224, 224); the picture is squashed to a square."""
+        """Squash a picture to a square, uint8 (3, 224, 224)."""
         if image.size != (SIZE, SIZE):
             image = image.resize((SIZE, SIZE), Image.Resampling.BICUBIC)
         return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
 
     def encode_pixels(self, pixels: torch.Tensor) -> np.ndarray:
-        """float32 (n, 1280), not normalised, of uint8 (n, 3, 224, 224)."""
+        """Encode uint8 (n, 3, 224, 224) to float32 (n, 1280), not normalised."""
         with torch.inference_mode(), full_precision():
             scaled = pixels.to(self.device).float() / 127.5 - 1
             return self.trunk(scaled.contiguous(memory_format=torch.channels_last)).cpu().numpy()
 
     def encode_images(self, images: list[Image.Image]) -> np.ndarray:
-        """float32 (n, 1280), not normalised."""
+        """Encode n pictures to float32 (n, 1280), not normalised."""
         return self.encode_pixels(stack_pixels(self, images))
 
 
@@ -117,15 +119,17 @@ class TextTower:
         self.identity: dict[str, Any] = {"encoder": self.name, "sha256": SHA256["text"], "context": CONTEXT}
 
     def preprocess(self, image: object) -> torch.Tensor:
-        """It has no image tower."""
+        """Refuse: this tower reads no images."""
         raise CompanionError(f"{self.name} reads texts only; pass towers=('text',)")
 
     def encode_pixels(self, pixels: torch.Tensor) -> np.ndarray:
-        """It has no image tower."""
+        """Refuse: this tower reads no images."""
         raise CompanionError(f"{self.name} reads texts only; pass towers=('text',)")
 
     def encode_texts(self, texts: list[str]) -> np.ndarray:
-        """float32 (n, 384), not normalised. Texts of about one length share a batch: little of it is padding."""
+        """Encode texts to float32 (n, 384), not normalised. Texts of similar length share a batch, so little is
+        padding.
+        """
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         vectors = np.empty((len(texts), self.dim), np.float32)
         for start in range(0, len(order), 64):
@@ -142,4 +146,4 @@ class TextTower:
 
 
 CONTEXT = 64
-"""Tokens of a caption that are read; the longest of Flickr8k has fewer."""
+"""Number of tokens of a caption that are read; the longest caption of Flickr8k has fewer."""

@@ -1,6 +1,7 @@
-"""The stored embeddings of the photos model: ids and vectors, so that what needs no picture runs without any.
+"""The stored embeddings of the photos model: ids and vectors, so that experiments without pictures need no picture
+files.
 
-Made by `python -m lib.encoders.training.write_photo_vectors`. float16 in the files, float32 here.
+`python -m lib.encoders.training.write_photo_vectors` makes them. They are float16 in the files and float32 here.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ SPLITS = ("train", "dev", "test")
 
 
 class PhotoVectors(NamedTuple):
-    """A split of Flickr8k. ids (n,) file names; image (n, d); text (n, 5, d), one for each caption; judge (n, 384): the
-    mean of MiniLM's unit vectors of the five captions."""
+    """A split of Flickr8k. ids (n,): file names; image (n, d); text (n, 5, d), one row for each caption; judge (n,
+    384): the mean of MiniLM's unit vectors of the five captions.
+    """
 
     ids: np.ndarray
     image: np.ndarray
@@ -32,8 +34,9 @@ class PhotoVectors(NamedTuple):
 
 
 class ObjectVectors(NamedTuple):
-    """Tiny-ImageNet. ids (n,); image (n, d); label (n,); by class: text (c, d) of "a photo of a CLASS", judge (c, 384)
-    by MiniLM, and paths: realm, group and kind as WordNet ids."""
+    """Tiny-ImageNet. ids (n,); image (n, d); label (n,). By class: text (c, d) of "a photo of a CLASS", judge (c, 384)
+    by MiniLM, and paths: realm, group and kind as WordNet ids.
+    """
 
     ids: np.ndarray
     image: np.ndarray
@@ -46,7 +49,7 @@ class ObjectVectors(NamedTuple):
 
 @cache
 def photo_vectors(split: str) -> PhotoVectors:
-    """The vectors of "train", "dev" or "test"."""
+    """Read the vectors of the split "train", "dev" or "test"."""
     if split not in SPLITS:
         raise CompanionError(f"the photos have no split {split!r}; known: {', '.join(SPLITS)}")
     pictures, captions = FOLDER / f"{split}.safetensors", FOLDER / f"{split}-text.safetensors"
@@ -58,7 +61,7 @@ def photo_vectors(split: str) -> PhotoVectors:
 
 @cache
 def object_vectors() -> ObjectVectors:
-    """The vectors of Tiny-ImageNet's validation photos."""
+    """Read the vectors of Tiny-ImageNet's validation photos."""
     path = FOLDER / "objects.safetensors"
     tensors, notes = _read(path)
     paths = tuple(tuple(line.split()) for line in notes["paths"].split("\n"))

@@ -1,7 +1,7 @@
-"""The model of the photos world: two towers of the package index, joined by two trained heads into one open_clip model.
+"""The model of the photos world: two towers from the package index, joined by trained heads into one open_clip model.
 
-The repository ships the heads and the config. The whole model is put together on this machine, as a folder in
-open_clip's own layout, and kept in the cache.
+The repository ships the heads and the config. This module assembles the whole model as a folder in open_clip's own
+layout, and keeps it in the cache.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ TOKENIZER_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "sp
 
 
 def photos_clip(device: str = "cpu") -> ClipEncoder:
-    """The model, ready to encode. NotAvailable without the two packages of the extra `photos`."""
+    """Load the model, ready to encode. Raises NotAvailable without the two packages of the extra `photos`."""
     encoder = load_clip(photos_folder(), device=device)
-    identity = {**encoder.identity, "sha256": _sources()}  # its config holds a path, which decides nothing
+    identity = {**encoder.identity, "sha256": _sources()}  # its config contains a path, which decides nothing
     return replace(encoder, name=NAME, identity=identity)
 
 
 def photos_folder() -> Path:
-    """The model's folder in the cache; `open_clip.create_model_from_pretrained("local-dir:FOLDER")` loads it, too.
+    """Return the model's folder in the cache; `open_clip.create_model_from_pretrained("local-dir:FOLDER")` also loads
+    it.
 
-    open_clip looks for the text tower's config by an absolute path, so a folder that was moved has to be made anew.
+    open_clip finds the text tower's config by an absolute path, so a folder that was moved has to be made again.
     """
     if not HEADS.is_file():
         raise NotAvailable("the photos model's heads are not here; run python -m lib.encoders.training.photos_heads")

@@ -1,12 +1,12 @@
 """Multimodal LLMs of the class `transformers.Qwen2VLForConditionalGeneration`: `hf-hub:Qwen/Qwen2-VL-7B-Instruct`.
 
-Shen et al. (2510.21323, section 4.1 and appendix C.1) use Qwen-VL beside LLaVA-1.5, and of it the 26th layer, for from
-the 27th on pictures and words lie among each other. The first Qwen-VL runs code of its own, which is not done here;
-Qwen2-VL (Wang et al., arXiv 2409.12191) is its successor within transformers. How many blocks it has depends on its
-size, so the layer is to be chosen anew for it.
+Shen et al. (2510.21323, section 4.1 and appendix C.1) use Qwen-VL in addition to LLaVA-1.5. They take its 26th layer,
+because from the 27th on pictures and words are mixed. The first Qwen-VL runs its own code, which the companion does not
+do; Qwen2-VL (Wang et al., arXiv 2409.12191) is its successor within transformers. Its number of blocks depends on its
+size, so choose the layer again for each model.
 
-A picture has as many tokens as its size asks for, and a place in the language model is three numbers: of time, row and
-column. The image tower sees the patches of all pictures in one sequence without a batch, so it cannot be steered.
+The number of tokens of a picture depends on its size, and a position in the language model is three numbers: time, row
+and column. The image tower reads the patches of all pictures in one sequence without a batch, so it cannot be steered.
 """
 
 from __future__ import annotations
@@ -36,15 +36,16 @@ class Qwen2VL(MultimodalLLM):
         return self.model.model.visual
 
     def placed(self, inputs: Any) -> dict[str, Any]:
-        """Model inputs that say which tokens are the picture's: the model makes places of that and the pictures' grids.
+        """Add to model inputs which tokens are the picture's; from that and the pictures' grids the model makes
+        positions.
 
-        Said anew for the tokens at hand, so that words can be added to inputs.
+        It is computed from the present tokens, so words can be added to inputs.
         """
         picture = inputs["input_ids"] == self.model.config.image_token_id
         return {**inputs, "mm_token_type_ids": picture.int()}
 
     def noise_for(self, pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Noise for the patches (n, channels * frames * side * side) of still pictures: in all frames the same."""
+        """Draw noise for the patches (n, channels * frames * side * side) of still pictures, the same in all frames."""
         look = self.model.config.vision_config
         frame = torch.randn(len(pixels), look.in_channels, 1, look.patch_size**2, generator=generator)
         return frame.expand(-1, -1, look.temporal_patch_size, -1).flatten(1).to(pixels)

@@ -1,4 +1,4 @@
-"""Pictures to batches of pixels: decoded and preprocessed in worker processes, ahead of the forward pass."""
+"""Turn pictures into batches of pixels, decoded and preprocessed in worker processes ahead of the forward pass."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from lib.data.formats.audio import Sound
 from lib.encoders.encoder import Encoder
 
 FEW = 500
-"""Below so many pictures, starting workers takes longer than they save."""
+"""For fewer pictures than this, starting workers takes longer than they save."""
 
 SHARED_BYTES = 2**30
-"""Workers hand batches over in shared memory, of which containers often have 64 MB only: too little to start any."""
+"""Free shared memory that workers need, since they pass batches through it; containers often have only 64 MB."""
 
 
 Media = Sequence[Image.Image] | Sequence[Sound]
@@ -32,8 +32,8 @@ Media = Sequence[Image.Image] | Sequence[Sound]
 class Batch(NamedTuple):
     """The pictures, or sounds, of some rows.
 
-    asked: the rows. rows: those that could be read. pixels: one tensor for each of them, stacked; None if there are
-    none. bad: row, error and reason of each of the others.
+    asked: the rows. rows: those that could be read. pixels: their tensors, stacked; None if there are none. bad: row,
+    error and reason of each of the others.
     """
 
     asked: range
@@ -43,7 +43,7 @@ class Batch(NamedTuple):
 
 
 def read_pixels(media: Media, encoder: Encoder, batches: list[range], workers: int | None) -> Iterator[Batch]:
-    """The batches of rows, in their order, preprocessed for the encoder; pinned in memory if its device is a GPU.
+    """Yield the batches of rows, in order, preprocessed for the encoder; pinned in memory if its device is a GPU.
 
     workers: processes that read ahead, one thread each; they live until the last batch. None chooses a number.
     """
@@ -58,7 +58,7 @@ def read_pixels(media: Media, encoder: Encoder, batches: list[range], workers: i
         pin_memory=encoder.device.startswith("cuda"),
         worker_init_fn=_ignore_interrupt,
         multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
-        generator=torch.Generator(),  # it draws a seed, which must not come out of the global one
+        generator=torch.Generator(),  # it draws a seed, which must not come from the global one
     )
     reader: Any = iter(loader)
     try:
@@ -68,22 +68,23 @@ def read_pixels(media: Media, encoder: Encoder, batches: list[range], workers: i
             yield batch
     finally:
         if workers:
-            reader._shutdown_workers()  # else they wait for as long as a traceback holds the reader
+            reader._shutdown_workers()  # otherwise they wait as long as a traceback keeps the reader
 
 
 def default_workers(pictures: int, device: str) -> int:
-    """None for few pictures, off Linux or without shared memory; else some, and a core is left to the encoder.
+    """Choose no workers for few pictures, off Linux or without shared memory; else some, with a core left to the
+    encoder.
 
     On a CPU few workers keep up with a forward pass; a GPU is faster than many.
     """
-    shared_memory = "/dev/shm"  # noqa: S108  # nothing is written there by name; only its free space is asked for
+    shared_memory = "/dev/shm"  # noqa: S108  # nothing is written there by name; only its free space is read
     if pictures < FEW or sys.platform != "linux" or shutil.disk_usage(shared_memory).free < SHARED_BYTES:
         return 0
     return min(16 if device.startswith("cuda") else 4, len(os.sched_getaffinity(0)) - 1)
 
 
 def read_medium(media: Media, row: int) -> Image.Image | Sound | dict[str, Any]:
-    """The decoded picture or sound, or why it cannot be read."""
+    """Read the decoded picture or sound, or say why it cannot be read."""
     try:
         medium = media[row]
         if not isinstance(medium, Sound):
@@ -97,24 +98,26 @@ def read_medium(media: Media, row: int) -> Image.Image | Sound | dict[str, Any]:
 
 @contextmanager
 def interruptions(what: str) -> Iterator[None]:
-    """Ctrl-C and the death of a worker, told in one line; torch tells of a death wherever the program is just then."""
+    """Report Ctrl-C and the death of a worker in one line; torch reports a death wherever the program is at that
+    moment.
+    """
     try:
         yield
     except KeyboardInterrupt:
-        line = f"{what}: stopped; finished shards are kept, and the same call goes on after them"
+        line = f"{what}: stopped; finished shards are kept, and the same call continues after them"
         raise KeyboardInterrupt(line) from None
     except RuntimeError as error:
         death = re.search(r"DataLoader worker \(.*?\) ((exited|is killed)[^.]*)", f"{error.__cause__} {error}")
         if death is None:
             raise
         raise CompanionError(
-            f"{what}: a process that reads pictures {death[1]}; finished shards are kept, and the same call goes on "
+            f"{what}: a process that reads pictures {death[1]}; finished shards are kept, and the same call continues "
             "after them; if it happens again, give it memory (/dev/shm after a bus error) or workers=0"
         ) from None
 
 
 class _Pixels(Dataset):
-    """Batches by their rows, for the workers of a DataLoader."""
+    """A dataset of batches, by their rows, for the workers of a DataLoader."""
 
     def __init__(self, media: Media, encoder: Encoder) -> None:
         self.media, self.preprocess = media, encoder.preprocess
@@ -130,7 +133,7 @@ class _Pixels(Dataset):
                     rows.append(row)
                     pixels.append(self.preprocess(medium))
         except CompanionError as error:
-            return error  # to be raised by `read_pixels`: a DataLoader would add the worker's traceback to the line
+            return error  # `read_pixels` raises it: a DataLoader would add the worker's traceback to the line
         return Batch(asked, rows, torch.stack(pixels) if pixels else None, bad)
 
 
@@ -139,5 +142,5 @@ def _unchanged(batch: Any) -> Any:
 
 
 def _ignore_interrupt(_worker: int) -> None:
-    """Ctrl-C reaches every process of a terminal; the main one alone answers, and ends its workers."""
+    """Ignore Ctrl-C, which reaches every process of a terminal; the main process responds and ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

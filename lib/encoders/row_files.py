@@ -1,4 +1,4 @@
-"""Matrices that may be larger than memory: worked on in blocks of rows, and where large, kept as files and mapped."""
+"""Matrices that may be larger than memory: code works on blocks of rows, and large ones are memory-mapped files."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import numpy as np
 from lib.base.files import cached
 
 IN_MEMORY = 2**30
-"""Bytes of a matrix at most that is made in memory; a larger one becomes a file in the cache, read by memory map."""
+"""Largest number of bytes of a matrix made in memory; a larger one becomes a file in the cache, read by memory map."""
 
 _BLOCK = 2**25
-"""Bytes of rows that are worked on at a time."""
+"""Bytes of rows in one block."""
 
 _FILE = "rows.npy"
 
 
 def row_blocks(matrix: np.ndarray, rows: int | None = None) -> Iterator[slice]:
-    """Slices, each small against memory, that cover the rows of a matrix (n, d), or so many rows of its width."""
+    """Yield slices, each small compared to memory, that cover the rows of a matrix (n, d), or `rows` such rows."""
     n, size = len(matrix) if rows is None else rows, max(1, _BLOCK // max(1, matrix[:1].nbytes))
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
 def first_not_finite(matrix: np.ndarray) -> int | None:
-    """The number of the first row of a matrix (n, d) that holds NaN or infinity, None if there is none."""
+    """Return the number of the first row of a matrix (n, d) that contains NaN or infinity, or None."""
     for rows in row_blocks(matrix):
         finite = np.isfinite(matrix[rows])
         if not finite.all():
@@ -36,10 +36,10 @@ def first_not_finite(matrix: np.ndarray) -> int | None:
 
 
 def made_of(matrix: np.ndarray, parts: Iterator[np.ndarray], rows: int, key: dict[str, Any]) -> np.ndarray:
-    """A matrix (rows, d) that is computed from an (n, d) matrix in parts: the rows of one part after those of another.
+    """Make a matrix (rows, d) from an (n, d) matrix in parts, whose rows follow each other.
 
-    key: plain JSON that decides its bytes. If it is large, and the other one is a file too, it is made once in the
-    cache and mapped, so that memory holds a part at a time.
+    key: plain JSON that decides its bytes. If the result is large and the source is a file, it is made once in the
+    cache and mapped, so that memory holds only one part at a time.
     """
     shape = (rows, matrix.shape[1])
     if isinstance(matrix, np.memmap) and 4 * rows * matrix.shape[1] > IN_MEMORY:
@@ -59,9 +59,9 @@ def made_of(matrix: np.ndarray, parts: Iterator[np.ndarray], rows: int, key: dic
 
 
 def save_rows(path: Path, parts: Iterable[np.ndarray], shape: tuple[int, int]) -> None:
-    """Write float32 parts (rows, d), one under the other, as one .npy file of this shape.
+    """Write float32 parts (rows, d), one after the other, as one .npy file of this shape.
 
-    Not through a memory map: where the disk is full, writing to one ends the process.
+    It does not use a memory map: where the disk is full, writing to one kills the process.
     """
     with open(path, "wb") as stream:
         header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float32)), "fortran_order": False, "shape": shape}
@@ -71,12 +71,12 @@ def save_rows(path: Path, parts: Iterable[np.ndarray], shape: tuple[int, int]) -
 
 
 def load_ids(path: Path) -> np.ndarray:
-    """The ids (n,) of a .npy file, mapped where they are many."""
+    """Read the ids (n,) of a .npy file, as a memory map if there are many."""
     return np.load(path, mmap_mode="r" if path.stat().st_size > IN_MEMORY else None)
 
 
 class Mapped(NamedTuple):
-    """Where the numbers of a mapped matrix are; another process maps them in place of getting a copy."""
+    """The place of a mapped matrix's numbers, so that another process maps them instead of getting a copy."""
 
     path: str
     offset: int
@@ -84,12 +84,12 @@ class Mapped(NamedTuple):
     shape: tuple[int, ...]
 
     def open(self) -> np.memmap:
-        """The matrix."""
+        """Map the matrix."""
         return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
 
 
 def by_reference(matrix: Any) -> Any:
-    """What stands for a large mapped matrix when it is sent to another process; anything else as it is."""
+    """Replace a large mapped matrix by a reference, for another process; return anything else as it is."""
     whole = isinstance(matrix, np.memmap) and isinstance(matrix.base, mmap.mmap)  # a part has the offset of its whole
     if not whole or matrix.nbytes <= IN_MEMORY:
         return matrix

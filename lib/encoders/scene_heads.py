@@ -1,7 +1,8 @@
-"""Heads on the frozen vectors of scenes-clip that give an encoder of scenes which has read poor captions only.
+"""Heads on the frozen vectors of scenes-clip, which make an encoder of scenes that was trained only on poor captions.
 
-Paper 4's premise is an encoder whose pictures hold more than its captions told. scenes-clip was trained on captions of
-all facts and does not meet it; these heads were trained on captions of one or two facts (`training.details_heads`).
+The premise of paper 4 is an encoder whose pictures contain more than its captions said. scenes-clip was trained on
+captions of all facts and does not meet it; these heads were trained on captions of one or two facts
+(`training.details_heads`).
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ BASE, HIDDEN, DIM = 128, 256, 48
 """Numbers in a vector of scenes-clip, hidden units of a head, and numbers in a vector of the new encoder."""
 
 ENCODERS = 2
-"""Encoders that are shipped: the same training from different seeds."""
+"""Number of shipped encoders: the same training from different seeds."""
 
 
 class SceneHeads(nn.Module):
-    """A head with one hidden layer for each tower: unit vectors (n, 128) of scenes-clip to (n, 48)."""
+    """Heads with one hidden layer, one per tower, from unit vectors (n, 128) of scenes-clip to (n, 48)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,37 +52,37 @@ class HeadedClip:
     """scenes-clip with heads, as an encoder of pictures and texts."""
 
     base: ClipEncoder
-    """The encoder whose vectors the heads take."""
+    """The encoder whose vectors are the heads' input."""
     heads: SceneHeads
-    """The heads."""
+    """The trained heads."""
     identity: dict[str, Any]
-    """What decides every vector: the identity of the base, and the heads' sha256."""
+    """The facts that decide every vector: the identity of the base, and the heads' sha256."""
     name: str = NAME
     dim: int = DIM
 
     @property
     def device(self) -> str:
-        """Where the base runs."""
+        """The device of the base."""
         return self.base.device
 
     def preprocess(self, image: Image.Image) -> Tensor:
-        """The base's preprocessing: a picture to uint8 (3, height, width)."""
+        """Preprocess a picture as the base does, to uint8 (3, height, width)."""
         return self.base.preprocess(image)
 
     def encode_pixels(self, pixels: Tensor) -> np.ndarray:
-        """float32 (n, 48), not normalised, of uint8 (n, 3, height, width)."""
+        """Encode uint8 (n, 3, height, width) to float32 (n, 48), not normalised."""
         return self._mapped("image", self.base.encode_pixels(pixels))
 
     def encode_images(self, images: list[Image.Image]) -> np.ndarray:
-        """float32 (n, 48), not normalised, of n pictures."""
+        """Encode n pictures to float32 (n, 48), not normalised."""
         return self.encode_pixels(stack_pixels(self, images))
 
     def encode_texts(self, texts: list[str]) -> np.ndarray:
-        """float32 (n, 48), not normalised, of n texts."""
+        """Encode n texts to float32 (n, 48), not normalised."""
         return self._mapped("text", self.base.encode_texts(texts))
 
     def lift(self, embeddings: Embeddings) -> Embeddings:
-        """What this encoder makes of pairs that the base has embedded; rows have unit norm."""
+        """Turn the base's embeddings of pairs into those of this encoder; rows have unit norm."""
         image, text = (
             None if rows is None else self._mapped(tower, rows)
             for tower, rows in (("image", embeddings.image), ("text", embeddings.text))
@@ -95,7 +96,7 @@ class HeadedClip:
 
 
 def scene_heads(base: ClipEncoder, number: int = 0) -> HeadedClip:
-    """One of the shipped encoders on top of scenes-clip, ready to encode."""
+    """Load one of the shipped encoders on top of scenes-clip, ready to encode."""
     if number not in range(ENCODERS):
         raise CompanionError(f"no encoder {NAME} number {number}; there are {ENCODERS}, from 0")
     path, heads = MODELS / NAME / f"heads-{number}.safetensors", SceneHeads().eval()

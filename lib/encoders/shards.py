@@ -1,7 +1,7 @@
-"""One shard of the embedding store: what to embed, the pass of its pictures through the encoder, and its files.
+"""One shard of the embedding store: what to embed, how its pictures go through the encoder, and its files.
 
-A shard is a run of pairs, with the same bytes whoever makes it, and in whatever order. Another batch size, or another
-place in a batch, may change the last digit of a vector (by 2e-7, on a CPU).
+A shard is a run of pairs. It has the same bytes whichever process makes it, in any order. Another batch size, or
+another place in a batch, may change the last digit of a vector (by 2e-7, on a CPU).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TOWERS: tuple[Tower, ...] = ("image", "text")
 
 @dataclass(frozen=True)
 class EmbedSpec:
-    """What to embed (see `embed`); `batch`, `shard` and `workers` say how, and change the last digit at most."""
+    """The description of what to embed (see `embed`); `batch`, `shard` and `workers` change at most the last digit."""
 
     pairs: Pairs
     encoder: Encoder
@@ -66,7 +66,7 @@ class EmbedSpec:
 
     @cached_property
     def key(self) -> dict[str, Any]:
-        """Everything that decides the numbers, as plain JSON."""
+        """Return everything that decides the numbers, as plain JSON."""
         layer = None if self.layer is None else {"block": self.layer, "tokens": self.tokens}
         towers = [tower for tower in TOWERS if tower in self.towers]
         return {"pairs": self.pairs.identity, "encoder": self.encoder.identity, "towers": towers, "layer": layer}
@@ -82,7 +82,7 @@ class EmbedSpec:
         return f"shards/{digest(self.key)[:24]}"
 
     def shard_key(self, number: int) -> dict[str, Any]:
-        """`key` of one shard."""
+        """The `key` of one shard."""
         return {**self.key, "shard": number, "size": self.shard}
 
     def shard_rows(self, number: int) -> range:
@@ -90,13 +90,13 @@ class EmbedSpec:
         return range(number * self.shard, min((number + 1) * self.shard, len(self.pairs)))
 
     def batches(self, number: int) -> list[range]:
-        """The rows of one shard, cut for the forward pass."""
+        """The rows of one shard, cut into batches for the forward pass."""
         rows = self.shard_rows(number)
         return [rows[start : start + self.batch] for start in range(0, len(rows), self.batch)]
 
 
 def read_batches(spec: EmbedSpec, numbers: list[int]) -> Generator[Batch]:
-    """The batches of some shards, in order; nothing is read before the first is asked for."""
+    """Yield the batches of some shards, in order; nothing is read before the first one is needed."""
     batches = [batch for number in numbers for batch in spec.batches(number)]
     yield from read_pixels(spec.pairs.media or (), spec.encoder, batches, spec.workers)
 
@@ -109,8 +109,9 @@ def write_shard(spec: EmbedSpec, number: int, batches: Iterator[Batch], folder: 
 
 
 class Shard(NamedTuple):
-    """What was made of the pictures of a shard: rows that could be read, the others with their reasons, and for each
-    layer (None: the final embedding) their vectors."""
+    """The vectors of a shard's pictures: the rows that could be read, the others with their reasons, and for each layer
+    (None: the final embedding) a matrix.
+    """
 
     rows: list[int]
     bad: list[dict[str, Any]]
@@ -118,7 +119,7 @@ class Shard(NamedTuple):
 
 
 def save_shard(spec: EmbedSpec, read: Shard, folder: Path) -> dict[str, Any]:
-    """Write ids.npy, a matrix for each tower and bad.json into a folder; gives the number of rows, for its marker."""
+    """Write ids.npy, a matrix for each tower and bad.json into a folder; returns the number of rows, for its marker."""
     ids = spec.pairs.ids[read.rows].astype(str)
     if "text" in spec.towers:
         np.save(folder / "text.npy", _embed_texts(spec, read.rows))
@@ -133,13 +134,13 @@ def save_shard(spec: EmbedSpec, read: Shard, folder: Path) -> dict[str, Any]:
 
 
 def embed_images(specs: Sequence[EmbedSpec], number: int, batches: Iterator[Batch]) -> Shard:
-    """The pictures of a shard through the encoder, once for all specs, which differ in their layer only."""
+    """Run the pictures of a shard through the encoder once, for all specs, which differ only in their layer."""
     spec, kept, bad = specs[0], list[int](), list[dict[str, Any]]()
     parts: dict[int | None, list[np.ndarray]] = {one.layer: [] for one in specs}
     title = f"{spec.encoder.name} {number + 1}/{spec.shards}"
     with progress(total=len(spec.shard_rows(number)), desc=title, unit="image", leave=False) as bar:
         for asked in spec.batches(number):
-            # Batches before it are of a shard that another process made meanwhile.
+            # Earlier batches belong to a shard that another process made meanwhile.
             batch = next(batch for batch in batches if batch.asked == asked)
             if batch.pixels is not None:
                 for one, vectors in _vectors(specs, batch.pixels):
@@ -152,7 +153,7 @@ def embed_images(specs: Sequence[EmbedSpec], number: int, batches: Iterator[Batc
 
 
 def _vectors(specs: Sequence[EmbedSpec], pixels: torch.Tensor) -> Iterator[tuple[EmbedSpec, np.ndarray]]:
-    """What each spec asks for, from one forward pass."""
+    """Yield the vectors that each spec asks for, from one forward pass."""
     encoder, layers = specs[0].encoder, {one.layer: one for one in specs if one.layer is not None}
     if not layers:
         yield specs[0], encoder.encode_pixels(pixels)
@@ -172,12 +173,12 @@ def _embed_texts(spec: EmbedSpec, rows: list[int]) -> np.ndarray:
 
 
 def _checked(spec: EmbedSpec, vectors: np.ndarray, rows: list[int]) -> np.ndarray:
-    """The vectors as float32 if there is a finite one for each row."""
+    """Return the vectors as float32, after checking that each row has a finite one."""
     if len(vectors) != len(rows) or (spec.layer is None and vectors.shape != (len(rows), spec.encoder.dim)):
         wanted = (len(rows), spec.encoder.dim)
         raise CompanionError(f"{spec.encoder.name} gave vectors of shape {vectors.shape} in place of {wanted}")
     finite = np.isfinite(vectors.reshape(len(rows), -1)).all(axis=1)
     if not finite.all():
         first = str(spec.pairs.ids[rows[int((~finite).argmax())]])
-        raise CompanionError(f"{spec.encoder.name}: what it makes of {first!r} holds NaN or infinity; check it")
+        raise CompanionError(f"{spec.encoder.name}: the vector of {first!r} contains NaN or infinity; check it")
     return vectors.astype(np.float32, copy=False)

@@ -1,4 +1,4 @@
-"""Makes `import torchvision` work where a CPU build of torch meets a CUDA build of torchvision.
+"""Make `import torchvision` work where a CPU build of torch meets a CUDA build of torchvision.
 
 Import this before open_clip, timm or transformers: all three import torchvision, and need only its transforms.
 """
@@ -10,17 +10,17 @@ import torch
 from lib.base.errors import NotAvailable
 
 SCHEMAS = {name: f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor" for name in ("nms", "qnms")}
-"""The operators that torchvision 0.28 registers shapes for while it is imported, whether its binary loaded or not."""
+"""The operators for which torchvision 0.28 registers shapes on import, whether its binary loaded or not."""
 
 _declared: list[torch.library.Library] = []
-"""A declaration lives as long as its library object."""
+"""Keeps the library objects alive, since a declaration lives only as long as its object."""
 
 
 def ensure_torchvision() -> None:
     """Import torchvision; if that fails because its compiled operators are absent, declare them and try again.
 
-    A declared operator has a signature and no code: calling it is an error, importing what mentions it is not.
-    Does nothing where torchvision works. Calling it twice is harmless.
+    A declared operator has a signature and no code: importing a module that mentions it works, calling it is an error.
+    Nothing happens where torchvision works. Calling this twice is harmless.
     """
     try:
         import torchvision

@@ -1,7 +1,7 @@
-"""The embedding store: pairs embedded once, in shards that survive a kill, kept by the hash of what decides them.
+"""The embedding store: it embeds pairs once, in shards that survive a kill, and finds them by the hash of their key.
 
-A shard is a run of pairs. `embed_shard` makes one, any number of times, in any order, in any process, with the same
-bytes; `embed` makes those that are missing, joins them and gives memory-mapped matrices.
+A shard is a run of pairs. `embed_shard` makes one with the same bytes, however often, in any order, in any process;
+`embed` makes those that are missing, joins them and returns memory-mapped matrices.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ _workers: ContextVar[Workers] = ContextVar("workers")
 
 @contextmanager
 def shards_by(workers: Workers) -> Iterator[None]:
-    """Within it, these workers make the shards of `embed` and `embed_layers`.
+    """Let these workers make the shards of `embed` and `embed_layers` within the block.
 
-    Not an argument of theirs: it is the worlds that embed, and who makes the shards is nothing to them.
+    This is not an argument of those functions because worlds call them, and worlds should not care who makes the
+    shards.
     """
     token = _workers.set(workers)
     try:
@@ -61,14 +62,14 @@ def embed(
     workers: int | None = None,
     on_bad: Literal["refuse", "skip"] = "refuse",
 ) -> Embeddings:
-    """The embeddings of pairs, from the cache if they are there; a killed run goes on after its last whole shard.
+    """Return the embeddings of pairs, from the cache if they are there; a killed run continues after its last shard.
 
     towers: image rows, rows of each pair's first caption, or both. layer: activations of that block of the image tower
     in place of the final embedding; with tokens="patches" or "all" every token is a row, with id `<pair id>@<token>`.
     batch: pairs in one forward pass. shard: pairs in one unit of work. workers: processes that decode and preprocess
     pictures ahead of the forward pass; 0 does it between the passes, None chooses (`lib.encoders.reading`).
     on_bad: what to do about pictures that cannot be read: refuse (shards without them stay cached), or skip and say so.
-    Returns memory-mapped float32 matrices, not normalised; the identity names the pictures that were left out.
+    Returns memory-mapped float32 matrices, not normalised; the identity lists the pictures that were left out.
 
     Examples
     --------
@@ -99,8 +100,7 @@ def embed(
 def embed_layers(
     pairs: Pairs, encoder: Encoder, layers: Sequence[int], *, tokens: Tokens = "class", shard: int = 4096
 ) -> dict[int, Embeddings]:
-    """`embed` of several blocks of the image tower, each kept as if it were embedded alone, from one pass over the
-    pictures."""
+    """Embed several blocks of the image tower in one pass, and keep each as if `embed` had made it alone."""
     specs = [EmbedSpec(pairs, encoder, ("image",), layer, tokens, shard=shard) for layer in layers]
     lacking = [spec for spec in specs if not is_done(cache_folder("embeddings", spec.key))]
     if len(lacking) > 1:
@@ -110,7 +110,7 @@ def embed_layers(
 
 
 def _each_shard(make: Callable[[list[EmbedSpec], int], Any], specs: list[EmbedSpec], numbers: Sequence[int]) -> None:
-    """Shards by the workers at hand; on a CPU these read their own pictures, as there is a worker for each core."""
+    """Make shards with the workers in use; on a CPU these read their own pictures, as there is one for each core."""
     workers, encoder = _workers.get(HERE), specs[0].encoder
     gpu = encoder.device.startswith("cuda")
     if not (gpu or workers.here(numbers)):
@@ -124,7 +124,7 @@ def _each_shard(make: Callable[[list[EmbedSpec], int], Any], specs: list[EmbedSp
 
 
 def _shards_in_one_pass(specs: list[EmbedSpec], number: int) -> None:
-    """Shard `number` of every spec that lacks it."""
+    """Make shard `number` of every spec that lacks it."""
     todo = [spec for spec in specs if not is_done(cache_folder(spec.scratch, spec.shard_key(number)))]
     if todo:
         with closing(read_batches(todo[0], [number])) as batches:
@@ -134,7 +134,7 @@ def _shards_in_one_pass(specs: list[EmbedSpec], number: int) -> None:
 
 
 def embed_shard(spec: EmbedSpec, number: int) -> Path:
-    """The finished folder of shard `number`: ids.npy, a matrix for each tower, bad.json; made only if it is missing."""
+    """Return the finished folder of shard `number` (ids.npy, a matrix per tower, bad.json); made only if missing."""
     if number not in range(spec.shards):
         raise CompanionError(f"no shard {number!r}: there are {spec.shards}, 0 to {spec.shards - 1}")
     with interruptions(spec.encoder.name), closing(read_batches(spec, [number])) as batches:
@@ -150,7 +150,7 @@ def _shard(spec: EmbedSpec, number: int, batches: Iterator[Batch]) -> Path:
 
 
 def _joined(spec: EmbedSpec, on_bad: str) -> Path:
-    """The finished folder of all shards; one that left out a picture which can be read by now is made anew."""
+    """Return the finished folder of all shards; it is made again if a picture that was left out can now be read."""
 
     def finished() -> Path:
         folder = cached("embeddings", spec.key, lambda folder: _join(spec, folder, on_bad))
@@ -165,7 +165,7 @@ def _joined(spec: EmbedSpec, on_bad: str) -> Path:
 
 
 def _shards(spec: EmbedSpec) -> list[Path]:
-    """The finished folders of all shards; here, the same processes read for all that are missing."""
+    """Return the finished folders of all shards; in one process, the same reading workers serve all missing shards."""
     missing = [n for n in range(spec.shards) if not is_done(cache_folder(spec.scratch, spec.shard_key(n)))]
     if not _workers.get(HERE).here(missing):
         _each_shard(_one_shard, [spec], missing)
@@ -183,7 +183,7 @@ def _join(spec: EmbedSpec, folder: Path, on_bad: str) -> dict[str, Any]:
     if bad and (on_bad == "refuse" or not len(ids)):
         for path in shards:
             if _bad(path):
-                shutil.rmtree(path)  # so that a mended picture is read again
+                shutil.rmtree(path)  # so that a repaired picture is read again
         raise _refusal(spec, bad)
     write_json(folder / "bad.json", bad)
     np.save(folder / "ids.npy", ids)
@@ -194,7 +194,7 @@ def _join(spec: EmbedSpec, folder: Path, on_bad: str) -> dict[str, Any]:
 
 
 def _bad(folder: Path) -> list[dict[str, Any]]:
-    """The pictures that could not be read for a shard or for the whole: id, row, error and reason of each."""
+    """List the pictures that could not be read for a shard or for the whole: id, row, error and reason of each."""
     return json.loads((folder / "bad.json").read_text())
 
 

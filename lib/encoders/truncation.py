@@ -1,4 +1,4 @@
-"""How much of a text a model reads: CLIP cuts at 77 tokens, a third of a long description."""
+"""How much of a text a model reads: CLIP cuts at 77 tokens, which is a third of a long description."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from lib.encoders.clip import ClipEncoder
 from lib.encoders.encoder import Encoder
 
 _PART = 1024
-"""Texts that are tokenised at a time, each to LONG numbers at most."""
+"""Number of texts tokenised at a time, each to at most LONG numbers."""
 
 LONG = 2048
-"""Tokens up to which the length of a text is measured."""
+"""The largest length of a text that is measured, in tokens."""
 
 
 def token_lengths(encoder: ClipEncoder, texts: Sequence[str]) -> np.ndarray:
-    """Tokens of every text with its start and end marks, (n,), at most LONG, however few the model reads."""
+    """Count the tokens of every text with its start and end marks, (n,), up to LONG, even if the model reads fewer."""
     if not texts:
         raise CompanionError(f"{encoder.name}: no texts to measure; give at least one")
     return np.concatenate([_lengths(encoder, texts[start : start + _PART]) for start in range(0, len(texts), _PART)])
@@ -32,19 +32,19 @@ def _lengths(encoder: ClipEncoder, texts: Sequence[str]) -> np.ndarray:
 
 
 def cut_off(encoder: ClipEncoder, texts: Sequence[str]) -> np.ndarray:
-    """Whether a text is longer than the model's context, so that its end is not read, (n,)."""
+    """Say which texts are longer than the model's context, so that it does not read their ends; bool (n,)."""
     context = encoder.tokenize([""]).shape[1]
     return token_lengths(encoder, texts) > context
 
 
 def unknown(encoder: ClipEncoder, texts: Sequence[str]) -> np.ndarray:
-    """Whether nothing of a text is left to the model, because it is blank or all of it is outside the vocabulary, (n,).
+    """Say which texts leave the model nothing, because they are blank or wholly outside its vocabulary; bool (n,).
 
     All such texts have one embedding, which says nothing about them.
     """
     if not texts:
         return np.zeros(0, dtype=bool)
-    inner: Any = getattr(encoder.tokenize, "tokenizer", None)  # that of transformers, where the model has one
+    inner: Any = getattr(encoder.tokenize, "tokenizer", None)  # transformers' tokenizer, where the model has one
     unknown_token = getattr(inner, "unk_token_id", None)
     says_nothing = [*encoder.tokenize([""])[0].tolist(), *([] if unknown_token is None else [unknown_token])]
     tokens = (encoder.tokenize(list(texts[start : start + _PART])).numpy() for start in range(0, len(texts), _PART))
@@ -52,7 +52,7 @@ def unknown(encoder: ClipEncoder, texts: Sequence[str]) -> np.ndarray:
 
 
 def check_query(encoder: Encoder, text: str) -> str | None:
-    """Refuse a text of which the model knows nothing; returns a note about one whose end it does not read."""
+    """Refuse a text of which the model knows nothing; return a note about a text whose end it does not read."""
     if not isinstance(encoder, ClipEncoder):
         return None
     if unknown(encoder, [text])[0]:

@@ -14,7 +14,7 @@ from lib.base.errors import CompanionError
 from lib.encoders.shim import ensure_torchvision
 
 ensure_torchvision()
-import open_clip  # noqa: E402 (torchvision must be mended first)
+import open_clip  # noqa: E402 (torchvision must work first)
 from transformers import CLIPVisionConfig, CLIPVisionModel  # noqa: E402
 
 _NAMES = {
@@ -28,10 +28,10 @@ _NAMES = {
 
 @torch.no_grad()
 def to_transformers(visual: nn.Module) -> CLIPVisionModel:
-    """A copy of an open_clip ViT in eval mode. Hidden state i + 1 is the output of block i, hidden state 0 its input,
+    """Copy an open_clip ViT in eval mode. Hidden state i + 1 is the output of block i, hidden state 0 its input, and
     `pooler_output` the normalised class token before open_clip's projection.
 
-    Raises CompanionError for a tower that CLIPVisionModel cannot express: none but the plain ViT of CLIP is.
+    Raises CompanionError for a tower that CLIPVisionModel cannot express: it can express only the plain ViT of CLIP.
     """
     tower = CLIPVisionModel(_config(visual))
     tower.load_state_dict(_weights(visual), strict=True)

@@ -1,1 +1,1 @@
-"""Numbers from embeddings and codes."""
+"""Metrics: numbers computed from embeddings and codes."""

@@ -1,4 +1,4 @@
-"""Which modality uses which latent: counts by activity, modality score, and the share of energy that is balanced.
+"""Which modality uses which latent: counts by activity, modality score, and the balanced share of energy.
 
 Sources: the census of Kaushik et al., arXiv 2601.20028, figure 3 (a latent belongs to a modality if it is active at
 least once); modality score of Papadimitriou et al., COLM 2025 (arXiv 2504.11695): mu_i = E_1[z_i] / (E_1[z_i] +

@@ -37,11 +37,11 @@ class Alignment:
     auc: float
     """Chance that a latent's own captions are closer to its pictures than another latent's."""
     floor: float
-    """95 % quantile of intra when the captions' lists are dealt out to other latents."""
+    """95 % quantile of intra when the captions' lists are assigned to other latents."""
     gaps: np.ndarray
     """(trials,) intra - inter of each trial."""
     dealt: float
-    """intra - inter when each latent gets the captions of another one: what unrelated lists come to."""
+    """intra - inter when each latent gets the captions of another one: the value for unrelated lists."""
     latents: int
     """Number of latents that have both means; the trials draw from these."""
 

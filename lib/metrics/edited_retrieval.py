@@ -1,7 +1,7 @@
 """Retrieval by text-edited images: exact ranks and the best candidates in both directions, in bounded memory.
 
 Source: TEVI (Mahajan et al., arXiv 2606.07451). Every pair is scored with the image edited by the text of that same
-pair, right or wrong. Editing an image once, with its own caption, and comparing it with all captions would tell the
+pair, right or wrong. Editing an image once, with its own caption, and comparing it with all captions would show the
 metric which caption is right. `lib/editing/edited_scores.py` has the algebra, `lib/metrics/retrieval.py` the hit rules.
 """
 
@@ -88,7 +88,7 @@ def edited_retrieval(
         block = images.block(everything, texts[captions], rows_of(captions)).cpu()
         counts.add(everything, captions, block.numpy())
         nearest.append(_top(block.T.contiguous(), k))
-        # The best captions so far come first, so that a tie goes to the lower number.
+        # The best captions so far come first, so that the lower number wins a tie.
         seen = torch.cat([numbers, torch.arange(captions.start, captions.stop).expand(len(images), -1)], dim=1)
         scores, columns = _top(torch.cat([scores.to(block.dtype), block], dim=1), k)
         numbers = seen.gather(1, columns)
@@ -112,7 +112,7 @@ def _top(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k largest entries of each row in falling order, and their columns; equal entries are ordered by column."""
     k = min(k, scores.shape[1])
     values, columns = scores.topk(min(k + 1, scores.shape[1]), dim=1)
-    # Among equal entries `topk` takes any: where the last place is tied, the whole row is sorted.
+    # `topk` takes any of equal entries, so where the last place is tied, the whole row is sorted.
     tied = values[:, k - 1] == values[:, -1] if values.shape[1] > k else torch.zeros(len(values), dtype=torch.bool)
     columns = columns[:, :k].sort(dim=1).values
     values, order = scores.gather(1, columns).sort(dim=1, descending=True, stable=True)

@@ -1,4 +1,4 @@
-"""How much of a latent's variance each factor of the ground truth explains: whether latents are concepts.
+"""Whether latents are concepts: how much of a latent's variance each factor of the ground truth explains.
 
 A latent that is one value of one factor owes all of its variance to that factor. One that fires for a conjunction (a
 red thing high up) owes it to several, and no mask over latents can keep "red" and drop "high up".
@@ -16,8 +16,8 @@ from lib.sae.codes import SparseCodes
 def factor_shares(codes: SparseCodes, labels: np.ndarray) -> np.ndarray:
     """Share of the variance of each latent that the values of each factor explain, (width, factors), from 0 to 1.
 
-    labels: integers (n, factors), any number of values; a value of its own stands for "none". A latent that never
-    changes has shares of 0.
+    labels: integers (n, factors), with any number of values; "none" has its own value. A latent that never changes has
+    shares of 0.
     """
     labels = np.asarray(labels)
     if labels.ndim != 2 or len(labels) != len(codes):
@@ -37,13 +37,13 @@ def factor_shares(codes: SparseCodes, labels: np.ndarray) -> np.ndarray:
 
 
 def best_factor_share(shares: np.ndarray, rates: np.ndarray) -> float:
-    """What the best factor has of all that factors explain, mean over latents weighted by how often they fire.
+    """Share of the best factor in all that factors explain, averaged over latents weighted by how often they fire.
 
-    shares: (width, factors), of `factor_shares`. rates: (width,) share of rows in which each latent is active. 1 where
-    every latent belongs to one factor.
+    shares: (width, factors), from `factor_shares`. rates: (width,) share of rows in which each latent is active. The
+    result is 1 where every latent belongs to one factor.
     """
     explained = shares.sum(axis=1)
     used = (explained > 0) & (rates > 0)
     if not used.any():
-        raise CompanionError("no latent that fires is explained by a factor; give more rows or another dictionary")
+        raise CompanionError("no factor explains a latent that fires; give more rows or another dictionary")
     return float(np.average(shares[used].max(axis=1) / explained[used], weights=rates[used]))

@@ -54,7 +54,7 @@ class FidelitySums:
                 "give one reconstruction of each row"
             )
         chunk = FidelitySums(x.shape[1])
-        # About its first row, so that the variation of constant data is exactly zero.
+        # Relative to its first row, so that the variation of constant data is exactly zero.
         around = x - x[0]
         chunk.mean = x[0] + around.mean(axis=0)
         chunk.variation = ((around - around.mean(axis=0)) ** 2).sum(axis=0)

@@ -21,7 +21,7 @@ class Firing:
     counts: np.ndarray
     """(width,) number of rows in which each latent is non-zero."""
     rows: int
-    """Number of rows looked at."""
+    """Number of rows counted."""
 
     @property
     def l0(self) -> float:

@@ -23,7 +23,7 @@ from lib.metrics.rows import blocks, check_paired, check_same_space, finite_matr
 
 @dataclass(frozen=True)
 class Gap:
-    """The modality gap of paired embeddings, and the mean cosines it is made of."""
+    """The modality gap of paired embeddings, with the mean cosines from which it is computed."""
 
     l2m: float
     """Distance of the mean image and the mean text, 0 to 2."""
@@ -56,7 +56,7 @@ def modality_gap(image: np.ndarray, text: np.ndarray, *, chunk: int = 8192) -> G
     check_same_space("image embeddings", image, "text embeddings", text)
     n = len(image)
     if n < 2:
-        raise CompanionError("the gap compares pairs with other pairs and one came; give at least 2")
+        raise CompanionError("the gap compares pairs with other pairs, but there is only one; give at least 2")
     image_sum, text_sum, matched = np.zeros(image.shape[1]), np.zeros(image.shape[1]), 0.0
     for rows in blocks(n, chunk):
         x, y = unit_rows("image embeddings", image[rows]), unit_rows("text embeddings", text[rows])
@@ -88,7 +88,7 @@ def pair_cosines(e: Embeddings) -> pd.DataFrame:
 def gap_plane(e: Embeddings) -> dict[str, np.ndarray]:
     """Project pictures and captions to a plane, (n, 2) each.
 
-    The first axis is the line through the two means, the second the first principal component of what is left.
+    The first axis is the line through the two means, the second is the first principal component of the rest.
     """
     image, text = (e.tower(tower).astype(np.float64) for tower in ("image", "text"))
     axis = image.mean(axis=0) - text.mean(axis=0)

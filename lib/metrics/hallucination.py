@@ -1,9 +1,9 @@
-"""How often a multimodal LLM names what is not there: POPE on yes/no answers, CHAIR on captions.
+"""How often a multimodal LLM names objects that are not there: POPE on yes/no answers, CHAIR on captions.
 
-POPE (Li et al., EMNLP 2023, arXiv 2305.10355): accuracy, precision, recall and F1 of yes. An answer drawn from
+POPE (Li et al., EMNLP 2023, arXiv 2305.10355) is accuracy, precision, recall and F1 of yes. An answer drawn from
 a distribution counts with its chance of yes, so no number depends on a draw; a plain answer has the chance 0 or 1.
 CHAIR (Rohrbach et al., EMNLP 2018, arXiv 1809.02156): CHAIR_I is the share of mentioned objects that are not there,
-CHAIR_S the share of captions with at least one, recall the share of what is there that is mentioned.
+CHAIR_S the share of captions with at least one, and recall the share of present objects that are mentioned.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class PopeScores:
     accuracy: float
     """Expected share of right answers."""
     precision: float
-    """Expected share of right ones among the answers yes; NaN where no answer is yes."""
+    """Expected share of right ones among the yes answers; NaN if there are none."""
     recall: float
     """Expected share of yes among the questions whose right answer is yes."""
     f1: float
     """Harmonic mean of precision and recall; 0 where no answer is yes."""
     yes: float
-    """Expected share of answers yes."""
+    """Expected share of yes answers."""
     right: np.ndarray
     """(n,) chance that each answer is right."""
 
@@ -69,7 +69,7 @@ class ChairScores:
     said: np.ndarray
     """(n,) mentions of objects."""
     found: np.ndarray
-    """(n,) objects that are there and mentioned."""
+    """(n,) objects that are there and are mentioned."""
     there: np.ndarray
     """(n,) objects that are there."""
 
@@ -85,7 +85,7 @@ class ChairScores:
 
     @property
     def recall(self) -> float:
-        """Share of the objects that are there which are mentioned."""
+        """Share of the present objects that are mentioned."""
         return float(self.found.sum() / self.there.sum())
 
     def interval(self, rng: np.random.Generator, resamples: int = 2000) -> Interval:
@@ -99,7 +99,7 @@ class ChairScores:
 
 
 def chair(said: Sequence[Sequence[object]], there: Sequence[Collection[object]]) -> ChairScores:
-    """Score the objects that captions mention, each as often as it is mentioned, against those that are there."""
+    """Score the objects that captions mention, counted as often as they are mentioned, against those that are there."""
     if len(said) != len(there) or not said or not any(there):
         raise CompanionError(
             f"{len(said)} captions and {len(there)} truths; give the objects of each picture, some at least"

@@ -24,7 +24,7 @@ def preferred(right: np.ndarray, wrong: np.ndarray, *, tie: float = TIE) -> np.n
     if right.shape != wrong.shape or right.ndim != 1 or len(right) == 0:
         raise CompanionError(f"scores of shapes {right.shape} and {wrong.shape}; give each item one of both")
     if not (np.isfinite(right).all() and np.isfinite(wrong).all()):
-        raise CompanionError("scores hold NaN or infinity; embed again or drop what has no direction")
+        raise CompanionError("scores contain NaN or infinity; embed again or drop rows without a direction")
     return np.where(np.abs(right - wrong) <= tie, 0.5, right > wrong)
 
 

@@ -33,7 +33,7 @@ class Depths:
     depth: np.ndarray
     """(width,) mean over the pairs of a latent's list, NaN where the list is not full."""
     chance: float
-    """Mean over all pairs of different images."""
+    """Mean over all pairs of different images, the value by chance."""
     ranks: int
     """Depth of a leaf."""
 

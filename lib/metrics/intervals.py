@@ -40,7 +40,7 @@ def bootstrap_units(
     level: float = 0.95,
     resamples: int = 2000,
 ) -> Interval:
-    """`bootstrap` of a statistic of several values per unit; it is given the numbers of the drawn units, (n,)."""
+    """Bootstrap a statistic of several values per unit; it gets the numbers of the drawn units, (n,)."""
     _check_level(level)
     if resamples < 1:
         raise CompanionError(f"{resamples} bootstrap resamples; give at least 1")
@@ -76,7 +76,7 @@ def wilson(successes: int, n: int, *, level: float = 0.95) -> Interval:
 
 
 def spearman(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman's rank correlation of paired values (n,); pairs with a NaN, as of a dead latent, are left out."""
+    """Spearman's rank correlation of paired values (n,); pairs with a NaN, such as a dead latent's, are left out."""
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if first.shape != second.shape or first.ndim != 1:
         raise CompanionError(f"values of shapes {first.shape} and {second.shape} are not paired; give two equal lists")
@@ -100,7 +100,7 @@ def _check_level(level: float) -> None:
 
 
 def partial_spearman(first: np.ndarray, second: np.ndarray, given: np.ndarray) -> float:
-    """Spearman's partial correlation of paired values (n,): of what the ranks of `given` (n,) leave of theirs."""
+    """Spearman's partial correlation of paired values (n,), with the ranks of `given` (n,) held fixed."""
     ranks = [stats.rankdata(np.asarray(values, np.float64)) for values in (first, second, given)]
     a, b, c = (one - one.mean() for one in ranks)
     if not c.any():

@@ -30,7 +30,7 @@ RESOLUTION = 1e-12
 """A latent whose effective sample size exceeds 1 by less than this counts as active on one image (float64 rounding)."""
 
 LATENTS_AT_ONCE = 8192
-"""Number of latents scored at a time; memory grows with this number times the judge's dimension, not with the width."""
+"""Number of latents scored at a time; memory grows with this times the judge's dimension, not with the width."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,9 @@ class MonosemanticityScore:
     corrected: np.ndarray
     """(MS - chance) / (1 - chance): 0 at chance and 1 at best; NaN where `score` is."""
     pair_count_score: np.ndarray
-    """Sum of weighted cosines over all N (N - 1) / 2 pairs; 0 for a dead latent. It falls with sparsity, and is no mean
-    of cosines. The code of the paper and that of MonoLoss divide by the sum of weights, as `score` does."""
+    """Sum of weighted cosines over all N (N - 1) / 2 pairs; 0 for a dead latent. It falls with sparsity and is not a
+    mean of cosines. The paper's code and that of MonoLoss divide by the sum of weights, as `score` does.
+    """
     support: np.ndarray
     """Number of images with non-zero weight."""
     n_eff: np.ndarray
@@ -94,7 +95,7 @@ class ScoreSums:
         """Add a chunk of images: activations (n, width), dense or scipy-sparse, and judge embeddings (n, dims)."""
         unit = unit_rows("judge embeddings", judge)
         if activations.ndim != 2:
-            raise CompanionError(f"activations of shape {activations.shape}; give a matrix with one row an image")
+            raise CompanionError(f"activations of shape {activations.shape}; give a matrix with one row per image")
         check_paired("activations", activations, "judge embeddings", unit)
         if (activations.shape[1], unit.shape[1]) != self.weighted.shape:
             raise CompanionError(
@@ -125,7 +126,7 @@ class ScoreSums:
     def score(self, min_support: int = 2) -> MonosemanticityScore:
         """Compute the scores from the sums; latents active on fewer than `min_support` images get NaN."""
         if self.images < 2:
-            raise CompanionError(f"the score needs pairs of images and {self.images} came; give at least 2")
+            raise CompanionError(f"the score needs pairs of images, but there are {self.images}; give at least 2")
         total2 = self.total**2
         n_eff = np.divide(total2, self.squares, out=np.zeros_like(total2), where=self.squares > 0)
         dead = n_eff - 1 <= RESOLUTION
@@ -148,20 +149,20 @@ class ScoreSums:
 
     @classmethod
     def _of(cls, activations: np.ndarray | sp.sparray, unit: np.ndarray) -> ScoreSums:
-        """The sums of one chunk whose judge rows have unit norm."""
+        """Compute the sums of one chunk whose judge rows have unit norm."""
         sums = cls(activations.shape[1], unit.shape[1])
         sums.lowest, above = _above_lowest(activations)
         sums.total, sums.squares = above.sum(axis=0), (above**2).sum(axis=0)
         if not np.isfinite(sums.total).all():
             latent = int((~np.isfinite(sums.total)).argmax())
-            raise CompanionError(f"activations of latent {latent} hold NaN or infinity; check the codes")
+            raise CompanionError(f"activations of latent {latent} contain NaN or infinity; check the codes")
         sums.peak = above.max(axis=0).toarray() if sp.issparse(above) else above.max(axis=0)
         sums.support = (above > 0).sum(axis=0)
         sums.weighted, sums.judge, sums.images = above.T @ unit, unit.sum(axis=0), len(unit)
         return sums
 
     def _lower(self, lowest: np.ndarray) -> None:
-        """Move the reference down to `lowest`: every image so far gains the difference."""
+        """Move the reference down to `lowest`, so that every earlier image gains the difference."""
         moved = (self.lowest > lowest) & (self.images > 0)
         rise = self.lowest[moved] - lowest[moved]
         self.squares[moved] += 2 * rise * self.total[moved] + self.images * rise**2
@@ -173,7 +174,7 @@ class ScoreSums:
 
 
 def _above_lowest(activations: np.ndarray | sp.sparray) -> tuple[np.ndarray, np.ndarray | sp.csr_array]:
-    """The smallest activation of each latent, and float64 activations less it, sparse where that stays sparse."""
+    """Return the smallest activation of each latent, and float64 activations minus it, sparse if that stays sparse."""
     if sp.issparse(activations):
         codes = sp.csr_array(activations, dtype=np.float64, copy=True)
         codes.sum_duplicates()
@@ -193,7 +194,7 @@ def monosemanticity(
 ) -> MonosemanticityScore:
     """Score every latent: activations of n images, `SparseCodes` or a dense (n, width) matrix, under a judge (n, d).
 
-    The judge must be another encoder than the one under study; its rows need not be normalised. `chunk` images are
+    The judge must not be the encoder under study; its rows need not be normalised. `chunk` images are
     converted to float64 at a time. Time is O(nnz d) for sparse codes and O(n width d) for dense activations.
 
     Examples

@@ -57,7 +57,7 @@ def _counts(first: SparseCodes, second: SparseCodes) -> tuple[np.ndarray, np.nda
 
 
 def roll_pairs(codes: SparseCodes) -> SparseCodes:
-    """Move the codes one row on, the last to the front, so that row i of the other modality meets a stranger's code."""
+    """Move the codes by one row, the last to the front, so that row i of the other modality meets a stranger's code."""
     if len(codes) < 2:
         raise CompanionError(f"codes of {len(codes)} pairs; pairs of strangers need at least 2")
     return SparseCodes.from_matrix(codes.ids, codes.csr()[np.roll(np.arange(len(codes)), 1)])

@@ -49,7 +49,7 @@ def positive_scores(score_rows: Iterable[np.ndarray], positives: sp.csr_array, *
                 "give each query one row over all candidates"
             )
         if not np.isfinite(block).all():
-            raise CompanionError("scores hold NaN or infinity; embed again or drop what has no direction")
+            raise CompanionError("scores contain NaN or infinity; embed again or drop rows without a direction")
         for row, scores in enumerate(block.astype(np.float64), start):
             right = positives.indices[positives.indptr[row] : positives.indptr[row + 1]]
             if len(right):

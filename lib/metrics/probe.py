@@ -2,7 +2,7 @@
 
 Kaushik et al., arXiv 2601.20028, figure 5: a probe with weights w on embeddings x = sum_j z_j d_j + b scores an example
 by sum_j z_j (w . d_j) and a constant, so latent j adds (w . d_j) E[z_j] to the positive class on average. The latents
-that add most name what the probe has learnt, wanted or not.
+that add most name what the probe has learnt, whether wanted or not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class ProbeParts:
     """The score of a linear probe, split into the parts that latents add."""
 
     contribution: np.ndarray
-    """(width,) what each latent adds to the mean score of the positive examples, in units of the score."""
+    """(width,) share of each latent in the mean score of the positive examples, in units of the score."""
 
     def top(self, count: int = LISTED_LATENTS) -> np.ndarray:
         """Numbers of the latents that add most, the largest part first."""

@@ -1,4 +1,4 @@
-"""Image-text retrieval: ranks and recall in both directions, and recall by truth; no images x captions matrix.
+"""Image-text retrieval without an images x captions matrix: ranks and recall in both directions, and recall by truth.
 
 Rules. Text to image: one right image, the caption's own. Image to text: an image counts as found if any of its
 captions is; the rank is that of its best caption among the captions of other images. A candidate whose cosine is
@@ -32,7 +32,7 @@ class Ranks:
     ranks: np.ndarray
     """(n,) rank of the right candidate for each query, from 1."""
     best: np.ndarray | None = None
-    """(n,) its rank if it comes before all candidates that are tied with it; None if that is not known."""
+    """(n,) its rank if it comes before all candidates that are tied with it; None if unknown."""
     worst: np.ndarray | None = None
     """(n,) its rank if it comes after all of them."""
 
@@ -43,8 +43,8 @@ class Ranks:
     def credited_recall(self, k: int) -> float:
         """R@k in which a tied candidate counts by the share of the orders that put it among the first k.
 
-        Of a picture that is there twice each copy is found first in half of the orders, so that copies halve R@1 and do
-        not make it zero, as `recall` does. Without a tie both are the same.
+        If a picture occurs twice, each copy comes first in half of the orders, so copies halve R@1 instead of making it
+        zero, as `recall` does. Without ties both are the same.
         """
         if self.best is None or self.worst is None:
             return self.recall(k)
@@ -77,8 +77,8 @@ def retrieval(
 ) -> Retrieval:
     """Rank by cosine of images (n, d) and captions (m, d); caption j belongs to image `owner[j]`, by default to j.
 
-    tie: cosines closer than this are tied. Rows that an encoder made of one picture in batches of two sizes differ
-    more than TIE; FLOAT32_TIE holds them equal.
+    tie: cosines closer than this are tied. If an encoder embeds one picture in batches of two sizes, the rows differ by
+    more than TIE; FLOAT32_TIE treats them as equal.
 
     Examples
     --------
@@ -146,7 +146,7 @@ class RankCounts:
         return Retrieval(self._ranks(*self._image), self._ranks(*self._text))
 
     def _ranks(self, better: np.ndarray, tied: np.ndarray) -> Ranks:
-        """The ranks behind candidates that are better or tied; a tied one counts half or whole."""
+        """Compute ranks after candidates that are better or tied; a tied one counts half or fully."""
         return Ranks(1 + better + (0.5 if self.ties == "average" else 1.0) * tied, 1 + better, 1 + better + tied)
 
     def _ahead(self, scores: np.ndarray, target: np.ndarray, axis: int) -> np.ndarray:

@@ -46,7 +46,7 @@ def attack(
 
     A block is a pair of (b, m) scores with the original candidates and (b, a) scores with the altered ones. queries
     (q,), candidates (m,): labels; a candidate is right for a query if their labels are equal. For images to text, they
-    are the images' numbers and every caption's owner; for text to images, the other way round.
+    are the images' numbers and every caption's owner; for text to images, the reverse.
     """
     parts, start = [], 0
     for original, altered in blocks:
@@ -57,7 +57,7 @@ def attack(
                 f"{len(candidates)} candidates; give each query one row over both"
             )
         if not (np.isfinite(original).all() and np.isfinite(altered).all()):
-            raise CompanionError("scores hold NaN or infinity; embed again or drop what has no direction")
+            raise CompanionError("scores contain NaN or infinity; embed again or drop rows without a direction")
         right = labels[:, None] == candidates
         if not right.any(axis=1).all():
             bad = start + int((~right.any(axis=1)).argmax())

@@ -22,11 +22,13 @@ def finite_matrix(name: str, value: np.ndarray) -> np.ndarray:
     array = np.asarray(value)
     if array.ndim != 2 or array.size == 0 or array.dtype.kind not in "fiub":
         raise CompanionError(
-            f"{name} have shape {array.shape} and type {array.dtype}; give a numeric matrix with one row an item"
+            f"{name} have shape {array.shape} and type {array.dtype}; give a numeric matrix with one row per item"
         )
     finite = np.isfinite(array).all(axis=1)
     if not finite.all():
-        raise CompanionError(f"{name} hold NaN or infinity in row {int((~finite).argmax())}; embed it again or drop it")
+        raise CompanionError(
+            f"{name} contain NaN or infinity in row {int((~finite).argmax())}; embed it again or drop it"
+        )
     return array
 
 
@@ -36,7 +38,7 @@ def unit_rows(name: str, value: np.ndarray) -> np.ndarray:
 
 
 def count_copies(matrix: np.ndarray) -> int:
-    """The number of rows whose direction an earlier row has, to six decimals."""
+    """Count the rows whose direction, to six decimals, an earlier row has."""
     unit = unit_rows("embeddings", matrix).round(6) + 0.0  # -0.0 and 0.0 have different bytes
     return len(unit) - len({row.tobytes() for row in unit})
 
@@ -59,14 +61,14 @@ def check_same_space(first_name: str, first: np.ndarray, second_name: str, secon
 
 
 def check_same_dictionary(first: SparseCodes, second: SparseCodes) -> None:
-    """Refuse two codes that are not of one dictionary, or of which one has no rows."""
+    """Refuse two codes that do not come from one dictionary, or of which one has no rows."""
     if first.width != second.width or min(len(first), len(second)) == 0:
         shapes = f"({len(first)}, {first.width}) and ({len(second)}, {second.width})"
         raise CompanionError(f"codes of shapes {shapes}; give rows of both from one dictionary")
 
 
 def check_same_pairs(first: SparseCodes, second: SparseCodes) -> None:
-    """Refuse two codes that are not of the same pairs from one dictionary."""
+    """Refuse two codes that are not codes of the same pairs from one dictionary."""
     check_same_dictionary(first, second)
     if len(first) != len(second):
         raise CompanionError(f"codes of {len(first)} and {len(second)} rows; row i of both is pair i")
@@ -80,5 +82,5 @@ def blocks(n: int, size: int) -> Iterator[slice]:
 
 
 def centre_words(words: np.ndarray) -> np.ndarray:
-    """Subtract the mean of word vectors (words, d), which sets all words apart from pictures, and scale to norm 1."""
+    """Subtract the mean of word vectors (words, d), which separates all words from pictures, and scale to norm 1."""
     return unit_rows("labels", words - words.mean(axis=0))

@@ -11,15 +11,15 @@ from lib.sae.codes import SparseCodes
 class TopExamples:
     """The top m rows of every latent; rows are numbered from 0 in the order in which they come.
 
-    Ties go to the earlier row. Only rows with a positive activation count: a latent that fires on fewer than m rows has
-    a shorter list and not one that is filled up with rows on which it is silent.
+    The earlier row wins a tie. Only rows with a positive activation count: a latent that fires on fewer than m rows has
+    a shorter list, not one filled up with rows on which it is silent.
     """
 
     def __init__(self, width: int, m: int = 16) -> None:
         if width < 1 or m < 1:
             raise CompanionError(f"top {m} rows of {width} latents; give at least 1 of each")
         self.width, self.m, self.seen = width, m, 0
-        # One entry a kept row, sorted by latent, then by falling value, then by row.
+        # One entry per kept row, sorted by latent, then by falling value, then by row.
         self._latents, self._rows = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._values = np.zeros(0)
 

@@ -71,7 +71,7 @@ def uniqueness(top: TopExamples) -> Uniqueness:
     parts = []
     for part in blocks(len(full), ROWS_AT_ONCE):
         shared = sp.triu(indicator[part] @ indicator.T, k=part.start + 1, format="csr")
-        # Both sets have m images, so their union has 2 m less the shared ones.
+        # Both sets have m images, so their union has 2 m minus the shared ones.
         jaccard = shared.data / (2 * top.m - shared.data)
         parts.append(sp.csr_array((jaccard, shared.indices, shared.indptr), shared.shape))
     short = np.flatnonzero((counts > 0) & (counts < top.m))

@@ -1,1 +1,1 @@
-"""The experiments, a folder per paper; module nNN_... belongs to notebook NN."""
+"""The experiments, with one folder per paper; module nNN_... belongs to notebook NN."""

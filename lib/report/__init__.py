@@ -1,1 +1,1 @@
-"""Claims, verdicts, tables, figures."""
+"""Reports: claims, verdicts, tables, figures."""

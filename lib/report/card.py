@@ -1,7 +1,7 @@
-"""Evidence cards: what decided a verdict, drawn and in words, under the claim in a notebook.
+"""Evidence cards, which show what decided a verdict, in drawings and words, under the claim in a notebook.
 
-A card is HTML with one small drawing per part (dots for seeds, a bar for the interval, the margin as a line) and plain
-text where no HTML is shown. It holds no script, no link and no colour of its own background, so it is legible in light
+A card is HTML with one small drawing per part (dots for seeds, a bar for the interval, the margin as a line), or plain
+text where HTML is not shown. It contains no script and no link and sets no background colour, so it is legible in light
 and dark.
 """
 
@@ -17,17 +17,17 @@ WIDTH, HEIGHT, EDGE = 260, 26, 8
 """Size of a drawing and its inner edge, in pixels."""
 
 BLUE, ORANGE, GREY = "#0173b2", "#de8f05", "#808080"
-"""The effect, the controls, and the zero value, as in all figures."""
+"""Colours of the effect, the controls, and the zero value, as in all figures."""
 
 TAGS = {"div", "p", "b", "table", "tr", "th", "td", "svg", "title", "line", "circle", "details", "summary", "span"}
-"""The tags of a card."""
+"""The tags that a card may use."""
 
 OPEN = '<div class="evidence-card"'
-"""How a card begins."""
+"""The first characters of a card."""
 
 
 class Card:
-    """A claim as IPython shows it: HTML in a notebook, text in a terminal."""
+    """A claim in the form that IPython shows: HTML in a notebook, text in a terminal."""
 
     def __init__(self, claim: Claim) -> None:
         self.claim = claim
@@ -40,7 +40,7 @@ class Card:
 
 
 def card_text(claim: Claim, spec: Spec) -> str:
-    """The card for a terminal."""
+    """Write the card for a terminal."""
     lines = [f"evidence for {claim.id} ({_measured_on(claim)})"]
     for part in claim.parts:
         lines.append(f"  {part.name}: {said_number(part)}; {said_rule(part)}: {part.outcome}")
@@ -57,7 +57,7 @@ NEAR = "another draw of seeds, or another kind of processor, may come to another
 
 
 def card_html(claim: Claim, spec: Spec) -> str:
-    """The card for a notebook and the site."""
+    """Write the card for a notebook and the site."""
     ends = _axis(claim.parts)
     rows = [
         _row(part.name, _drawing(part, ends[part.name]), said_number(part), f"{said_rule(part)}: <b>{part.outcome}</b>")
@@ -82,7 +82,7 @@ def card_html(claim: Claim, spec: Spec) -> str:
 
 
 def is_card(html: str) -> bool:
-    """Whether HTML is a card: its tags alone, and no attribute that a browser would follow or execute."""
+    """True if HTML is a card: it has only a card's tags, and no attribute that a browser would follow or execute."""
     checker = _Checker()
     checker.feed(html)
     return html.startswith(OPEN) and not checker.foreign
@@ -107,11 +107,11 @@ ATTRIBUTES = {"class", "width", "height", "viewbox", "role", "x1", "x2", "y1", "
     "fill-opacity",
     "aria-label",
 }
-"""The attributes of a card."""
+"""The attributes that a card may use."""
 
 
 def _controls(claim: Claim, spec: Spec) -> list[tuple[str, str, Measured | None]]:
-    """Kind and name of every control that the register names, and its number where it was measured."""
+    """List the kind and name of every control that the register names, with its number where it was measured."""
     named = (("positive", spec.positive, claim.positive), ("negative", spec.negative, claim.negative))
     return [(kind, control.name, found) for kind, control, found in named if control and claim.headline]
 
@@ -135,7 +135,9 @@ def _row(name: str, drawing: str, numbers: str, outcome: str) -> str:
 
 
 def _axis(parts: list[Judged]) -> dict[str, tuple[float, float]]:
-    """For each part the ends of its drawing, which hold the values, the interval, the zero value and the margin."""
+    """Return for each part the ends of its drawing, which include the values, the interval, the zero value and the
+    margin.
+    """
     ends = {}
     for part in parts:
         inside = [*part.values, part.zero, part.margin]
@@ -147,9 +149,9 @@ def _axis(parts: list[Judged]) -> dict[str, tuple[float, float]]:
 
 
 def _drawing(part: Judged, ends: tuple[float, float], control: Measured | None = None) -> str:
-    """Dots for the values, a bar for the interval, a line for the margin and a dashed one for the zero value.
+    """Draw dots for the values, a bar for the interval, a line for the margin and a dashed one for the zero value.
 
-    control: what is drawn in place of the part's own values, on its axis.
+    control: drawn in place of the part's own values, on its axis.
     """
     shown, colour = (part, BLUE) if control is None else (control, ORANGE)
 

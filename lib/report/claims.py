@@ -1,4 +1,4 @@
-"""Claims: what a notebook measured for a registered claim, judged, one JSON file each."""
+"""Claims: the judged measurements of a notebook for registered claims, one JSON file each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lib.report.register import Rule, claim_order
 from lib.report.verdicts import Outcome, Verdict
 
 SIGNIFICANT = 6
-"""Digits that a claim's numbers keep on disk; what lies beyond differs between machines."""
+"""Number of digits of a claim's numbers on disk; further digits differ between machines."""
 
 
 class Measured(BaseModel):
@@ -25,24 +25,24 @@ class Measured(BaseModel):
 
     name: str = Field(min_length=1)
     values: list[FiniteFloat]
-    """One value per seed, or one in all."""
+    """One value per seed, or a single value."""
     mean: FiniteFloat
     low: FiniteFloat | None
-    """None for a single seed, whose scatter is unknown; so is `high`."""
+    """None for a single seed, whose scatter is unknown; the same goes for `high`."""
     high: FiniteFloat | None
     redraw: FiniteFloat
-    """How far the mean of another draw of seeds may be from this one."""
+    """The distance that the mean of another draw of seeds may have from this one."""
 
 
 class Judged(Measured):
-    """A part of a claim: its effect, the rule and margin of the register, and what it comes to."""
+    """A part of a claim: its effect, the rule and margin of the register, and the outcome."""
 
     rule: Rule
     margin: FiniteFloat
     zero: FiniteFloat
     outcome: Outcome
     near: bool
-    """Whether another draw of seeds could come to another outcome."""
+    """Whether another draw of seeds could lead to another outcome."""
 
 
 class Unmeasured(BaseModel):
@@ -55,7 +55,7 @@ class Unmeasured(BaseModel):
 
 
 class Claim(BaseModel):
-    """One claim of a paper, measured in one world. Nothing in it changes from run to run on one machine.
+    """One claim of a paper, measured in one world. It does not change from run to run on one machine.
 
     Bad fields raise `CompanionError`: one line that names claim and field.
     """
@@ -65,11 +65,11 @@ class Claim(BaseModel):
     id: str
     statement: str = Field(min_length=1)
     notebook: str = Field(min_length=1)
-    """File name of the notebook that wrote it, without suffix."""
+    """File name of the notebook that wrote it, without its suffix."""
     seeds: list[int]
     n: int = Field(ge=0)
     headline: Judged | None
-    """None where the world cannot measure it."""
+    """The headline part; None where the world cannot measure it."""
     sides: list[Judged]
     positive: Measured | None
     negative: Measured | None
@@ -77,9 +77,9 @@ class Claim(BaseModel):
     context: list[Measured]
     verdict: Verdict
     near: bool
-    """Whether another draw of seeds could come to another verdict."""
+    """Whether another draw of seeds could lead to another verdict."""
     why: str = Field(min_length=1)
-    """What decided the verdict, in words and numbers."""
+    """The reason for the verdict, in words and numbers."""
 
     def __init__(self, **fields: Any) -> None:
         try:
@@ -111,13 +111,13 @@ class Claim(BaseModel):
 
 
 def said_number(one: Measured) -> str:
-    """`0.93 [0.91, 0.95]`: the mean and its interval."""
+    """Write `0.93 [0.91, 0.95]`: the mean and its interval."""
     ends = "one seed, no interval" if one.low is None or one.high is None else f"{one.low:.3g}, {one.high:.3g}"
     return f"{one.mean:.3g} [{ends}]"
 
 
 def said_rule(part: Judged) -> str:
-    """`above 0.9`, or `within 0.02 of 0`."""
+    """Write `above 0.9`, or `within 0.02 of 0`."""
     if part.rule == "within":
         return f"within {part.margin - part.zero:.3g} of {part.zero:.3g}"
     return f"{part.rule} {part.margin:.3g}"
@@ -131,7 +131,7 @@ def write_claim(claim: Claim, results: Path) -> Path:
 
 
 def read_claims(results: Path) -> list[Claim]:
-    """All claims of `results/<profile>`, by paper and number; an empty list where there are none."""
+    """Read all claims of `results/<profile>`, by paper and number; an empty list where there are none."""
     claims = [_read(path) for path in (results / "claims").glob("*.json")]
     return sorted(claims, key=lambda claim: claim_order(claim.id))
 

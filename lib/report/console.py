@@ -1,8 +1,9 @@
-"""What notebooks print in the cells that the notebook gate compares.
+"""Functions that print in the cells which the notebook gate compares.
 
-The gate compares text exactly, so such cells print statements with their thresholds, counts, and numbers rounded
-coarsely: the same on every machine. Verdicts, and the number of seeds in which a statement holds, may differ by a step
-where a seed stands near its margin; the gates know both. Precise tables go to cells tagged `nbval-ignore-output`.
+The gate compares text exactly, so such cells print statements with their thresholds, counts, and coarsely rounded
+numbers, which are the same on every machine. Verdicts, and the number of seeds in which a statement holds, may differ
+by one step where a seed is near its margin; the gates allow both. Precise tables go to cells tagged
+`nbval-ignore-output`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ EDGE = 0.1
 """Share of a step around a rounding edge that `about` calls near."""
 
 NEAR_EDGE = "(near a rounding edge)"
-"""What `about` adds there; the notebook lint refuses it in committed outputs."""
+"""The text that `about` adds near such an edge; the notebook lint refuses it in committed outputs."""
 
 
 def say(statement: str, holds: bool) -> None:
@@ -38,10 +39,10 @@ def verdict_line(claim: Claim, column: str | None = None) -> None:
 
 
 def about(x: float, step: float) -> str:
-    """`x` to the nearest multiple of `step`, as text: `about(0.0331, 0.01)` is "0.03".
+    """Round `x` to the nearest multiple of `step`, as text: `about(0.0331, 0.01)` is "0.03".
 
-    Choose a step at least 100 times the difference between machines. Near a rounding edge that is not enough: the
-    text then says so, and a statement with its threshold is the better thing to print.
+    Choose a step at least 100 times the difference between machines. Near a rounding edge that is not enough: the text
+    then says so, and you had better print a statement with its threshold.
     """
     if not np.isfinite(x) or not step > 0:
         raise CompanionError(f"about({x}, {step}) needs a finite number and a step above 0")

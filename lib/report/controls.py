@@ -1,6 +1,6 @@
-"""Sliders, menus and text fields of one look, for notebooks that answer to them.
+"""Sliders, menus and text fields in one style, for interactive notebooks.
 
-Each answers when it is let go, or to the enter key: a page may take seconds.
+Each reacts when you let go of it, or on the enter key, because a page may take seconds.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ _LOOK: dict[str, Any] = {"layout": {"width": "34rem"}, "style": {"description_wi
 
 
 def slider(name: str, value: float, last: float, step: float = 1) -> IntSlider | FloatSlider:
-    """A slider from 0 to `last`; of whole numbers if the step is one."""
+    """Make a slider from 0 to `last`; it has whole numbers if the step is one."""
     kind = FloatSlider if isinstance(step, float) else IntSlider
     return kind(value, min=0, max=last, step=step, description=name, continuous_update=False, **_LOOK)
 
 
 def menu(name: str, choices: list[tuple[str, int]], value: int) -> Dropdown:
-    """A menu of what is shown and what it stands for; value: what stands chosen."""
+    """Make a menu of pairs of a label and a value; `value` is selected first."""
     return Dropdown(options=choices, value=value, description=name, **_LOOK)
 
 
 def text_field(name: str, value: str) -> Text:
-    """A line of text."""
+    """Make a text field of one line."""
     return Text(value, description=name, continuous_update=False, **_LOOK)

@@ -17,21 +17,21 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Effect:
-    """A number that was measured, and how far another measurement could be from it.
+    """A measured number, and how far another measurement could be from it.
 
     An effect that varies with the seed of a training has one value per seed; one that varies with the items it was
-    measured on (pictures, queries, questions) has the half-widths of a bootstrap over them. What depends on both has
-    both: seeds share their test items, so the scatter over seeds alone would hide how few the items are.
+    measured on (pictures, queries, questions) has the half-widths of a bootstrap over them. An effect that depends on
+    both has both: seeds share their test items, so the scatter over seeds alone would hide how few the items are.
     """
 
     values: tuple[float, ...]
-    """One value per seed, or the single value of something that is not trained."""
+    """One value per seed, or a single value if nothing is trained."""
     trained: bool = True
     """Whether the values scatter with the seed of a training."""
     below: float = 0.0
-    """How far the bootstrap interval over items reaches below the mean."""
+    """Distance from the mean to the lower end of the bootstrap interval over items."""
     above: float = 0.0
-    """How far it reaches above the mean."""
+    """Distance from the mean to the upper end."""
 
     def __post_init__(self) -> None:
         if not self.values or np.isinf([*self.values, self.below, self.above]).any():
@@ -39,7 +39,7 @@ class Effect:
 
     @property
     def missing(self) -> list[int]:
-        """The places of the values that are NaN: what was to be measured had no value there, as in a small world."""
+        """Positions of the values that are NaN, because they could not be measured, as in a small world."""
         return np.flatnonzero(np.isnan(self.values)).tolist()
 
     @property
@@ -59,9 +59,10 @@ class Effect:
 
     @property
     def redraw(self) -> float:
-        """How far the mean of another draw of seeds may be from this one: the half-width of a prediction interval.
+        """Distance that the mean of another draw of seeds may have from this one: half the width of a prediction
+        interval.
 
-        t sqrt(2 / n) s for n seeds with the standard deviation s; 0 for what is not trained.
+        It is t sqrt(2 / n) s for n seeds with the standard deviation s, and 0 if nothing is trained.
         """
         return float(np.sqrt(2)) * self._over_seeds
 
@@ -71,7 +72,7 @@ class Effect:
 
     @property
     def _over_seeds(self) -> float:
-        """Half the t-interval of a mean of n values."""
+        """Return half the width of the t-interval of a mean of n values."""
         n = len(self.values)
         if not self.trained or n == 1:
             return 0.0
@@ -79,7 +80,7 @@ class Effect:
 
 
 def over_seeds(values: ArrayLike) -> Effect:
-    """The effect of something that is trained. values: (seeds,).
+    """Make the effect of something that is trained. values: (seeds,).
 
     Examples
     --------
@@ -91,12 +92,12 @@ def over_seeds(values: ArrayLike) -> Effect:
 
 
 def over_items(items: ArrayLike) -> Effect:
-    """The mean of items (n,) that were drawn independently, of something that is not trained."""
+    """Make the effect of something that is not trained, the mean of independently drawn items (n,)."""
     return replace(nested(np.asarray(items, np.float64)[None]), trained=False)
 
 
 def nested(items: ArrayLike) -> Effect:
-    """The effect of something that is trained, measured on the same items with every seed. items: (seeds, n).
+    """Make the effect of something that is trained, measured on the same items with every seed. items: (seeds, n).
 
     The half-widths over items are those of the mean over seeds, by a percentile bootstrap over items.
     """
@@ -111,5 +112,5 @@ def nested(items: ArrayLike) -> Effect:
 
 
 def exactly(value: float) -> Effect:
-    """A number that neither a seed nor a sample of items moves: its interval is the number itself."""
+    """Make the effect of a number that depends on neither seeds nor items: its interval is the number itself."""
     return Effect((float(value),), trained=False)

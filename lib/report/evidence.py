@@ -1,4 +1,4 @@
-"""From what a study measured to a judged claim, by the rules of the register."""
+"""Judge claims: turn the measurements of a study into verdicts, by the rules of the register."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from lib.report.verdicts import Verdict, near_its_margin, outcome, reaches, verd
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a study measured for a claim, by the names of its register."""
+    """The measurements of a study for a claim, under the names of its register."""
 
     id: str
     parts: Mapping[str, Effect | str]
-    """The effect of every part; for one that this world cannot measure, why not."""
+    """The effect of every part; for a part that this world cannot measure, the reason."""
     seeds: Sequence[int]
-    """Of the trained models; empty where nothing is trained."""
+    """Seeds of the trained models; empty where nothing is trained."""
     n: int
-    """Pictures, pairs, queries or questions that were measured."""
+    """Number of measured pictures, pairs, queries or questions."""
     positive: Effect | None = None
-    """The positive control that the register names, in the unit of the headline."""
+    """The positive control of the register, in the unit of the headline."""
     negative: Effect | None = None
-    """The negative control."""
+    """The negative control of the register, in the unit of the headline."""
     context: Mapping[str, Effect] = field(default_factory=dict)
-    """Further numbers that a reader needs to judge the effect; they decide nothing."""
+    """Further numbers that help a reader to judge the effect; they do not decide anything."""
 
 
 def not_measured(id: str, why: str) -> Evidence:
-    """The evidence of a world that lacks what the claim takes."""
+    """Make the evidence of a world that lacks something that the claim needs."""
     return Evidence(id, {spec_of(id).headline.name: why}, [], 0)
 
 
 def judge(evidence: Evidence, notebook: str, spec: Spec | None = None) -> Claim:
-    """The claim that the evidence makes, by the register's rules. spec: another one than the register's, for tests."""
+    """Judge evidence by the register's rules. spec: used in place of the register's, for tests."""
     spec = spec or spec_of(evidence.id)
     _check(evidence, spec)
     evidence, lacking = _with_values(evidence)
@@ -82,8 +82,9 @@ def judge(evidence: Evidence, notebook: str, spec: Spec | None = None) -> Claim:
 
 
 def _with_values(evidence: Evidence) -> tuple[Evidence, dict[str, str]]:
-    """The evidence with a reason in place of each part that has no value, without controls and further numbers that
-    have none; and the reasons of these, by name."""
+    """Replace each part without a value by the reason, drop controls and further numbers without a value, and return
+    the reasons of these by name.
+    """
     whys = {name: _no_value(effect, evidence.seeds) for name, effect in evidence.parts.items()}
     parts = {name: whys[name] or effect for name, effect in evidence.parts.items()}
     rest = {"positive control": evidence.positive, "negative control": evidence.negative, **evidence.context}
@@ -95,7 +96,7 @@ def _with_values(evidence: Evidence) -> tuple[Evidence, dict[str, str]]:
 
 
 def _no_value(effect: Effect | str | None, seeds: Sequence[int]) -> str | None:
-    """Why an effect cannot be judged, if some of its values are missing."""
+    """Say why an effect cannot be judged, if some of its values are missing."""
     if not isinstance(effect, Effect) or not effect.missing:
         return None
     if len(effect.missing) == len(effect.values) or len(effect.values) != len(seeds):
@@ -148,7 +149,7 @@ def _interval(effect: Effect) -> dict[str, Any]:
 
 
 def _near(headline: Judged, sides: Sequence[Judged]) -> bool:
-    """Whether the verdict hangs on a part that is near its margin; side parts count only where the headline holds."""
+    """True if the verdict depends on a part near its margin; side parts count only where the headline holds."""
     return headline.near or (headline.outcome == "reproduced" and any(side.near for side in sides))
 
 

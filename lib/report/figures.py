@@ -1,6 +1,6 @@
 """Figures: one style that reads from the last row of a lecture hall, the plots that several notebooks need, provenance.
 
-Every figure is a PNG beside the table that it shows; `figures.json` says which notebook drew it and from what.
+Every figure is a PNG next to the table that it shows; `figures.json` records which notebook drew it and from what.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from lib.base.errors import CompanionError
 from lib.base.files import cache_root, digest, lock, sha256_file, write_atomic, write_json
 
 METHOD, VARIANT, BASELINE, CEILING = "#0173b2", "#56b4e9", "#de8f05", "#029e73"
-"""Colours of roles: what the paper proposes, another form of it, what it is compared with, and a positive control."""
+"""Colours of roles: the paper's method, a variant of it, the baseline, and a positive control."""
 
 SECOND_BASELINE = "#ca9161"
-"""The colour of a baseline that is shown beside another one."""
+"""The colour of a second baseline in the same figure."""
 
 CONTROL, SECOND_CONTROL = "0.35", "0.65"
 """The greys of chance levels and negative controls."""
@@ -51,25 +51,25 @@ _STYLE = {
 
 
 def use_style() -> None:
-    """The shared style: letters of 12 points and more, a palette safe for colour-blind readers, 110 dots an inch."""
+    """Set the shared style: letters of 12 points and more, a palette for colour-blind readers, 110 dots per inch."""
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", rc=_STYLE)
 
 
 def save_figure(fig: Figure, path: Path, *, notebook: str, table: Path) -> Path:
-    """Write a PNG, and note in `figures.json` beside it which notebook drew it from which table (sha256).
+    """Write a PNG, and note in `figures.json` next to it which notebook drew it from which table (sha256).
 
-    table: the CSV of the plotted numbers, in the same folder. The PNG holds no date and no version.
+    table: the CSV of the plotted numbers, in the same folder. The PNG has no date and no version.
     """
     if path.suffix != ".png":
         raise CompanionError(f"figure {path.name} needs the suffix .png")
     if table.parent != path.parent or not table.is_file():
-        raise CompanionError(f"figure {path.name}: no table {table.name} beside it; write the plotted numbers first")
+        raise CompanionError(f"figure {path.name}: no table {table.name} next to it; write the plotted numbers first")
     stream = io.BytesIO()
     fig.savefig(stream, format="png", metadata={"Software": None})
     write_atomic(path, stream.getvalue())
     note = {"notebook": notebook, "table": table.name, "sha256": sha256_file(table)}
     index = path.parent / "figures.json"
-    # Notebooks that run side by side share this file.
+    # Notebooks that run at the same time share this file.
     with lock(cache_root() / "locks" / digest(str(index.resolve()))[:24]):
         notes = json.loads(index.read_text()) if index.exists() else {}
         write_json(index, notes | {path.name: note})
@@ -77,7 +77,7 @@ def save_figure(fig: Figure, path: Path, *, notebook: str, table: Path) -> Path:
 
 
 def seed_band(ax: Axes, x: ArrayLike, ys: ArrayLike, label: str, color: str | None = None) -> None:
-    """The mean over seeds as a line, minimum to maximum as a band, every seed as points. ys: (seeds, points).
+    """Draw the mean over seeds as a line, minimum to maximum as a band, every seed as points. ys: (seeds, points).
 
     Points that have no value with some seed (NaN) are left out, and the label says so.
     """
@@ -97,10 +97,10 @@ def seed_band(ax: Axes, x: ArrayLike, ys: ArrayLike, label: str, color: str | No
 
 
 def bars_with_seeds(ax: Axes, values: Mapping[str, Sequence[float]], colors: Mapping[str, str] | None = None) -> None:
-    """One horizontal bar a name at the mean over its seeds, every seed as a point; the first name on top.
+    """Draw one horizontal bar per name at the mean over its seeds, every seed as a point; the first name on top.
 
-    colors: by name, such as that of its role, or by what the name begins with: SAE-1b for "SAE-1b, no gap". By default
-    every bar has its own. The name of what has no value (NaN), with all or some seeds, says so.
+    colors: by name, such as that of its role, or by the beginning of the name: SAE-1b for "SAE-1b, no gap". By default
+    every bar has its own. Names whose values are missing (NaN), with all or some seeds, say so.
     """
     for row, (known, color) in enumerate(_rows_with_names(ax, values, colors)):
         if len(known):
@@ -109,7 +109,7 @@ def bars_with_seeds(ax: Axes, values: Mapping[str, Sequence[float]], colors: Map
 
 
 def dots_with_seeds(ax: Axes, values: Mapping[str, Sequence[float]], colors: Mapping[str, str] | None = None) -> None:
-    """As `bars_with_seeds`, for an axis that does not begin at zero: the mean is a large dot, no bar has a length."""
+    """Draw as `bars_with_seeds` does, for an axis that does not begin at zero: the mean is a large dot."""
     for row, (known, color) in enumerate(_rows_with_names(ax, values, colors)):
         if len(known):
             ax.plot(float(np.mean(known)), row, "o", color=color, markersize=13, alpha=0.8)
@@ -117,7 +117,7 @@ def dots_with_seeds(ax: Axes, values: Mapping[str, Sequence[float]], colors: Map
 
 
 def by_role(values: Mapping[str, Sequence[float]], colors: Mapping[str, str]) -> dict[str, Sequence[float]]:
-    """The rows of a figure with those of one role together, in the order of `colors`."""
+    """Put the rows of a figure that have the same role together, in the order of `colors`."""
     order = list(dict.fromkeys(colors.values()))
     return dict(sorted(values.items(), key=lambda row: order.index(_color_of(row[0], colors))))
 
@@ -134,12 +134,12 @@ def _rows_with_names(
         names.append(_marked(name, len(known), len(given), "seeds"))
         rows.append((known, f"C{place % 10}" if colors is None else _color_of(name, colors)))
     ax.set_yticks(range(max(1, len(names))), names or ["no value"])
-    ax.set_ylim(max(1, len(names)) - 0.4, -0.6)  # not inverted: axes that share y would be turned twice
+    ax.set_ylim(max(1, len(names)) - 0.4, -0.6)  # not inverted, since axes that share y would be turned twice
     return rows
 
 
 def _color_of(name: str, colors: Mapping[str, str]) -> str:
-    """The colour of the longest key that a name begins with."""
+    """Return the colour of the longest key with which a name begins."""
     begins = [key for key in colors if name.startswith(key)]
     if not begins:
         raise CompanionError(f"no colour for {name!r}; known: {', '.join(colors)}")
@@ -147,7 +147,7 @@ def _color_of(name: str, colors: Mapping[str, str]) -> str:
 
 
 def chance_line(ax: Axes, y: float, label: str = "chance") -> None:
-    """A dashed grey line at a chance level or a control; NaN is no line, and the label says so."""
+    """Draw a dashed grey line at a chance level or a control; for NaN there is no line, and the label says so."""
     _refuse_infinity(np.asarray([y], dtype=np.float64), f"chance_line {label!r}")
     label = _marked(label, int(np.isfinite(y)), 1, "lines")
     ax.axhline(y, color=CONTROL, linestyle="--", linewidth=1.8, label=label)
@@ -165,9 +165,10 @@ def image_grid(
     columns: int = 8,
     rows: Sequence[str] = (),
 ) -> Figure:
-    """Pictures in reading order, `columns` in a row, such as the top-activating pictures of one latent a row.
+    """Draw pictures in reading order, `columns` in a row, such as the top pictures of one latent per row.
 
-    images: PIL pictures, or arrays (height, width, 3). titles: one above each picture. rows: one left of each row.
+    images: PIL pictures, or arrays (height, width, 3). titles: one above each picture. rows: one to the left of each
+    row.
     """
     height = math.ceil(len(images) / columns)
     if not images or (titles and len(titles) != len(images)) or (rows and len(rows) != height):
@@ -189,7 +190,7 @@ def image_grid(
 
 
 def _marked(name: str, known: int, all_of: int, noun: str) -> str:
-    """A name that says how many of its values are known, where that is not all of them."""
+    """Mark a name with the number of its known values, if some are missing."""
     if not known:
         return f"{name} (no value)"
     return name if known == all_of else f"{name} ({known} of {all_of} {noun})"

@@ -1,4 +1,4 @@
-"""Sounds in notebooks: a player for each, small enough to be committed."""
+"""Players for sounds in notebooks, small enough to be committed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lib.base.errors import CompanionError
 from lib.data.formats.audio import Sound
 
 _LONGEST = 3.0
-"""Seconds; a notebook holds the samples of every player in it."""
+"""Largest length in seconds; a notebook contains the samples of every player in it."""
 
 _PLAYER = re.compile(
     r'\s*<audio\s+controls="controls"\s*>\s*<source src="data:audio/wav;base64,[\w+/=]{,130000}" type="audio/wav" />'
@@ -21,12 +21,12 @@ _PLAYER = re.compile(
 
 
 def is_player(html: str) -> bool:
-    """Whether the HTML is what `player` shows, of up to LONGEST seconds at 16 kHz, and nothing else."""
+    """True if HTML is the output of `player`, for a sound of up to LONGEST seconds at 16 kHz, and nothing else."""
     return _PLAYER.fullmatch(html) is not None
 
 
 def player(sound: Sound) -> Audio:
-    """A player with the sound inside, the same bytes on every machine."""
+    """Make a player that contains the sound, with the same bytes on every machine."""
     if sound.seconds > _LONGEST:
         raise CompanionError(f"a sound of {sound.seconds:.1f} s would bloat the notebook; cut it to {_LONGEST:.0f} s")
     file = io.BytesIO()

@@ -1,7 +1,7 @@
 """The registers of claims: `lib/papers/p?/claims.yaml` says what each paper claims and what would show it.
 
-A register is data. A study measures effects and controls by the names given here; the verdict, its reasons and the
-room that another machine gets are derived from both (`lib.report.verdicts`, `lib.report.claims`).
+A register is data. A study measures effects and controls under the names given here; the verdict, its reasons and the
+tolerance for other machines are derived from both (`lib.report.verdicts`, `lib.report.claims`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from lib.base.files import ROOT
 from lib.base.yaml import load_yaml
 
 Rule = Literal["above", "below", "within"]
-"""above, below: the effect exceeds, or falls short of, the margin. within: it differs from `zero` by less than the
-margin is away from it, in either direction."""
+"""above, below: the effect exceeds, or falls short of, the margin. within: the distance of the effect from `zero`, in
+either direction, is less than that of the margin.
+"""
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -34,16 +35,16 @@ class Part(_Strict):
     """One statement about one number."""
 
     name: Text
-    """What the study calls the effect; unique within the claim."""
+    """The study's name of the effect; unique within the claim."""
     measure: Text
-    """What the number is, and its unit."""
+    """The meaning of the number, and its unit."""
     rule: Rule
     margin: FiniteFloat
-    """Fixed before any result; in the unit of the measure."""
+    """The margin, fixed before any result, in the unit of the measure."""
     zero: FiniteFloat = 0.0
-    """The value that would mean that there is nothing to see."""
+    """The value that would mean that there is no effect."""
     why: Text
-    """Why this margin."""
+    """The reason for this margin."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -57,22 +58,22 @@ class Part(_Strict):
 
 
 class Control(_Strict):
-    """A measurement in the unit of the headline that says whether this world and sample can tell at all."""
+    """A measurement in the unit of the headline that shows whether this world and sample can decide the claim."""
 
     name: Text
     why: Text
-    """Why it must reach the margin (a positive control), or must not (a negative one)."""
+    """The reason why it must reach the margin (a positive control), or must not (a negative one)."""
 
 
 class Reported(_Strict):
-    """What the paper prints."""
+    """The result that the paper prints."""
 
     text: Text
     """The finding with its numbers."""
     where: Text
-    """Table, figure or section."""
+    """The table, figure or section."""
     setting: Text
-    """The model and data that it was measured on."""
+    """The model and data of the measurement."""
     value: FiniteFloat | list[FiniteFloat] | None = None
     """The number, or its range [low, high], in the unit of the headline; None where the units differ."""
 
@@ -88,11 +89,12 @@ class Spec(_Strict):
     sides: list[Part] = []
     reported: Reported
     positive: Control | None = None
-    """Right by construction, or a ceiling: if its mean does not reach the margin, nothing could."""
+    """A control that is right by construction, or a ceiling: if its mean does not reach the margin, nothing could."""
     negative: Control | None = None
-    """Knows nothing: if its interval lies beyond the margin, as the headline's must, that means nothing."""
+    """A control that knows nothing: if its interval lies beyond the margin, the headline's being there means nothing.
+    """
     so: Text
-    """What follows for a reader who wants to use the method."""
+    """The conclusion for a reader who wants to use the method."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -110,7 +112,7 @@ class Spec(_Strict):
 
 
 def claim_order(id: str) -> tuple[int, int]:
-    """Sorting key of a claim's id: paper, then number (`p1.C2` before `p1.C10`)."""
+    """Return the sorting key of a claim's id: paper, then number (`p1.C2` before `p1.C10`)."""
     match = ID.fullmatch(id)
     if not match:
         raise CompanionError(f"claim id {id!r} is not p<paper>.<claim>, as in p1.C3")
@@ -118,7 +120,7 @@ def claim_order(id: str) -> tuple[int, int]:
 
 
 def read_register(path: Path) -> dict[str, Spec]:
-    """The claims of one register by id, in the order of their numbers."""
+    """Read the claims of one register by id, in the order of their numbers."""
     entries = load_yaml(path)
     if not isinstance(entries, list):
         raise CompanionError(f"{path.name}: give a list of claims")
@@ -145,13 +147,13 @@ def _spec(entry: object, path: Path) -> Spec:
 
 @cache
 def registered() -> dict[str, Spec]:
-    """The claims of all papers by id."""
+    """Read the claims of all papers by id."""
     paths = sorted((ROOT / "lib" / "papers").glob("p?/claims.yaml"))
     return {id: spec for path in paths for id, spec in read_register(path).items()}
 
 
 def spec_of(id: str) -> Spec:
-    """The registered claim of an id."""
+    """Return the registered claim with an id."""
     specs = registered()
     if id not in specs:
         raise CompanionError(f"claim {id} is in no register; add it to lib/papers/p?/claims.yaml")

@@ -12,11 +12,11 @@ from lib.report.register import claim_order, registered
 from lib.report.verdicts import VERDICTS
 
 ABSENT = ""
-"""What a cell holds where a claim was not run in a world."""
+"""The content of a cell where a claim was not run in a world."""
 
 
 def committed_claims(results_root: Path) -> dict[str, dict[str, Claim]]:
-    """Claims by world (a folder under `results_root` with claims, in alphabetical order) and id."""
+    """Read claims by world (a folder under `results_root` with claims, in alphabetical order) and id."""
     found = {folder.parent.name: read_claims(folder.parent) for folder in sorted(results_root.glob("*/claims"))}
     if not any(found.values()):
         raise CompanionError(f"no claims under {results_root}; run `make reproduce` first")
@@ -24,7 +24,7 @@ def committed_claims(results_root: Path) -> dict[str, dict[str, Claim]]:
 
 
 def cell(claim: Claim | None) -> str:
-    """A verdict, and how many parts of the claim hold where not all do: `partly (2 of 3)`."""
+    """Write a verdict, with the number of parts that hold where some do not: `partly (2 of 3)`."""
     if claim is None:
         return ABSENT
     held = sum(part.outcome == "reproduced" for part in claim.parts)
@@ -32,7 +32,7 @@ def cell(claim: Claim | None) -> str:
 
 
 def scoreboard(results_root: Path) -> pd.DataFrame:
-    """Claims by verdicts, from `<results_root>/<world>/claims/*.json`.
+    """Make a table of claims and verdicts, from `<results_root>/<world>/claims/*.json`.
 
     Index: claim ids by paper and number. Columns: `statement`, one per world in alphabetical order, `so`.
     """
@@ -45,7 +45,7 @@ def scoreboard(results_root: Path) -> pd.DataFrame:
 
 
 def totals(board: pd.DataFrame) -> list[str]:
-    """One line per world: `scenes: 7 reproduced, 1 partly, 2 undecided`; verdicts that do not occur are left out."""
+    """Write one line per world, `scenes: 7 reproduced, 1 partly, 2 undecided`, without verdicts that do not occur."""
     lines = []
     for world in _worlds(board):
         counts = board[world].str.replace(r" \(.*", "", regex=True).value_counts()
@@ -54,7 +54,9 @@ def totals(board: pd.DataFrame) -> list[str]:
 
 
 def scoreboard_text(board: pd.DataFrame) -> str:
-    """For a terminal or a notebook: one line per claim, its verdict in every world, its statement; then the totals."""
+    """Write the scoreboard for a terminal or a notebook: one line per claim with verdicts and statement; then the
+    totals.
+    """
     worlds = _worlds(board)
     rows = [["claim", *worlds, "statement"]]
     rows += [[str(id), *row[worlds], row["statement"]] for id, row in board.iterrows()]
@@ -65,7 +67,7 @@ def scoreboard_text(board: pd.DataFrame) -> str:
 
 
 def scoreboard_markdown(board: pd.DataFrame) -> str:
-    """For a README: a Markdown table, one row per claim, and the totals."""
+    """Write the scoreboard as Markdown: a table with one row per claim, and the totals."""
     worlds = _worlds(board)
     header = ["claim", "statement", *worlds, "so"]
     rows = [header, ["---"] * len(header)]

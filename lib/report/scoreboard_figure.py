@@ -28,21 +28,22 @@ LOOKS = {
     "not testable here": ("0.8", "–", "black"),
     ABSENT: ("white", "", "black"),
 }
-"""Verdict to the colour of its cell, its symbol and the symbol's colour: a symbol besides the hue, for every reader."""
+"""For each verdict the colour of its cell, its symbol and the symbol's colour: a symbol serves readers who see no hue.
+"""
 
 MARKERS = "osPXphv*"
-"""Marks of the worlds in a forest plot, in turn: a shape besides the hue, for every reader."""
+"""Marks of the worlds in a forest plot, in turn: a shape serves readers who see no hue."""
 
 RANGE = (-3.0, 5.0)
-"""Ends of the forest plot in units of the margin; what lies beyond is drawn at the end, as an arrow."""
+"""Ends of the forest plot in units of the margin; effects beyond them are drawn at the end, as arrows."""
 
 
 def forest_figure(worlds: Mapping[str, Mapping[str, Claim]], paper: int) -> Figure:
-    """The headline effects of a paper's claims, one row per claim and one mark per world, with 95 % intervals.
+    """Draw the headline effects of a paper's claims, one row per claim and one mark per world, with 95 % intervals.
 
-    The unit is the distance of the margin from the zero value, so that 0 is nothing to see and 1 is the margin, which
-    a line across the row shows. Where the margin is the zero value, it is at 0, and the largest effect of the row is 1.
-    A diamond is the paper's own number, where it is in the same unit. A claim that something is equal has the mark ±
+    The unit is the distance of the margin from the zero value, so 0 means no effect and 1 is the margin, which a line
+    across the row shows. Where the margin is the zero value, it is at 0, and the largest effect of the row is 1. A
+    diamond is the paper's own number, where it has the same unit. A claim that something is equal has the mark ±
     and holds between -1 and 1. worlds: `committed_claims`.
     """
     specs = {id: spec for id, spec in registered().items() if claim_order(id)[0] == paper}
@@ -106,7 +107,7 @@ def _scaled(spec: Spec, value: float, unit: float) -> float:
 
 
 def matrix_figure(board: pd.DataFrame) -> Figure:
-    """Every verdict of `scoreboard`, papers side by side; `partly` with the number of parts that hold."""
+    """Draw every verdict of `scoreboard`, papers side by side; `partly` has the number of parts that hold."""
     worlds = [column for column in board.columns if column not in ("statement", "so")]
     papers = board.index.str.split(".").str[0]
     verdicts = list(LOOKS)

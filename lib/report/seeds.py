@@ -9,22 +9,22 @@ from lib.base.errors import CompanionError
 
 
 def seeds_of(table: pd.DataFrame) -> list[int]:
-    """The seeds of a table, increasing."""
+    """List the seeds of a table, in increasing order."""
     return sorted(int(seed) for seed in table.seed.unique())
 
 
 def per_seed(table: pd.DataFrame, column: str, **where: object) -> np.ndarray:
-    """The values of a column over seeds, for the rows that `where` picks (one per seed)."""
+    """Return the values of a column over seeds, for the rows that `where` picks (one per seed)."""
     return table.loc[(table[list(where)] == pd.Series(where)).all(axis=1)].sort_values("seed")[column].to_numpy()
 
 
 def curve(table: pd.DataFrame, column: str, along: str, points: list[int], **where: object) -> np.ndarray:
-    """(seeds, points): a column along a swept setting."""
+    """Return a column along a swept setting, (seeds, points)."""
     return np.stack([per_seed(table, column, **{along: point}, **where) for point in points], axis=1)
 
 
 def per_doubling(curves: np.ndarray, points: list[int]) -> np.ndarray:
-    """(seeds,): least-squares slope of each curve (seeds, points) against the base-2 logarithm of the points.
+    """Least-squares slope of each curve (seeds, points) against the base-2 logarithm of the points, (seeds,).
 
     NaN where a point of the curve has no value.
     """
@@ -35,15 +35,15 @@ def per_doubling(curves: np.ndarray, points: list[int]) -> np.ndarray:
 
 
 def rise(curves: np.ndarray) -> np.ndarray:
-    """(seeds,): the last point of each curve (seeds, points) minus the first: the contrast of a monotone claim."""
+    """Last point of each curve (seeds, points) minus the first, (seeds,): the contrast of a monotone claim."""
     return _points(curves, 2)[:, -1] - curves[:, 0]
 
 
 def arch(curves: np.ndarray) -> np.ndarray:
-    """(seeds,): the mean of the inner points of each curve minus the mean of its two ends: the contrast of a hump.
+    """Mean of the inner points of each curve minus the mean of its two ends, (seeds,): the contrast of a hump.
 
-    Which points are inner is fixed beforehand, so the contrast has no bias; a curve's own peak always lies above its
-    ends by chance.
+    The inner points are fixed beforehand, so the contrast has no bias; a curve's own peak is always above its ends by
+    chance.
     """
     return _points(curves, 3)[:, 1:-1].mean(axis=1) - curves[:, [0, -1]].mean(axis=1)
 

@@ -1,4 +1,4 @@
-"""Tables: plain CSV beside the claims, plain text in the notebooks."""
+"""Tables: plain CSV next to the claims, plain text in the notebooks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from lib.base.files import write_atomic
 def write_table(table: pd.DataFrame, path: Path, decimals: int) -> Path:
     """Write a table as CSV, floats with `decimals` places; the same table gives the same bytes.
 
-    A cell without a value (NaN) stays empty, and a table of something that nothing has, such as the pairs of a single
-    seed, has no row. The index is not written: `reset_index()` first if it says something.
+    A cell without a value (NaN) stays empty, and a table of values that do not exist, such as the pairs of a single
+    seed, has no row. The index is not written: call `reset_index()` first if it has meaning.
     """
     if path.suffix != ".csv":
         raise CompanionError(f"table {path.name} needs the suffix .csv")
@@ -37,5 +37,5 @@ def _rounded(table: pd.DataFrame, name: str, decimals: int) -> pd.DataFrame:
     infinite = [str(column) for column in floats if np.isinf(table[column].to_numpy()).any()]
     if infinite:
         raise CompanionError(f"table {name}, column {infinite[0]}: infinite; leave the cell empty (NaN) and say why")
-    # Adding zero turns the -0.0 of a rounded tiny negative number into 0.0.
+    # Adding zero turns -0.0, a rounded tiny negative number, into 0.0.
     return table.assign(**{column: table[column].astype(np.float64).round(decimals) + 0.0 for column in floats})

@@ -1,4 +1,4 @@
-"""What the four papers hold up to here: ten sentences whose verdicts and numbers come from the claims."""
+"""A summary of the four papers in ten sentences, whose verdicts and numbers come from the claims."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ Worlds = Mapping[str, Mapping[str, Claim]]
 
 
 def ten_sentences(worlds: Worlds) -> list[tuple[str, str]]:
-    """Topic and sentence of each entry of `ten_sentences.yaml`, filled from the claims by world and id."""
+    """Return topic and sentence of each entry of `ten_sentences.yaml`, filled from the claims by world and id."""
     return [
         (one["topic"], BRACKET.sub(lambda match: _filled(match, worlds), one["sentence"])) for one in raw_sentences()
     ]
 
 
 def raw_sentences() -> list[dict[str, str]]:
-    """The entries of `ten_sentences.yaml` with their brackets."""
+    """Read the entries of `ten_sentences.yaml` with their brackets."""
     return load_yaml(SENTENCES)
 
 
 def said_verdicts(worlds: Worlds, id: str) -> str:
-    """The verdicts of a claim with the worlds of each: `reproduced (photos, scenes), weaker (sounds)`."""
+    """Write the verdicts of a claim with the worlds of each: `reproduced (photos, scenes), weaker (sounds)`."""
     where = {
         verdict: [world for world, claims in worlds.items() if id in claims and claims[id].verdict == verdict]
         for verdict in VERDICTS
@@ -40,7 +40,7 @@ def said_verdicts(worlds: Worlds, id: str) -> str:
 
 
 def said_effect(worlds: Worlds, id: str, world: str, name: str) -> str:
-    """The mean of a part or a control of a claim in a world with two decimals, `not measured` where it has none."""
+    """Write the mean of a claim's part or control in a world with two decimals, or `not measured` if there is none."""
     spec, claim = spec_of(id), worlds.get(world, {}).get(id)
     if name not in ("positive", "negative", *(part.name for part in spec.parts)):
         raise CompanionError(f"claim {id} has no part {name!r}; name one of lib/papers/p?/claims.yaml")
@@ -52,7 +52,7 @@ def said_effect(worlds: Worlds, id: str, world: str, name: str) -> str:
 
 
 def open_verdicts(worlds: Worlds) -> dict[str, list[str]]:
-    """Claims that another run or another world could decide otherwise: `near a margin`, `undecided`, `not testable`.
+    """List claims that another run or world could decide differently: `near a margin`, `undecided`, `not testable`.
 
     Each is named with its world, such as `p1.C3 (scenes)`.
     """

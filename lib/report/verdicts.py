@@ -1,7 +1,7 @@
-"""From intervals to verdicts, by rules without judgement.
+"""Derive verdicts from intervals, by rules without judgement.
 
 A part compares the 95 % interval of an effect with a margin that was fixed before any result. The headline part decides
-the verdict, the side parts whether it is whole, and the controls whether there is a verdict at all.
+the verdict, the side parts decide whether it is complete, and the controls whether there is a verdict at all.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from lib.report.effects import Effect
 from lib.report.register import Part
 
 Outcome = Literal["reproduced", "weaker", "no effect seen", "undecided", "opposite"]
-"""What one part comes to."""
+"""The result of one part."""
 
 Verdict = Literal["reproduced", "partly", "weaker", "no effect seen", "undecided", "opposite", "not testable here"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
 def outcome(effect: Effect, part: Part) -> Outcome:
-    """What the interval of an effect says of a part.
+    """Return the result of a part for the interval of an effect.
 
-    reproduced: it lies beyond the margin. weaker: beyond the zero value, and not beyond the margin. no effect seen: it
-    holds the zero value and excludes the margin. undecided: it holds both. opposite: it lies on the other side of the
-    zero value. For `within`, reproduced: inside the margins; opposite: outside of them; undecided: it holds one.
-    A single seed has no interval, so it leaves every part undecided.
+    reproduced: the interval lies beyond the margin. weaker: beyond the zero value, but not beyond the margin. no effect
+    seen: it contains the zero value and excludes the margin. undecided: it contains both. opposite: it lies on the
+    other side of the zero value. For `within`, reproduced: inside the margins; opposite: outside them; undecided: it
+    contains one. A single seed has no interval, so it leaves every part undecided.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def outcome(effect: Effect, part: Part) -> Outcome:
 
 
 def reaches(effect: Effect, part: Part) -> bool:
-    """Whether the mean of a positive control is beyond the margin (for `within`: inside the margins)."""
+    """True if the mean of a positive control is beyond the margin (for `within`: inside the margins)."""
     margin = abs(part.margin - part.zero)
     distance = effect.mean - part.zero
     if part.rule == "within":
@@ -60,7 +60,7 @@ def reaches(effect: Effect, part: Part) -> bool:
 
 
 def near_its_margin(effect: Effect, part: Part) -> bool:
-    """Whether another draw of seeds could come to another outcome: an end of the interval is that near to a bound."""
+    """True if another draw of seeds could lead to another outcome, because an end of the interval is near a bound."""
     low, high = _towards(effect, part)
     margin = abs(part.margin - part.zero)
     bounds = (-margin, margin) if part.rule == "within" else (0.0, margin)
@@ -70,7 +70,7 @@ def near_its_margin(effect: Effect, part: Part) -> bool:
 def verdict(
     headline: Outcome, sides: Sequence[Outcome], *, positive_fails: bool = False, negative_reaches: bool = False
 ) -> Verdict:
-    """The verdict of a claim: that of its headline part, `partly` where a side part does not hold."""
+    """Return the verdict of a claim: that of its headline part, or `partly` where a side part does not hold."""
     if positive_fails or negative_reaches:
         return "not testable here"
     if headline != "reproduced":
@@ -79,7 +79,7 @@ def verdict(
 
 
 def _towards(effect: Effect, part: Part) -> tuple[float, float]:
-    """The interval measured from the zero value, in the direction of the rule."""
+    """Return the interval measured from the zero value, in the direction of the rule."""
     if effect.low is None or effect.high is None:
         return -math.inf, math.inf
     low, high = effect.low - part.zero, effect.high - part.zero

@@ -1,4 +1,4 @@
-"""Runs many notebooks: in a loop or by workers, those that read the others' results after them."""
+"""Run many notebooks, in a loop or by workers; those that read the others' results come last."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lib.worlds.freshness import LAST
 from lib.worlds.profiles import Profile, load_profile, profile_text
 
 PACKAGES = ("torch", "open_clip_torch", "timm", "transformers", "numpy", "papermill")
-"""Versions noted in a run's summary."""
+"""Packages whose versions a run's summary records."""
 
 
 def plan(
@@ -33,9 +33,9 @@ def plan(
     parameters: Mapping[str, Any] | None = None,
     notebooks: Path = NOTEBOOKS,
 ) -> list[Task]:
-    """The tasks of a profile, all of its notebooks or the given ones; every one is checked before any runs.
+    """List the tasks of a profile, for all of its notebooks or the given ones, and check every one before any runs.
 
-    profile: as committed. overrides: "key=value", for the profile and for a notebook's own profile alike.
+    profile: as committed. overrides: "key=value", both for the profile and for the own profile of a notebook.
     """
     tasks = []
     for number in dict.fromkeys(numbers or profile.notebooks):
@@ -54,7 +54,7 @@ def run_tasks(
     kernel: str = "python3",
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
-    """Run tasks by workers; `on_outcome` hears of each as it ends. A failure stops no other notebook.
+    """Run tasks by workers, and call `on_outcome` as each ends. A failure stops no other notebook.
 
     kernel: "python3" is this Python; any other must be installed.
     """
@@ -79,7 +79,7 @@ def _check_kernel(kernel: str) -> None:
 
 
 def write_summary(profile: str, outcomes: Sequence[Outcome]) -> Path:
-    """A run's summary in the cache: how each notebook ended, durations, commit and versions."""
+    """Write a run's summary into the cache: how each notebook ended, durations, commit and versions."""
     path = runs_folder(profile) / "summary.json"
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     facts = {"commit": _commit(), "python": platform.python_version(), "versions": versions}

@@ -1,4 +1,4 @@
-"""The command line: `python -m lib COMMAND`. Bad input is one line and exit code 2."""
+"""The command line: `python -m lib COMMAND`. Bad input gives an error of one line and exit code 2."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from lib.run import notebook_commands as notebooks
 from lib.run import picture_commands as pictures
 from lib.run.options import ProfileName, Settings
 
-# What a command needs is imported when it runs, and what needs torch after `lib.apps.given` has checked what the user
-# gave: neither `--help` nor an error about a folder should wait for it.
+# A command imports what it needs when it runs, and whatever needs torch only after `lib.apps.given` has checked the
+# user's input: neither `--help` nor an error about a folder should wait for torch.
 
 app = typer.Typer(
-    help="Run the notebooks, fetch data, read the scoreboard.",
+    help="Run the notebooks, describe and search pictures, train dictionaries, fetch data, print the scoreboard.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -35,7 +35,10 @@ def begin() -> None:
 
 
 def doctor(profile: ProfileName = "scenes", setting: Settings = None) -> None:
-    """Say what this machine can run."""
+    """Say what this machine can run, and how to get what is missing.
+
+    Example: python -m lib doctor --profile clip-small
+    """
     from lib.run.doctor import doctor as examine
 
     for line in examine(profile, setting or []):
@@ -55,7 +58,10 @@ for command in (
 
 @data.command("list")
 def list_data() -> None:
-    """Every dataset of the manifest, and whether it is here."""
+    """List every dataset of the manifest, and say whether it is here.
+
+    Example: python -m lib data list
+    """
     from lib.data.formats.manifest import load_manifest
     from lib.run.doctor import dataset_state
 
@@ -65,7 +71,10 @@ def list_data() -> None:
 
 @data.command()
 def fetch(dataset: Annotated[str, typer.Argument(help="A dataset of the manifest.")]) -> None:
-    """Fetch and verify the files of a dataset, and print where they are."""
+    """Fetch and verify the files of a dataset, and print where they are.
+
+    Example: python -m lib data fetch pope
+    """
     from lib.data.formats.fetch import fetch_dataset
 
     for path in fetch_dataset(dataset):
@@ -76,7 +85,10 @@ def fetch(dataset: Annotated[str, typer.Argument(help="A dataset of the manifest
 def verify_data(
     dataset: Annotated[str | None, typer.Argument(help="A dataset of the manifest; all by default.")] = None,
 ) -> None:
-    """Hash what is here. Exit code 1 if a file has wrong bytes."""
+    """Compare the hashes of the files that are here with the manifest. Exit code 1 if a file has wrong bytes.
+
+    Example: python -m lib data verify clip-arrays
+    """
     from lib.data.formats.fetch import verify
     from lib.data.formats.manifest import load_manifest
 
@@ -88,7 +100,7 @@ def verify_data(
 
 
 def main() -> None:
-    """The entry of `python -m lib`."""
+    """Run the command line, and turn every error into one line and an exit code."""
     try:
         app(prog_name="python -m lib")
     except CompanionError as error:
@@ -100,11 +112,11 @@ def main() -> None:
 
 
 def _unforeseen(error: Exception) -> str:
-    """One line about an error that nobody foresaw, whose traceback goes to a file."""
+    """Describe an unforeseen error in one line, and write its traceback to a file."""
     line = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
     report = cache_root() / "runs" / "traceback.txt"
     try:
         write_atomic(report, "".join(traceback.format_exception(error)))
     except (CompanionError, OSError):
         return line
-    return f"{line} (a fault of the companion, not of yours; {report} says where)"
+    return f"{line} (this is a fault of the companion, not yours; {report} shows where)"

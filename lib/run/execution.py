@@ -1,4 +1,4 @@
-"""The execution of one notebook by papermill: atomic output, one line when it goes wrong."""
+"""Execute one notebook by papermill, with atomic output and an error of one line."""
 
 from __future__ import annotations
 
@@ -19,22 +19,25 @@ from lib.base.errors import NotAvailable
 from lib.base.files import ROOT, writable
 
 START_TRIES = 3
-"""Kernels that start side by side sometimes clash over a port; nothing else is worth a second try."""
+"""How often to try: kernels that start at the same time sometimes clash over a port. No other error is tried again."""
 
 
 class ThisPython(AsyncKernelManager):
-    """Starts a kernel by the Python that runs this, whatever a user has installed by the kernel's name."""
+    """Starts a kernel with the Python that runs this, whatever the user has installed under the kernel's name."""
 
     @property
     def kernel_spec(self) -> KernelSpec:
-        """What Jupyter starts."""
+        """The command that Jupyter starts."""
         return KernelSpec(**get_kernel_dict())
 
 
 def execute(
     source: Path, output: Path, parameters: dict[str, Any], kernel: str, progress: bool, timeout: int
 ) -> dict[str, Any]:
-    """Run to a temporary name and put the file in place. Returns what differs from a good outcome: nothing, if good."""
+    """Run to a temporary name, then put the file in place.
+
+    Returns the fields of `Outcome` that differ from those of a good run; none for a good run.
+    """
     with writable(output):
         output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f".partial.{output.name}")
@@ -54,7 +57,7 @@ def execute(
     except DeadKernelError:
         text = f"{source.stem}: the kernel died; often this means that memory ran out"
         return {"status": "failed", "message": text}
-    except Exception as error:  # any other way for a kernel to fail: one line, and the other notebooks go on
+    except Exception as error:  # a kernel may fail in other ways: one line, and the other notebooks go on
         return {"status": "failed", "message": f"{source.stem}: {type(error).__name__}: {_line(str(error))}"}
     else:
         os.replace(partial, output)
@@ -78,7 +81,7 @@ def _execute_with_retry(
                 language="python",
                 cwd=ROOT,
                 execution_timeout=timeout,
-                # Nothing of its own: a warning about local sockets, or that it was interrupted, tells a reader nothing.
+                # Silence the kernel: its warnings about local sockets or interrupts say nothing to a reader.
                 extra_arguments=["--IPKernelApp.log_level=50"],
                 progress_bar={"desc": source.stem, "leave": False, "disable": None} if progress else False,
             )
@@ -90,7 +93,7 @@ def _execute_with_retry(
 
 
 def _is_start_failure(error: Exception) -> bool:
-    """jupyter_client knows no type of its own for these two."""
+    """True for the two errors of a failed start; jupyter_client has no separate type for them."""
     return type(error) is RuntimeError and str(error).startswith(
         ("Kernel died before replying", "Kernel didn't respond")
     )

@@ -1,4 +1,4 @@
-"""A grid of settings: notebooks once for each combination; `lib.run.grid_claims` gathers what they claim.
+"""A grid of settings: it runs notebooks once for each combination, and `lib.run.grid_claims` gathers their claims.
 
     notebooks: ["10"]
     set:
@@ -29,7 +29,7 @@ from lib.run.runner import Task
 from lib.worlds.profiles import Number, Profile
 
 MOST_COMBINATIONS = 500
-"""Combinations at most: more than that is a mistyped file."""
+"""The largest number of combinations: a file with more is a typing error."""
 
 
 class Grid(BaseModel):
@@ -42,7 +42,7 @@ class Grid(BaseModel):
 
 
 def load_grid(path: Path) -> Grid:
-    """The grid of a file. An error names the file and the field."""
+    """Read the grid in a file. An error names the file and the field."""
     try:
         grid = Grid.model_validate(load_yaml(path))
     except ValidationError as error:
@@ -51,32 +51,32 @@ def load_grid(path: Path) -> Grid:
         raise CompanionError(f"{path}: {problem.key or 'the file'}: {problem.message}{remedy}") from None
     count = math.prod(len(values) for values in grid.set.values())
     if count > MOST_COMBINATIONS:
-        raise CompanionError(f"{path}: {count} combinations; {MOST_COMBINATIONS} at most")
+        raise CompanionError(f"{path}: {count} combinations; give at most {MOST_COMBINATIONS}")
     return grid
 
 
 def reserve_name(path: Path, profile: Profile) -> None:
-    """Note which grid file and profile the results named after a file are of; those of another one are not overwritten.
+    """Note which grid file and profile own the results named after the file, and refuse to overwrite another's.
 
-    The note is stored in the cache, beside those on the runs of notebooks.
+    The note is stored in the cache, with those on the runs of notebooks.
     """
     results, note = results_root() / "~grids" / f"{path.stem}.csv", runs_folder("~grids") / f"{path.stem}.json"
     mine = {"file": str(path.resolve()), "profile": profile.name}
     there = json.loads(note.read_text()) if note.is_file() else mine
     if results.exists() and there != mine:
         raise CompanionError(
-            f"{results} is of {there['file']} with profile {there['profile']}; rename the grid file or remove it"
+            f"{results} comes from {there['file']} with profile {there['profile']}; rename the grid file or remove it"
         )
     write_json(note, mine)
 
 
 def combinations(grid: Grid) -> list[dict[str, Any]]:
-    """Every combination of settings, the last key changing fastest."""
+    """List every combination of settings, the last key changing fastest."""
     return [dict(zip(grid.set, values, strict=True)) for values in product(*grid.set.values())]
 
 
 def grid_tasks(grid: Grid, profile: Profile) -> list[tuple[dict[str, Any], Task]]:
-    """Every combination with each of its notebooks; all are checked before any runs."""
+    """List the tasks of every combination, one for each notebook, and check all of them before any runs."""
     tasks = []
     for settings in combinations(grid):
         overrides = [f"{key}={json.dumps(value, default=str)}" for key, value in settings.items()]

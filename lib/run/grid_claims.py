@@ -1,4 +1,4 @@
-"""The claims of a grid of settings: one table and one figure of all combinations."""
+"""The claims of a grid of settings, in one table and one figure of all combinations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lib.worlds.profiles import load_profile
 def collect(tasks: Sequence[tuple[dict[str, Any], Task]]) -> pd.DataFrame:
     """One row for each combination and claim of its notebooks: settings, claim, effect, low, high, verdict.
 
-    effect, low, high: the headline's mean and 95 % interval, NaN where there is none. What failed has no rows.
+    effect, low, high: the headline's mean and 95 % interval, NaN where there is none. A failed notebook has no rows.
     """
     rows = []
     for settings, task in tasks:
@@ -42,7 +42,7 @@ def collect(tasks: Sequence[tuple[dict[str, Any], Task]]) -> pd.DataFrame:
 
 
 def write_grid(name: str, grid: Grid, table: pd.DataFrame) -> tuple[Path, Path]:
-    """The table as CSV and the figure as PNG, in `results/~grids`."""
+    """Write the table as CSV and the figure as PNG into `results/~grids`."""
     folder = results_root() / "~grids"
     folder.mkdir(parents=True, exist_ok=True)
     csv = write_table(table, folder / f"{name}.csv", 6)
@@ -50,9 +50,9 @@ def write_grid(name: str, grid: Grid, table: pd.DataFrame) -> tuple[Path, Path]:
 
 
 def grid_figure(grid: Grid, table: pd.DataFrame) -> Figure:
-    """A panel for each claim: effect and spread against the last setting, one line for each combination of the others.
+    """Draw a panel per claim: effect and spread against the last setting, one line per combination of the others.
 
-    Values of the last setting stand side by side in the order of the file, whatever they are.
+    Values of the last setting are drawn at equal distances, in the order of the file.
     """
     *others, last = grid.set
     claims = list(dict.fromkeys(table.claim))

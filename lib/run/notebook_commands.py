@@ -1,4 +1,4 @@
-"""Commands that run notebooks, tell what they claim, and make pages of them."""
+"""Commands that run notebooks, print their claims, and make pages from them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from lib.worlds.profiles import Profile
 
 Numbers = Annotated[list[str] | None, typer.Argument(metavar="[NN]...", help="Notebook numbers; all by default.")]
-Force = Annotated[bool, typer.Option("--force", help="Run what is up to date, too.")]
+Force = Annotated[bool, typer.Option("--force", help="Also run notebooks that are up to date.")]
 AllCores = Annotated[
-    int | None, typer.Option("--jobs", min=1, help="Notebooks side by side; by default as many as there are cores.")
+    int | None, typer.Option("--jobs", min=1, help="How many notebooks run at a time; by default one per core.")
 ]
 Kernel = Annotated[str, typer.Option("--kernel", "-k", help="Jupyter kernel.")]
 
@@ -38,7 +38,9 @@ def run(
 ) -> None:
     """Run the notebooks of a profile and print the scoreboard. Exit code 1 if a notebook failed.
 
-    Before they start, it says what they train and how long that takes from nothing, and then how much time is left.
+    It says beforehand what they train and how long that takes with an empty cache, and later how much time is left.
+
+    Example: python -m lib run 10 11 --profile photos --set sae.steps=500
     """
     from lib.apps.given import look_into_folder
     from lib.base.workers import Workers, cores
@@ -49,7 +51,7 @@ def run(
 
     parameters = dict(split_assignment(text) for text in parameter or [])
     if "profile" in parameters:
-        raise CompanionError(f"-p profile={parameters['profile']} would pass over --set; give --profile in its place")
+        raise CompanionError(f"-p profile={parameters['profile']} would ignore --set; use --profile instead")
     tasks = plan(load_profile(profile), numbers or [], overrides=setting or [], parameters=parameters)
     settings = load_profile(profile, setting or [])
     if dry_run:
@@ -63,11 +65,11 @@ def run(
     waiting = [task for task in tasks if force or not is_up_to_date(task)]
     left = TimeLeft(waiting, workers.jobs)
     if waiting:
-        about = "" if ray else f", about {said(left.seconds())} by their last runs"  # how many Ray has room for is open
+        about = "" if ray else f", about {said(left.seconds())} by their last runs"  # nobody knows Ray's room yet
         typer.echo(f"{len(waiting)} of {len(tasks)} notebooks to run{about}")
         try:
             _tell_estimate(settings, waiting)
-        except CompanionError as error:  # such as a model that is not here: its notebooks will say so, too
+        except CompanionError as error:  # a model may be missing; the notebooks that need it will also say so
             typer.echo(f"no estimate of the trainings: {error}")
 
     def tell(outcome: Outcome) -> None:
@@ -84,7 +86,7 @@ def run(
 
 
 def _tell_estimate(profile: Profile, tasks: list[Task]) -> None:
-    """Print what notebooks train and how long it takes on this machine."""
+    """Print what the notebooks train and how long it takes on this machine."""
     from lib.run.estimate import estimate
 
     for line in estimate(profile, tasks):
@@ -93,7 +95,7 @@ def _tell_estimate(profile: Profile, tasks: list[Task]) -> None:
 
 def grid(
     file: Annotated[
-        Path, typer.Argument(parser=path, metavar="GRID.yaml", help="Notebooks, and the values that settings take.")
+        Path, typer.Argument(parser=path, metavar="GRID.yaml", help="Names notebooks, and values of settings.")
     ],
     profile: ProfileName = "scenes",
     force: Force = False,
@@ -101,7 +103,10 @@ def grid(
     ray: Ray = None,
     kernel: Kernel = "python3",
 ) -> None:
-    """Run notebooks over a grid of settings; one table and one figure of their claims. Exit code 1 if one failed."""
+    """Run notebooks over a grid of settings, and write one table and one figure of their claims.
+
+    Exit code 1 if a notebook failed. Example: python -m lib grid docs/sparsity.yaml
+    """
     from lib.apps.given import look_into_folder
     from lib.base.workers import Workers
     from lib.run.batch import run_tasks
@@ -127,7 +132,10 @@ def grid(
 
 
 def notebooks(numbers: Numbers = None) -> None:
-    """Run the committed notebooks in their default profiles and write their outputs back to notebooks/."""
+    """Run the committed notebooks in their default profiles and write their outputs back to notebooks/.
+
+    Example: python -m lib notebooks 10 11
+    """
     from lib.base.places import find_notebook
 
     for number in numbers or []:
@@ -139,7 +147,10 @@ def notebooks(numbers: Numbers = None) -> None:
 
 
 def site(folder: Annotated[Path, typer.Argument(parser=path, metavar="FOLDER", help="Where to write it.")]) -> None:
-    """Write the executed notebooks, and the sources that they mention, as a static site."""
+    """Write the executed notebooks, and the sources that they mention, as a static site.
+
+    Example: python -m lib site .cache/site
+    """
     from lib.apps.given import check_target_folder
 
     check_target_folder(folder)
@@ -170,7 +181,10 @@ def explorer(
     profile: ProfileName = "scenes",
     setting: Settings = None,
 ) -> None:
-    """Write the explorer, notebook 80, as one page with sliders that needs no kernel; `make html` shows it, too."""
+    """Write the explorer, notebook 80, as one page with sliders that needs no kernel; `make html` also shows it.
+
+    Example: python -m lib explorer explorer.html
+    """
     from lib.apps.given import check_target_file, given_profile
 
     check_target_file(file)
@@ -183,7 +197,10 @@ def explorer(
 def classroom(
     folder: Annotated[Path, typer.Argument(parser=path, metavar="FOLDER", help="Where to write them.")],
 ) -> None:
-    """Write copies of the notebooks: for a class, with exercises to solve, and for instructors, with the solutions."""
+    """Write copies of the notebooks: for a class, with exercises to solve, and for instructors, with the solutions.
+
+    Example: python -m lib classroom lessons
+    """
     from lib.apps.given import check_target_folder
 
     check_target_folder(folder)
@@ -193,14 +210,20 @@ def classroom(
 
 
 def claims() -> None:
-    """Print the scoreboard: every claim and its verdict in every profile."""
+    """Print the scoreboard: every claim and its verdict in every profile.
+
+    Example: python -m lib claims
+    """
     from lib.report.scoreboard import scoreboard, scoreboard_text
 
     typer.echo(scoreboard_text(scoreboard(results_root())))
 
 
 def readme() -> None:
-    """Write the generated parts of README.md, docs/scoreboard.md and docs/notebooks.md anew."""
+    """Write the generated parts of README.md, docs/scoreboard.md and docs/notebooks.md again.
+
+    Example: python -m lib readme
+    """
     from lib.run.readme import write_readme
 
     typer.echo(f"changed: {', '.join(write_readme()) or 'nothing'}")

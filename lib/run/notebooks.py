@@ -1,4 +1,4 @@
-"""Committed notebooks: run in their default profiles, and written back with the same outputs and nothing else."""
+"""Run the committed notebooks in their default profiles, and write them back with their outputs and nothing else."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from lib.run.runner import Outcome, Task, run_notebook
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 MIME_TYPES = {"text/plain", "image/png"}
-"""What a committed output may hold, besides players of sounds and evidence cards; nothing that executes."""
+"""Types of a committed output, besides players of sounds and evidence cards; none of them executes anything."""
 
 
 def refresh(numbers: Sequence[str] = (), notebooks: Path = NOTEBOOKS) -> list[Outcome]:
-    """Run notebooks (all, by default) with the values of their parameters cells and write them back, clean.
+    """Run notebooks (all, by default) with the values of their parameters cells, and write them back cleaned.
 
-    What is up to date is not run again. The first one that fails, or that this machine lacks something for, is an
-    error; those before it are written.
+    Notebooks that are up to date are not run again. The first one that fails, or for which this machine lacks
+    something, raises an error; those before it are written.
     """
     paths = [find_notebook(number, notebooks) for number in numbers] or sorted(notebooks.glob("[0-9][0-9]_*.ipynb"))
     return [_refresh(path) for path in sorted(paths, key=notebook_number)]
 
 
 def clean(notebook: NotebookNode, name: str) -> NotebookNode:
-    """A copy without what papermill added and what changes from run to run: its metadata and cell, and stderr.
+    """Copy a notebook without papermill's metadata and cell, and without stderr, which changes from run to run.
 
-    Execution counts become 1 to n. Outputs other than text, PNG and players of sounds are refused.
+    Execution counts become 1 to n. Outputs other than text, PNG, players of sounds and evidence cards are refused.
     """
     fresh = nbformat.v4.new_notebook(metadata={"kernelspec": KERNEL, "language_info": {"name": "python"}})
     count = 0
@@ -74,7 +74,7 @@ def _outputs(cell: NotebookNode, count: int, where: str) -> list[NotebookNode]:
     kept: list[NotebookNode] = []
     for output in cell.outputs:
         if output.output_type == "error":
-            raise CompanionError(f"{where}: holds the error {output.ename}; fix it before it is committed")
+            raise CompanionError(f"{where}: contains the error {output.ename}; fix it before you commit the notebook")
         if output.output_type == "stream":
             if output.name == "stdout":
                 _add_text(kept, output.text)
@@ -90,7 +90,7 @@ def _outputs(cell: NotebookNode, count: int, where: str) -> list[NotebookNode]:
 
 
 def _add_text(kept: list[NotebookNode], text: str) -> None:
-    """How a kernel splits text into messages is chance; one output holds what was printed in a row."""
+    """Join text to the output before it, since a kernel splits what is printed in a row at random places."""
     if kept and kept[-1].output_type == "stream":
         kept[-1].text += text
     else:

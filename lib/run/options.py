@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Command-line options that several commands share."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import typer
 
 
 def path(text: str) -> Path:
-    """A path as it is given, with `~` as the home folder even where a shell has left it in quotes."""
+    """Turn an argument into a path; `~` is the home folder even where quotes kept the shell from expanding it."""
     if not text:
         raise typer.BadParameter("the name is empty; give a file or folder, or . for this folder")
     return Path(text).expanduser()
 
 
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")]
-ProfileName = Annotated[str, typer.Option("--profile", help="A file of profiles/, without suffix.")]
-Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Tasks side by side, in processes of this machine.")]
+ProfileName = Annotated[str, typer.Option("--profile", help="A file of profiles/, without its suffix.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="How many processes of this machine work at a time.")]
 Ray = Annotated[
-    str | None, typer.Option("--ray", metavar="ADDRESS", help="Tasks on a Ray cluster: HOST:PORT, auto, or local.")
+    str | None, typer.Option("--ray", metavar="ADDRESS", help="Work on a Ray cluster: HOST:PORT, auto, or local.")
 ]

@@ -1,6 +1,6 @@
-"""The parameters of a notebook: read from its tagged cell without running it, and checked before a run.
+"""The parameters of a notebook, read from its tagged cell without running it, and checked before a run.
 
-papermill only warns about a parameter that a notebook does not have, and takes any type.
+Papermill only warns about a parameter that a notebook does not have, and accepts any type.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TYPES: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool, 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One assignment of the parameters cell; `types` are the names of the types that it takes."""
+    """One assignment of the parameters cell; `types` are the names of the types that it accepts."""
 
     name: str
     default: Any
@@ -28,7 +28,7 @@ class Parameter:
 
 
 def read_parameters(cells: Sequence[Cell], name: str) -> dict[str, Parameter]:
-    """The parameters of a notebook by name. `name` is the notebook's, for errors."""
+    """Read the parameters of a notebook, by name. `name` is the notebook's, for errors."""
     tagged = [cell for cell in cells if "parameters" in cell.tags]
     if len(tagged) != 1:
         raise CompanionError(f"notebook {name} has {len(tagged)} cells tagged 'parameters'; it needs exactly one")
@@ -42,7 +42,7 @@ def read_parameters(cells: Sequence[Cell], name: str) -> dict[str, Parameter]:
 
 
 def check_parameters(given: Mapping[str, Any], known: Mapping[str, Parameter], name: str) -> None:
-    """Refuse a parameter that the notebook does not have, and a value of another type than it takes."""
+    """Refuse a parameter that the notebook does not have, and a value whose type it does not accept."""
     for key, value in given.items():
         if key not in known:
             raise CompanionError(f"notebook {name} has no parameter {key!r}; {nearest(key, list(known))}")
@@ -63,7 +63,7 @@ def _parameter(statement: ast.stmt) -> Parameter:
             if kind not in TYPES:
                 raise ValueError(f"{name} = {default!r} does not say its type")
             return Parameter(name, default, frozenset([kind]))
-    raise ValueError(f"line {statement.lineno} assigns no plain value")
+    raise ValueError(f"line {statement.lineno} does not assign a plain value")
 
 
 def _type_names(annotation: ast.expr) -> list[str]:

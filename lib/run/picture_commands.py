@@ -1,4 +1,4 @@
-"""Commands about a folder of pictures: what they show, and which of them a caption means."""
+"""Commands for a folder of pictures: say what they show, and find the ones that fit a caption."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ Folder = Annotated[
     Path, typer.Argument(parser=path, metavar="FOLDER", help="A folder of pictures, subfolders included.")
 ]
 Model = Annotated[
-    str | None, typer.Option("--encoder", metavar="MODEL", help="Such as 'ViT-B-32 openai'; by default the profile's.")
+    str | None,
+    typer.Option("--encoder", metavar="MODEL", help="A model such as 'ViT-B-32 openai'; by default the profile's."),
 ]
 Sheet = Annotated[
     Path | None,
     typer.Option(
-        "--html", parser=path, metavar="FILE", help="Write a page with small pictures, too; it needs no network."
+        "--html", parser=path, metavar="FILE", help="Also write a page with small pictures; it needs no network."
     ),
 ]
 
@@ -30,13 +31,16 @@ Sheet = Annotated[
 def concepts(
     folder: Folder,
     words: Annotated[Path | None, typer.Option(parser=path, help="Words to choose from, one per line.")] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="Words to show of each picture.")] = 5,
+    k: Annotated[int, typer.Option("-k", min=1, help="Words to show for each picture.")] = 5,
     html: Sheet = None,
     encoder: Model = None,
     profile: ProfileName = "photos",
     setting: Settings = None,
 ) -> None:
-    """Say in words what a folder's pictures show: the nearest words, and latents whose name was tested."""
+    """Say in words what a folder's pictures show: the nearest words, and latents whose names were tested.
+
+    Example: python -m lib concepts pictures/ --html concepts.html
+    """
     from lib.apps.words import read_words
 
     settings = _pictures(folder, profile, setting, encoder, html)
@@ -50,7 +54,10 @@ def concepts(
 
 
 def index(folder: Folder, encoder: Model = None, profile: ProfileName = "photos", setting: Settings = None) -> None:
-    """Make a folder of pictures ready to be searched by captions; again, it embeds only what is new or changed."""
+    """Prepare a folder of pictures for search by captions; a later call embeds only what is new or changed.
+
+    Example: python -m lib index pictures/
+    """
     settings = _pictures(folder, profile, setting, encoder)
     from lib.apps.search import index_folder
 
@@ -61,17 +68,19 @@ def index(folder: Folder, encoder: Model = None, profile: ProfileName = "photos"
 def search(
     folder: Folder,
     captions: Annotated[
-        list[str] | None, typer.Argument(metavar="[CAPTION]...", help="What to look for, in words; none asks for it.")
+        list[str] | None, typer.Argument(metavar="[CAPTION]...", help="What to look for, in words; asked for if none.")
     ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="Pictures to show of each caption.")] = 10,
+    k: Annotated[int, typer.Option("-k", min=1, help="Pictures to show for each caption.")] = 10,
     html: Sheet = None,
     encoder: Model = None,
     profile: ProfileName = "photos",
     setting: Settings = None,
 ) -> None:
-    """Find the pictures of captions in a folder, by the cosine of their embeddings.
+    """Find the pictures in a folder that fit captions, by the cosine of their embeddings.
 
-    Without a caption it asks for one after the other, and the model is loaded only once.
+    Without a caption it asks for one after the other, and loads the model only once.
+
+    Example: python -m lib search pictures/ "a dog in the snow"
     """
     from lib.apps.given import check_caption
 
@@ -87,7 +96,7 @@ def search(
 def _pictures(
     folder: Path, profile: str, setting: list[str] | None, model: str | None, html: Path | None = None
 ) -> Profile:
-    """Check what is given to a command about a folder of pictures, and say that it goes on before the slow imports."""
+    """Check the input of a command for a folder of pictures, and announce the slow imports that follow."""
     from lib.apps.given import check_model, check_pictures, check_target_file, given_profile
 
     check_pictures(folder)

@@ -1,4 +1,4 @@
-"""The parts of README.md and `docs/` that a command writes: the scoreboard, its totals, and the table of notebooks."""
+"""Write the generated parts of README.md and `docs/`: the scoreboard, its totals, and the table of notebooks."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ PAGES = {
 """The page that each generated part belongs to."""
 
 UNKNOWN = "–"
-"""What stands for the running time of a notebook that was never run."""
+"""Shown as the running time of a notebook that was never run."""
 
 
 def write_readme(pages: Mapping[str, Path] = PAGES) -> list[str]:
-    """Write every generated part anew, into the page that has it; returns the names of those that changed."""
+    """Write every generated part into its page, and return the names of those that changed."""
     changed = []
     for name, path in pages.items():
         before = path.read_text(encoding="utf-8")
@@ -37,7 +37,7 @@ def write_readme(pages: Mapping[str, Path] = PAGES) -> list[str]:
 
 
 def generated(name: str, page: str) -> str:
-    """A part as Markdown, for a page that has it from an earlier run or not."""
+    """Make a part as Markdown; `page` is the present text of its page, which may hold times of earlier runs."""
     if name == "notebooks":
         return notebook_table(page)
     board = scoreboard(results_root())
@@ -45,7 +45,7 @@ def generated(name: str, page: str) -> str:
 
 
 def replaced(text: str, name: str, part: str) -> str:
-    """The text with what stands between the marks of a part exchanged for `part`."""
+    """Replace the text between the marks of a part by `part`."""
     begin, end = f"<!-- generated: {name} -->\n", "<!-- end -->"
     if begin not in text:
         raise CompanionError(f"the page has no mark {begin.strip()!r}; put it and {end!r} where the part belongs")
@@ -53,7 +53,7 @@ def replaced(text: str, name: str, part: str) -> str:
 
 
 def notebook_table(page: str) -> str:
-    """One row per notebook for a page of `docs/`: its title with a link, its claim, and how long its last run took."""
+    """Make a table for a page of `docs/`, one row per notebook: title with a link, claim, and time of the last run."""
     rows = ["| notebook | what it argues | last run |", "|---|---|--:|"]
     for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
         head = read_cells(path)[0].source
@@ -67,6 +67,6 @@ def notebook_table(page: str) -> str:
 
 
 def duration(name: str, page: str) -> str:
-    """Seconds of the last run of a notebook, as `last_seconds` finds them, for the table."""
+    """Format the seconds of a notebook's last run, as `last_seconds` finds them, for the table."""
     seconds = last_seconds(name, page)
     return UNKNOWN if seconds is None else f"{seconds:.0f} s"

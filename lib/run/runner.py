@@ -1,4 +1,4 @@
-"""Runs one notebook unless it is up to date: parameters that are checked, and an outcome that is one line."""
+"""Run one notebook unless it is up to date: check its parameters, and describe the outcome in one line."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from lib.worlds.freshness import forget_written, is_current, record_run, run_dig
 from lib.worlds.profiles import Profile, check_folder, load_profile
 
 CELL_TIMEOUT = 3600
-"""Seconds a cell may take before the notebook fails."""
+"""Seconds that a cell may take before the notebook fails."""
 
 Status = Literal["ran", "current", "skipped", "failed"]
 
 
 @dataclass(frozen=True)
 class Task:
-    """One notebook with the profile it runs in, "NAME" or "NAME key=value ...", and parameters beside it."""
+    """One notebook with the profile it runs in, "NAME" or "NAME key=value ...", and its other parameters."""
 
     notebook: Path
     profile: str
     parameters: Mapping[str, Any]
 
     def checked(self) -> tuple[list[Cell], dict[str, Any], Profile]:
-        """The notebook's cells, all parameters that are set, and the profile; a CompanionError if they do not fit."""
+        """Return the cells, all parameters that are set, and the profile; raise CompanionError if they do not fit."""
         cells = read_cells(self.notebook)
         parameters = {"profile": self.profile, **self.parameters}
         check_parameters(parameters, read_parameters(cells, self.notebook.stem), self.notebook.stem)
@@ -41,7 +41,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. current: nothing to do. skipped: the machine lacks something. `message` says why."""
+    """The end of a run. current: there was nothing to do. skipped: the machine lacks something. `message` says why."""
 
     notebook: str
     profile: str
@@ -53,7 +53,7 @@ class Outcome:
     """The execution count of the cell that failed."""
 
     def line(self) -> str:
-        """For the terminal."""
+        """Describe the outcome in one line for the terminal."""
         ending = {"ran": f"in {self.seconds:.0f} s", "current": "nothing to do"}.get(self.status, self.message)
         return f"{self.notebook:<28} {self.status:<8} {ending}"
 
@@ -61,9 +61,9 @@ class Outcome:
 def run_notebook(
     task: Task, *, force: bool = False, kernel: str = "python3", progress: bool = False, timeout: int = CELL_TIMEOUT
 ) -> Outcome:
-    """Run a notebook unless it is up to date, to `results/<profile>/notebooks/`.
+    """Run a notebook unless it is up to date, and write it to `results/<profile>/notebooks/`.
 
-    The executed notebook replaces the last one only when it is whole. One that failed lies beside it as
+    The executed notebook replaces the last one only when it is complete. A failed one is stored next to it as
     `NAME.failed.ipynb`. Bad parameters raise `CompanionError` before anything runs.
     """
     from lib.run.execution import execute  # papermill takes over a second to import
@@ -84,7 +84,7 @@ def run_notebook(
 
 
 def is_up_to_date(task: Task) -> bool:
-    """Whether `run_notebook` has nothing to do."""
+    """True if `run_notebook` has nothing to do for this task."""
     cells, parameters, profile = task.checked()
     number = notebook_number(task.notebook)
     return is_current(profile.name, number, run_digest(cells, number, parameters, profile), _executed(task, profile))

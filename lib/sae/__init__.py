@@ -7,21 +7,21 @@ A dictionary has a kind, which says whose rows it encodes, and a recipe of that 
     two-tower   TwoTowers   pairs (n, 2, d)         vl_sae, sae_s, sae_d, and ablations of VL-SAE
     paired      Paired      pairs (n, members, d)   paired_topk, paired_batch_topk, paired_matryoshka, gsae, mgsae, ...
 
-The selections of active latents are classes that one-tower and paired dictionaries take beside their kind.
+A selection of active latents is a class of its own, which one-tower and paired dictionaries combine with their kind.
 
-One training step of TopK is in six files. Read them in this order:
+One training step of TopK takes six files. Read them in this order:
 
 1. `config.py`: the settings.
-2. `training/train.py`: `TrainingRun.advance` is the step; the learning rate and the history. The rows, their
-   scale and the order of batches are in `training/training_rows.py`.
-3. `models/topk.py`: the loss, and AuxK for dead latents; `selection.py` has the selection itself.
+2. `training/train.py`: `TrainingRun.advance` is the step; this file also has the learning rate and the history. The
+rows, their scale and the order of batches are in `training/training_rows.py`.
+3. `models/topk.py`: the loss, and AuxK for dead latents; `selection.py` selects the latents.
 4. `base.py`: the encoder, the decoder, and the unit norm of its rows.
 5. `sparse.py`: the products that touch only the selected entries, and their gradients.
 
 Seeds of one recipe make their steps together (`training/stacked_run.py`): the parameters then hold several dictionaries
-one after the other, which is what `stacked` counts; with one training it is 1.
+one after the other, and `stacked` is their number; with one training it is 1.
 
-What they call besides can be passed over: functions of `parallel.py` return their argument where one process trains
-alone; `recipes.py` and `geometric_median.py` are needed before the first step, `training/checkpoint.py` and
-`storage.py` after the last. `tests/sae/reference.py` has the same losses as plain dense products.
+You can skip the other calls at first: functions of `parallel.py` return their argument when one process trains
+alone; `recipes.py` and `geometric_median.py` are needed only before the first step, `training/checkpoint.py` and
+`storage.py` only after the last. `tests/sae/reference.py` has the same losses as plain dense products.
 """

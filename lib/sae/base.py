@@ -1,4 +1,4 @@
-"""The base of all dictionaries: what every kind keeps, the linear machinery, and the dictionary of one tower."""
+"""The base of all dictionaries: the parts that all kinds share, the linear machinery, the dictionary of one tower."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ Matrix = TypeVar("Matrix", np.ndarray, Tensor)
 
 
 class Step(NamedTuple):
-    """What one training batch gives."""
+    """The result of one training batch."""
 
     loss: Tensor
-    """Scalar to differentiate."""
+    """The scalar to differentiate."""
     reconstruction: Tensor
-    """Of the shape of the batch, detached."""
+    """The reconstruction, of the shape of the batch, detached."""
     fired: Tensor
     """(width,) number of rows in which each latent is active."""
     smallest: Tensor | None = None
-    """The least positive activation of the batch, infinite if there is none; only BatchTopK asks for it."""
+    """The smallest positive activation of the batch, infinite if there is none; only BatchTopK needs it."""
 
 
 class Dictionary(nn.Module, ABC):
     """A sparse dictionary of any kind: latents that encode rows of d numbers, and decoders that reconstruct them.
 
-    The kind says which rows these are: those of one tower (`SAE`), or of all members of a pair, by parameters that the
-    members share (`Paired`) or that each tower may have of its own (`TwoTowers`). Training takes batches of the kind's
-    shape; the codes of a data set are asked for one tower at a time.
+    The kind says which rows these are: those of one tower (`SAE`), or those of all members of a pair, with parameters
+    that the members share (`Paired`) or that each tower may have for itself (`TwoTowers`). Training takes batches of
+    the kind's shape; codes of a data set are computed for one tower at a time.
     """
 
     kind: ClassVar[Kind]
     grows: ClassVar[tuple[str, ...]] = ("b_enc", "b_dec")
-    """Parameters that are in proportion to the scale of the rows."""
+    """Parameters that grow in proportion to the scale of the rows."""
 
     encoder: nn.Parameter
     W_dec: nn.Parameter
@@ -55,7 +55,7 @@ class Dictionary(nn.Module, ABC):
             raise CompanionError(f"inputs of {d} dimensions; give at least 1")
         self.config = config
         self.d = d
-        """Dimensions of a row."""
+        """The number of dimensions of a row."""
         self.bf16 = False
         """Whether the encoder product runs in bfloat16; the trainer sets it and unsets it."""
 
@@ -67,7 +67,7 @@ class Dictionary(nn.Module, ABC):
     @property
     @abstractmethod
     def stacked(self) -> int:
-        """How many dictionaries the parameters hold, one after the other: 1, but where seeds are trained together."""
+        """Number of dictionaries that the parameters hold, one after the other: 1 unless seeds are trained together."""
 
     # Training.
 
@@ -78,17 +78,17 @@ class Dictionary(nn.Module, ABC):
 
     @abstractmethod
     def initialise(self, sample: Tensor, generator: torch.Generator) -> None:
-        """Set the parameters before the first step; sample: scaled training rows of the kind's shape."""
+        """Set the parameters before the first step. sample: scaled training rows of the kind's shape."""
 
     @abstractmethod
     def loss(self, x: Tensor, dead: Tensor) -> Step:
-        """The training step on a scaled batch; dead: (m,) numbers of the latents that are silent."""
+        """Compute the training step on a scaled batch. dead: (m,) numbers of the silent latents."""
 
     def before_step(self) -> None:
-        """Change the gradients that the optimiser is about to use; here, leave them."""
+        """Change the gradients that the optimiser is about to use; by default, leave them."""
 
     def after_step(self, out: Step, step: int, steps: int) -> None:
-        """Restore what the optimiser broke; `step` of `steps` is the one just made. Here, nothing."""
+        """Restore what the optimiser broke, after `step` of `steps`; by default, do nothing."""
 
     @torch.no_grad()
     def rescale(self, factor: float) -> None:
@@ -98,22 +98,22 @@ class Dictionary(nn.Module, ABC):
 
     @staticmethod
     def as_rows(batch: Matrix) -> Matrix:
-        """A batch as the rows (rows, d) that training measures and counts: for the scale, L0 and silent latents."""
+        """View a batch as the rows (rows, d) for which training computes the scale, L0 and silent latents."""
         return batch.reshape(-1, batch.shape[-1])
 
     # One tower at a time.
 
     @abstractmethod
     def encode_tower(self, x: Tensor, tower: Tower) -> Code:
-        """The sparse code of rows (rows, d) of one tower, as at inference."""
+        """Compute the sparse code of rows (rows, d) of one tower, as at inference."""
 
     @abstractmethod
     def decoder_of(self, tower: Tower) -> tuple[Tensor, Tensor]:
-        """The matrix (width, d) and the bias (d,) that reconstruct a tower."""
+        """Return the matrix (width, d) and the bias (d,) that reconstruct a tower."""
 
     @torch.no_grad()
     def codes(self, embeddings: Embeddings, tower: Tower = "image", batch: int = 1024) -> SparseCodes:
-        """The sparse codes of all rows of a tower, in chunks of `batch` rows.
+        """Compute the sparse codes of all rows of a tower, in chunks of `batch` rows.
 
         Memory grows with the active entries and with batch x width.
         """
@@ -130,7 +130,7 @@ class Dictionary(nn.Module, ABC):
 
     @torch.no_grad()
     def reconstruct(self, codes: SparseCodes, tower: Tower = "image", *, batch: int = 4096) -> np.ndarray:
-        """The (n, d) float32 reconstruction of codes of a tower, which may be edited ones."""
+        """Reconstruct codes of a tower, which may be edited ones, to float32 (n, d)."""
         self._check_width(codes.width)
         weight, bias = self.decoder_of(tower)
         out = np.empty((len(codes), weight.shape[1]), np.float32)
@@ -157,8 +157,8 @@ class Dictionary(nn.Module, ABC):
 class Linear(Dictionary):
     """One linear encoder and one linear decoder: f(x) = s(x W_enc + b_enc), x_hat = f(x) W_dec.
 
-    W_enc is (d, width), kept as its transpose `encoder`; W_dec is (width, d), its rows of unit norm. The bias of the
-    rows, taken off before and added after, is the kind's: see `centred` and `shifted`.
+    W_enc is (d, width), stored as its transpose `encoder`; W_dec is (width, d), with rows of unit norm. The kind
+    defines the bias of the rows, which is subtracted before and added after: see `centred` and `shifted`.
     """
 
     def __init__(self, config: SAEConfig, d: int) -> None:
@@ -174,7 +174,7 @@ class Linear(Dictionary):
 
     @torch.no_grad()
     def initialise(self, sample: Tensor, generator: torch.Generator) -> None:
-        """Random unit decoder rows, the encoder their transpose, no encoder bias."""
+        """Set random unit decoder rows, the encoder to their transpose, and no encoder bias."""
         self.W_dec.copy_(torch.randn(self.W_dec.shape, generator=generator))
         self.normalise_decoder()
         self.encoder.copy_(self.W_dec)
@@ -182,28 +182,28 @@ class Linear(Dictionary):
 
     @property
     def stacked(self) -> int:
-        """How many dictionaries the parameters hold, one after the other: 1, but where seeds are trained together."""
+        """Number of dictionaries that the parameters hold, one after the other: 1 unless seeds are trained together."""
         return self.W_dec.numel() // (self.width * self.d)
 
     @property
     @abstractmethod
     def offset(self) -> Tensor:
-        """(stacked, m, d), the bias of the rows: in training, row i of m in turn is centred by bias i % m."""
+        """The bias of the rows, (stacked, m, d): in training, row i is centred by bias i % m."""
 
     def centred(self, x: Tensor) -> Tensor:
-        """Rows as the encoder takes them: as they are, unless the kind takes a bias off here."""
+        """Return rows as the encoder takes them: unchanged, unless the kind subtracts a bias here."""
         return x
 
     def shifted(self, x: Tensor) -> Tensor:
-        """What `centred` took off, added to decoded rows (..., d)."""
+        """Add to decoded rows (..., d) what `centred` subtracted."""
         return x
 
     @abstractmethod
     def active(self, pre: Tensor) -> Tensor:
-        """Increasing positions (row * width + latent) of the active ones among pre-activations (rows, width)."""
+        """Return the increasing positions (row * width + latent) of the active pre-activations (rows, width)."""
 
     def pre_activations(self, x: Tensor) -> Tensor:
-        """(rows, width) = centred(x) W_enc + b_enc, dense."""
+        """Compute centred(x) W_enc + b_enc, dense (rows, width)."""
         rows = self.centred(x)
         encoder, bias = self.encoder.view(-1, self.width, self.d), self.b_enc.view(-1, self.width)
         if not self.bf16:
@@ -214,10 +214,10 @@ class Linear(Dictionary):
 
     @torch.no_grad()
     def scores(self, x: Tensor) -> Tensor:
-        """Pre-activations (rows, width) to choose active latents by; computed in bfloat16 where `bf16` is set.
+        """Compute the pre-activations (rows, width) that select the latents; in bfloat16 where `bf16` is set.
 
         bfloat16 has 8 significant bits, so latents whose pre-activations differ by less than about a hundredth of the
-        row's largest may change places. Only the choice is rounded: the values are in full precision.
+        row's largest may change places. Only the selection is affected: the values have full precision.
         """
         if not self.bf16:
             return self.pre_activations(x)
@@ -225,7 +225,7 @@ class Linear(Dictionary):
         return dense_products(rows, encoder.view(-1, self.width, self.d), bias.view(-1, self.width))
 
     def active_code(self, x: Tensor) -> Code:
-        """The sparse code of rows (rows, d), as at inference."""
+        """Compute the sparse code of rows (rows, d), as at inference."""
         with torch.no_grad():
             pre = self.pre_activations(x)
             pattern = Pattern(self.active(pre), len(x), self.width)
@@ -233,7 +233,7 @@ class Linear(Dictionary):
         return Code(pattern, encode_at(self.centred(x), self.encoder, self.b_enc, pattern, known))
 
     def decode(self, code: Code) -> Tensor:
-        """The reconstruction (rows, d) of a code."""
+        """Compute the reconstruction (rows, d) of a code."""
         self._check_width(code.width)
         rows = decode_at(code.pattern.in_blocks(self.stacked), code.values, self.W_dec.view(-1, self.d))
         return self.shifted(rows)
@@ -241,16 +241,16 @@ class Linear(Dictionary):
     # The unit norm of decoder rows.
 
     def before_step(self) -> None:
-        """Take from the decoder's gradient what renormalising would undo."""
+        """Remove from the decoder's gradient the part that renormalising would undo."""
         self.tangent_gradient()
 
     def after_step(self, out: Step, step: int, steps: int) -> None:
-        """Give the decoder rows unit norm again."""
+        """Scale the decoder rows back to unit norm."""
         self.normalise_decoder()
 
     @torch.no_grad()
     def normalise_decoder(self) -> None:
-        """Give every decoder row unit norm."""
+        """Scale every decoder row to unit norm."""
         nn.functional.normalize(self.W_dec, dim=-1, out=self.W_dec)
 
     @torch.no_grad()
@@ -265,8 +265,8 @@ class Linear(Dictionary):
 class SAE(Linear):
     """A dictionary of one tower: f(x) = s((x - b_dec) W_enc + b_enc), x_hat = f(x) W_dec + b_dec.
 
-    Pach et al. 2025, section 3.1, Eq. 1-2. A recipe says which pre-activations are active (`active`) and what training
-    minimises (`loss`, on batches (batch, d)).
+    Pach et al. 2025, section 3.1, Eq. 1-2. A recipe says which pre-activations are active (`active`) and which loss
+    training minimises (`loss`, on batches (batch, d)).
     """
 
     kind: ClassVar[Kind] = "one-tower"
@@ -277,56 +277,56 @@ class SAE(Linear):
 
     @torch.no_grad()
     def initialise(self, sample: Tensor, generator: torch.Generator) -> None:
-        """As `Linear`, and the pre-bias is the geometric median of the sample."""
+        """Initialise as `Linear` does, with the geometric median of the sample as pre-bias."""
         super().initialise(sample, generator)
         self.b_dec.copy_(geometric_median(sample))
 
     @property
     def offset(self) -> Tensor:
-        """(stacked, 1, d), the pre-bias."""
+        """The pre-bias, (stacked, 1, d)."""
         return self.b_dec.view(-1, 1, self.d)
 
     def centred(self, x: Tensor) -> Tensor:
-        """Rows minus the pre-bias."""
+        """Subtract the pre-bias from rows."""
         return (x.view(self.stacked, -1, self.d) - self.offset).view_as(x)
 
     def shifted(self, x: Tensor) -> Tensor:
-        """Rows plus the pre-bias."""
+        """Add the pre-bias to rows."""
         return (x.view(self.stacked, -1, self.d) + self.offset).view_as(x)
 
     def encode(self, x: Tensor) -> Code:
-        """The sparse code of rows (rows, d), as at inference."""
+        """Compute the sparse code of rows (rows, d), as at inference."""
         self._check_rows(x)
         return self.active_code(x)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The reconstruction (rows, d) of rows (rows, d)."""
+        """Compute the reconstruction (rows, d) of rows (rows, d)."""
         return self.decode(self.encode(x))
 
     def encode_tower(self, x: Tensor, tower: Tower) -> Code:
-        """`encode`: rows of all towers are treated alike."""
+        """Compute `encode`, since the rows of all towers are treated alike."""
         return self.encode(x)
 
     def decoder_of(self, tower: Tower) -> tuple[Tensor, Tensor]:
-        """W_dec and b_dec, whatever the tower."""
+        """Return W_dec and b_dec, which serve every tower."""
         return self.W_dec, self.b_dec
 
 
 def one_tower(sae: Dictionary, purpose: str) -> SAE:
-    """The dictionary where `purpose` needs one that encodes rows of one tower; another kind is refused by name."""
+    """Return the dictionary if it encodes rows of one tower, as `purpose` needs; refuse another kind by name."""
     if isinstance(sae, SAE):
         return sae
-    remedy = "take its `of(modality)`" if sae.kind == "paired" else "train one such as 'topk'"
+    remedy = "use its `of(modality)`" if sae.kind == "paired" else "train one such as 'topk'"
     raise CompanionError(f"{purpose} needs a one-tower dictionary, and {sae.config.recipe!r} is {sae.kind}; {remedy}")
 
 
 def squared_error(x: Tensor, reconstruction: Tensor) -> Tensor:
-    """|x - x_hat|^2: summed over dimensions, averaged over rows."""
+    """Compute |x - x_hat|^2, summed over dimensions and averaged over rows."""
     return nn.functional.mse_loss(reconstruction, x, reduction="sum") / len(x)
 
 
 def as_tensor(matrix: np.ndarray) -> Tensor:
-    """A float32 tensor on the memory of a matrix, which is only read; a read-only memory map is fine."""
+    """Make a float32 tensor that shares a matrix's memory and only reads it; a read-only memory map is allowed."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(np.ascontiguousarray(matrix, dtype=np.float32))

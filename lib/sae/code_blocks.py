@@ -1,4 +1,4 @@
-"""Codes of stores that are larger than memory, block by block, for sums that merge."""
+"""Codes of stores that are larger than memory, block by block, for measures that can be merged."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from lib.sae.base import Dictionary
 from lib.sae.codes import SparseCodes
 
 ROWS = 8192
-"""Rows of a block."""
+"""Number of rows in a block."""
 
 
 def code_blocks(
     sae: Dictionary, embeddings: Embeddings, tower: Tower = "image", rows: int = ROWS
 ) -> Iterator[tuple[slice, SparseCodes]]:
-    """The codes of a tower, `rows` rows at a time: which rows they are, and their codes.
+    """Yield the codes of a tower, `rows` rows at a time, each with the slice of its rows.
 
-    Together they are `sae.codes(embeddings, tower)`, for measures that take rows in parts: `FidelitySums`, `Firing`,
-    `ScoreSums`, `TopExamples`.
+    Together they are `sae.codes(embeddings, tower)`. Measures that accept rows in parts can use them: `FidelitySums`,
+    `Firing`, `ScoreSums`, `TopExamples`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Sparse codes: the type that leaves `lib/sae`, one CSR matrix of latent activations."""
+"""Sparse codes, the type that leaves `lib/sae`: one CSR matrix of latent activations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class SparseCodes:
     """Activations of `width` latents for n rows; only the non-zero ones are stored.
 
     ids: (n,) strings. indptr (n + 1,), indices (nnz,), values (nnz,): row i holds `values[indptr[i]:indptr[i + 1]]`
-    at the latents `indices[...]`, in increasing order. width: the number of latents, live or dead.
+    at the latents `indices[...]`, in increasing order. width: the number of latents, live and dead ones.
 
     Examples
     --------
@@ -44,23 +44,23 @@ class SparseCodes:
         if len(self.indices) and not (self.indices.min() >= 0 and self.indices.max() < self.width):
             raise CompanionError(f"codes name latents outside 0 to {self.width - 1}; make them with `encode`")
         if not np.isfinite(self.values).all():
-            raise CompanionError("codes hold NaN or infinity; check the input embeddings and the dictionary")
+            raise CompanionError("codes contain NaN or infinity; check the input embeddings and the dictionary")
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @classmethod
     def from_matrix(cls, ids: np.ndarray, matrix: np.ndarray | sp.sparray) -> SparseCodes:
-        """Codes from a dense or scipy-sparse (n, width) matrix; zeros are dropped."""
+        """Make codes from a dense or scipy-sparse (n, width) matrix; zeros are dropped."""
         csr = sp.csr_array(matrix, copy=True)
         csr.sum_duplicates()
         csr.eliminate_zeros()
         return cls(ids, csr.indptr, csr.indices, csr.data, csr.shape[1])
 
     def csr(self) -> sp.csr_array:
-        """The (n, width) matrix as scipy CSR, sharing memory."""
+        """Return the (n, width) matrix as scipy CSR, which shares memory."""
         return sp.csr_array((self.values, self.indices, self.indptr), shape=(len(self), self.width))
 
     def dense(self) -> np.ndarray:
-        """The (n, width) matrix, dense; for small cases and oracles."""
+        """Return the (n, width) matrix as a dense array, for small cases and tests."""
         return self.csr().toarray()

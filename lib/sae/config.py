@@ -1,4 +1,4 @@
-"""What decides a dictionary and its training: frozen, plain-JSON configurations, checked when they are made."""
+"""The settings that decide a dictionary and its training: frozen configurations of plain JSON, checked when made."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ PAIRS = (
     *("vl_sae", "sae_s", "sae_d", "vl_sae_cosine", "distance_shared", "cosine_shared", "distance_l1"),
     *("paired_topk", "paired_batch_topk", "paired_matryoshka", "gsae", "mgsae", "iso_energy"),
 )
-"""The names of those that encode both members of a pair."""
+"""The names of the recipes that encode both members of a pair."""
 
 
 def check_recipe(recipe: str) -> None:
-    """Raise the error about a name that is no recipe."""
+    """Raise the error about a name that is not a recipe."""
     if recipe not in (known := (*ONE_TOWER, *PAIRS)):
         raise CompanionError(f"no recipe {recipe!r}; {nearest(recipe, known)}")
 
 
 def check_one_tower(recipe: str) -> None:
-    """Raise the error about a name that is no recipe for rows of one tower."""
+    """Raise the error about a name that is not a recipe for rows of one tower."""
     if recipe not in ONE_TOWER:
         raise CompanionError(f"no recipe {recipe!r} for one tower; known: {', '.join(ONE_TOWER)}")
 
 
 def _as_given(value: Any, check: Callable[[Any], Any]) -> Any:
-    """Check a number and keep it as it is: cache keys tell the int 1 from the float 1.0."""
+    """Check a number and keep it as it is, since cache keys distinguish the int 1 from the float 1.0."""
     check(value)
     return value
 
@@ -61,7 +61,7 @@ def configuration(kind: type[T]) -> type[T]:
 
     @wraps(validate)
     def construct(self: T, *values: Any, **named: Any) -> None:
-        by_name = dict(zip(names, values, strict=False))  # so that an error has the name and not the place
+        by_name = dict(zip(names, values, strict=False))  # so that an error has the name and not the position
         try:
             validate(self, *values[len(names) :], **by_name, **named)
         except ValidationError as error:
@@ -73,7 +73,7 @@ def configuration(kind: type[T]) -> type[T]:
 
 @configuration
 class SAEConfig:
-    """A dictionary; a recipe ignores what does not belong to it.
+    """The settings of a dictionary; a recipe ignores those that it does not use.
 
     Examples
     --------
@@ -112,15 +112,15 @@ class PairedConfig(SAEConfig):
     """A dictionary that the members of a pair share."""
 
     modalities: tuple[str, ...] = ("image", "text")
-    """The towers that it is trained on, in order."""
+    """The towers on which it is trained, in order."""
     biases: int = 2
-    """1 for one bias of all modalities, or as many as there are modalities, one for each."""
+    """1 for one bias shared by all modalities, or the number of modalities for one bias each."""
     penalty: NonNegative = 0.0
-    """Weight of what the recipe adds to the error: of the group norm (GSAE, MGSAE) or of the alignment (IsoEnergy)."""
+    """Weight of the recipe's addition to the error: the group norm (GSAE, MGSAE) or the alignment (IsoEnergy)."""
     mask: Probability = 0.0
     """Probability that a latent is hidden in a training step (MGSAE)."""
     mask_rows: Literal["pair", "batch", "member"] = "pair"
-    """Whether the mask is drawn anew for each pair, once per batch, or for each member of a pair on its own."""
+    """Whether the mask is drawn for each pair, once per batch, or separately for each member of a pair."""
 
     @model_validator(mode="after")
     def _fits_the_modalities(self) -> Self:
@@ -134,26 +134,26 @@ class PairedConfig(SAEConfig):
 
 @configuration
 class TwoTowerConfig(SAEConfig):
-    """A dictionary that may give pictures and captions an encoder or a decoder each."""
+    """The settings of a dictionary that may give pictures and captions an encoder or a decoder each."""
 
     norm: Positive = 10.0
     """Root mean square norm to which rows are scaled for training.
 
-    About that of CLIP's embeddings, on which Shen et al. 2025 train without scaling them. It is no choice of units: the
-    initial weights have a fixed size, and Adam's steps, too.
+    This is about the norm of CLIP's embeddings, on which Shen et al. 2025 train without scaling. It is not only a
+    choice of units, since the initial weights and Adam's steps have a fixed size.
     """
 
 
 @configuration
 class TrainConfig:
-    """A training run; the defaults suit 20,000 rows of 128 numbers and 128 to 1024 latents."""
+    """The settings of a training run; the defaults suit 20,000 rows of 128 numbers and 128 to 1024 latents."""
 
     sae: SAEConfig
     """The dictionary."""
     steps: Count = 1500
     """Number of batches."""
     batch: Count = 1024
-    """Rows (or pairs) per batch; a batch larger than the data is all of it."""
+    """Rows (or pairs) per batch; if the data are fewer, a batch is all of them."""
     lr: Positive | None = None
     """Peak of the learning rate, or None for the rule of `lib.sae.training.train.learning_rate`."""
     warmup: Fraction = 0.05
@@ -161,21 +161,21 @@ class TrainConfig:
     decay: Fraction = 0.0
     """Fraction of the steps, at the end, over which the rate falls linearly to zero."""
     dead_after: Count = 60_000
-    """Rows without firing that make a latent dead: three epochs; published runs use 10 million."""
+    """Rows without an activation after which a latent counts as dead: three epochs; published runs use 10 million."""
     seed: Natural = 0
     """Seed of the initial weights and of the order of rows."""
     precision: Literal["float32", "bf16"] = "float32"
-    """Precision of the encoder product alone; weights stay float32."""
+    """Precision of the encoder product only; weights stay float32."""
     log_every: Natural = 50
     """Steps between rows of the history; 0 for none."""
 
     def plain(self) -> dict[str, Any]:
-        """The configuration as plain JSON."""
+        """Return the configuration as plain JSON."""
         return dataclasses.asdict(self)
 
 
 def sae_config(plain: Mapping[str, Any]) -> SAEConfig:
-    """A dictionary's configuration from plain JSON: a paired one has `modalities`, a two-tower one `norm`."""
+    """Make a dictionary's configuration from plain JSON: a paired one has `modalities`, a two-tower one `norm`."""
     kind = PairedConfig if "modalities" in plain else TwoTowerConfig if "norm" in plain else SAEConfig
     settings: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()

@@ -1,4 +1,4 @@
-"""The geometric median: where the pre-bias of a dictionary starts."""
+"""The geometric median, from which the pre-bias of a dictionary starts."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from lib.base.errors import CompanionError
 
 
 def geometric_median(points: Tensor, iterations: int = 100, tolerance: float = 1e-5) -> Tensor:
-    """The point (d,) with the least summed distance to the rows of `points` (n, d), by Weiszfeld's iteration.
+    """Find the point (d,) with the least summed distance to the rows of `points` (n, d), by Weiszfeld's iteration.
 
     It starts at the mean and stops when a move is shorter than `tolerance` times the spread of the rows. An iterate
-    that falls on rows stays if their number outweighs the pull of the others, and is else moved by what remains of
-    that pull (Vardi and Zhang, PNAS 97, 2000), so nothing is divided by zero. Float64 inside.
+    that coincides with rows stays there if their number outweighs the pull of the others; otherwise the remaining pull
+    moves it (Vardi and Zhang, PNAS 97, 2000), so nothing is divided by zero. It computes in float64.
     """
     if len(points) == 0:
         raise CompanionError("the geometric median of no rows is not defined; give at least one row")

@@ -1,7 +1,7 @@
-"""Two dictionaries made comparable after training: the Hungarian assignment of their latents.
+"""Make two dictionaries comparable after training, by the Hungarian assignment of their latents.
 
-The baseline of Lee et al., ICML 2026 (arXiv 2606.29888): one dictionary per modality, each trained alone, then latents
-are matched by the correlation of their codes over pairs, alive ones only. No gradient ever saw a pair.
+This is the baseline of Lee et al., ICML 2026 (arXiv 2606.29888): one dictionary per modality, each trained alone, whose
+living latents are then matched by the correlation of their codes over pairs. No gradient ever saw a pair.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from lib.sae.codes import SparseCodes
 
 @dataclass(frozen=True)
 class Matching:
-    """Which latent of a second dictionary stands for which of a first."""
+    """An assignment of the latents of a second dictionary to those of a first."""
 
     order: np.ndarray
-    """(width,): latent `order[i]` of the second stands for latent i of the first."""
+    """The assignment, (width,): latent `order[i]` of the second dictionary stands for latent i of the first."""
     correlation: np.ndarray
-    """(width,): of the two over the pairs they were matched on; 0 where one of them is dead."""
+    """The correlation of the two over the pairs used for matching, (width,); 0 where one of them is dead."""
 
     @torch.no_grad()
     def apply(self, second: Dictionary) -> SAE:
-        """The second dictionary with its latents in the order of the first; both have one tower."""
+        """Reorder the latents of the second dictionary as in the first; both must be one-tower."""
         second = one_tower(second, "matching")
         if second.width != len(self.order):
             raise CompanionError(f"a dictionary of {second.width} latents for a matching of {len(self.order)}")
@@ -41,7 +41,7 @@ class Matching:
 
 
 def match_latents(first: SparseCodes, second: SparseCodes) -> Matching:
-    """The one-to-one assignment with the largest summed correlation over pairs; row i of both codes is pair i."""
+    """Find the one-to-one assignment with the largest summed correlation over pairs; row i of both codes is pair i."""
     if first.width != second.width or len(first) != len(second) or len(first) == 0:
         shapes = f"({len(first)}, {first.width}) and ({len(second)}, {second.width})"
         raise CompanionError(f"codes of shapes {shapes}; give the same pairs and dictionaries of one width")
@@ -51,7 +51,7 @@ def match_latents(first: SparseCodes, second: SparseCodes) -> Matching:
 
 
 def _correlation(first: SparseCodes, second: SparseCodes) -> np.ndarray:
-    """(width, width) Pearson correlations in float64, 0 for a latent that does not vary."""
+    """Pearson correlations in float64, (width, width); 0 for a latent that does not vary."""
     n = len(first)
     a, b = first.csr().astype(np.float64), second.csr().astype(np.float64)
     mean_a, mean_b = a.sum(axis=0) / n, b.sum(axis=0) / n

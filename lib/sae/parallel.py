@@ -1,8 +1,8 @@
-"""One training by several processes that torchrun started: each takes its part of every batch, and all keep one state.
+"""One training by several processes that torchrun started: each takes a part of every batch, and all share one state.
 
 The parts are equal and the gradients averaged, so a step is that of the whole batch, up to the order of float32 sums.
-Where a recipe or the trainer looks beyond single rows, it asks here. A process alone gets back what it gave, so that
-a reader who trains in one process may pass over every call.
+A recipe or a trainer that looks beyond single rows calls a function of this module. In a single process these functions
+return their argument, so a reader who trains in one process may ignore them.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from lib.sae.base import Step
 
 
 def launched() -> bool:
-    """Whether torchrun started this process."""
+    """True if torchrun started this process."""
     return dist.is_torchelastic_launched()
 
 
 @contextmanager
 def together(device: str) -> Iterator[None]:
-    """Under torchrun: within it the processes train together, by gloo, or by NCCL with a GPU each.
+    """Let the processes that torchrun started train together within the block, over gloo, or over NCCL with a GPU each.
 
-    Within another one it changes nothing. A process does this once: a second group meets the first one's addresses.
+    A nested block changes nothing. A process joins only once, since a second group would meet the first one's
+    addresses.
     """
     if not launched() or dist.is_initialized():
         yield
@@ -40,7 +41,7 @@ def together(device: str) -> Iterator[None]:
     if not first():
         os.environ["COMPANION_QUIET"] = "1"
     yield
-    with suppress(RuntimeError):  # gloo fails who is still waiting when another one, all having come, leaves
+    with suppress(RuntimeError):  # gloo fails in a process that still waits when another one leaves
         dist.barrier()
     dist.destroy_process_group()
 
@@ -51,27 +52,27 @@ def size() -> int:
 
 
 def first() -> bool:
-    """Whether this is the process that writes and prints."""
+    """True for the process that writes and prints."""
     return size() == 1 or dist.get_rank() == 0
 
 
 def broadcast_flag(flag: bool = False) -> bool:
-    """The flag of the first process; the others wait until it arrives, and their own argument is ignored."""
+    """Return the flag of the first process; the others wait until it arrives, and their own argument is ignored."""
     return bool(_exchange(dist.broadcast, torch.tensor(int(flag)), 0))
 
 
 def is_minimum(number: int) -> bool:
-    """Whether this process's number equals the smallest over all processes."""
+    """True if this process's number equals the smallest over all processes."""
     return int(_exchange(dist.all_reduce, torch.tensor(number), dist.ReduceOp.MIN)) == number
 
 
 def take_part(rows: Tensor) -> Tensor:
-    """This process's part of the rows of a batch."""
+    """Return this process's part of the rows of a batch."""
     return rows if size() == 1 else rows.chunk(size())[dist.get_rank()]
 
 
 def gather_rows(rows: Tensor) -> Tensor:
-    """The rows of all processes' parts, in order."""
+    """Gather the rows of all processes' parts, in order."""
     if size() == 1:
         return rows
     parts = [torch.empty_like(rows) for _ in range(size())]
@@ -80,7 +81,7 @@ def gather_rows(rows: Tensor) -> Tensor:
 
 
 def batch_mean(values: Tensor) -> Tensor:
-    """The mean (...) over the rows (n, ...) of the whole batch; its gradient is that of this part's mean."""
+    """Mean (...) over the rows (n, ...) of the whole batch; its gradient is that of this part's mean."""
     mean = values.mean(dim=0)
     if size() == 1:
         return mean
@@ -88,9 +89,9 @@ def batch_mean(values: Tensor) -> Tensor:
 
 
 def merge_step(sae: nn.Module, out: Step) -> Step:
-    """The step of the whole batch, except that the reconstruction is still of this part.
+    """Return the step of the whole batch, except that the reconstruction is still that of this part.
 
-    The gradients of the parameters are replaced by those of the whole batch.
+    The gradients of the whole batch replace those of the parameters.
     """
     if size() == 1:
         return out
@@ -105,7 +106,7 @@ def merge_step(sae: nn.Module, out: Step) -> Step:
 
 
 def _exchange(operation: Callable[..., Any], tensor: Tensor, *how: Any) -> Tensor:
-    """An operation of `torch.distributed` in place, where there is somebody to exchange with."""
+    """Apply an operation of `torch.distributed` in place, if there are other processes."""
     if size() == 1:
         return tensor
     if dist.get_backend() == "nccl":
@@ -115,6 +116,6 @@ def _exchange(operation: Callable[..., Any], tensor: Tensor, *how: Any) -> Tenso
     except RuntimeError as error:
         line = str(error).strip().splitlines()[0]
         raise CompanionError(
-            f"another process of this training has ended ({line}); start it again, and it goes on from its checkpoint"
+            f"another process of this training has ended ({line}); start it again, and it continues from its checkpoint"
         ) from None
     return tensor

@@ -1,4 +1,4 @@
-"""The register of recipes: every dictionary by name."""
+"""The register of recipes, which finds every dictionary by name."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ RECIPES: dict[str, type[Dictionary]] = {
 
 
 def recipes_of(*kinds: Kind) -> list[str]:
-    """Names of the recipes of some kinds."""
+    """List the names of the recipes of some kinds."""
     return [name for name, recipe in RECIPES.items() if recipe.kind in kinds]
 
 
 def recipe_of(config: SAEConfig) -> type[Dictionary]:
-    """The class that a configuration asks for; an unknown recipe, or one of another kind, is refused by name."""
+    """Return the class that a configuration asks for; refuse an unknown recipe, or one of another kind, by name."""
     kinds: dict[type, Kind] = {SAEConfig: "one-tower", TwoTowerConfig: "two-tower", PairedConfig: "paired"}
     known = recipes_of(kinds[type(config)])
     if config.recipe not in known:
@@ -58,5 +58,5 @@ def recipe_of(config: SAEConfig) -> type[Dictionary]:
 
 
 def build(config: SAEConfig, d: int) -> Dictionary:
-    """An empty dictionary for rows of d dimensions."""
+    """Make an empty dictionary for rows of d dimensions."""
     return recipe_of(config)(config, d)

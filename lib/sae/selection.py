@@ -1,9 +1,9 @@
-"""Exact selection of the largest pre-activations, in every row of a batch or in a batch as a whole.
+"""Exact selection of the largest pre-activations, in every row of a batch or in the whole batch.
 
-On a CPU a full selection costs as much as the encoder product. Here a bound below which the answer cannot lie leaves a
-few candidates, found in one pass over the matrix, and only these are compared with one another. Positions come out in
-increasing order, and of equal pre-activations those with smaller positions are chosen. What cannot be ordered, as NaN,
-is not chosen.
+On a CPU a full selection costs as much as the encoder product. This module computes a bound below which no selected
+entry can be, finds the few candidates above it in one pass over the matrix, and compares only these with one another.
+Positions come out in increasing order, and of equal pre-activations those with smaller positions are chosen. Values
+without an order, such as NaN, are not chosen.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 
 GROUPS = 64
-"""The entries of a row are looked at in groups, whose number is a multiple of this, and at least four times k."""
+"""The entries of a row are split into groups; their number is a multiple of this, and at least four times k."""
 
 STRIDE = 61
-"""Every 61st entry of a batch is looked at to bound its selection; a prime, so that all latents are met."""
+"""Every 61st entry of a batch is sampled to bound its selection; a prime, so that all latents are sampled."""
 
 
 def largest_of_rows(pre: Tensor, k: int) -> Tensor:
-    """Positions (row * width + latent) of the k largest of each row of (rows, width), increasing.
+    """Return the increasing positions (row * width + latent) of the k largest of each row of (rows, width).
 
     The bound of a row is the k-th largest maximum of its groups: at least k entries reach it.
     """
@@ -30,7 +30,7 @@ def largest_of_rows(pre: Tensor, k: int) -> Tensor:
         latents = pre.topk(k, dim=1, sorted=False).indices.sort(dim=1).values
         return (torch.arange(rows, device=pre.device)[:, None] * width + latents).flatten()
     size = max(1, width // (GROUPS * -(-4 * k // GROUPS)))
-    groups = width // size  # latents with the same remainder, so that their maximum is one pass over contiguous memory
+    groups = width // size  # latents with the same remainder: their maximum takes one pass over contiguous memory
     maxima = pre[:, : size * groups].unflatten(1, (size, groups)).amax(dim=1)
     numbers = _numpy(pre)
     candidates = np.flatnonzero(numbers >= _kth_largest(_numpy(maxima), k)[:, None])
@@ -38,9 +38,9 @@ def largest_of_rows(pre: Tensor, k: int) -> Tensor:
 
 
 def largest_of_batch(pre: Tensor, count: int) -> Tensor:
-    """Positions of the `count` largest of (m,) pre-activations, increasing; all if there are no more.
+    """Return the increasing positions of the `count` largest of (m,) pre-activations; all if there are no more.
 
-    The bound is from a sample. If it leaves too few candidates, all are candidates.
+    A sample gives the bound. If it leaves too few candidates, all entries are candidates.
     """
     count = min(count, len(pre))
     if pre.device.type != "cpu":
@@ -57,13 +57,13 @@ def largest_of_batch(pre: Tensor, count: int) -> Tensor:
     values = numbers.take(candidates)
     bound = _kth_largest(values[None], count)
     keep = values >= bound
-    if surplus := np.count_nonzero(keep) - count:  # what equals the bound is there more often than there is room
+    if surplus := np.count_nonzero(keep) - count:  # more entries equal the bound than there is room for
         keep[np.flatnonzero(values == bound)[-surplus:]] = False
     return torch.from_numpy(candidates[keep])
 
 
 def _are_largest(values: np.ndarray, entry_rows: np.ndarray, rows: int, k: int) -> np.ndarray:
-    """(n,) whether each of n values is among the k largest of its row; `entry_rows` (n,) is increasing."""
+    """Say which of n values are among the k largest of their rows, bool (n,); `entry_rows` (n,) is increasing."""
     counts = np.bincount(entry_rows, minlength=rows)
     most = counts.max(initial=0)
     if most <= k:
@@ -72,7 +72,7 @@ def _are_largest(values: np.ndarray, entry_rows: np.ndarray, rows: int, k: int) 
     padded[entry_rows, np.arange(len(values)) - (counts.cumsum() - counts)[entry_rows]] = values
     bounds = _kth_largest(padded, k)[entry_rows]
     keep = values >= bounds
-    if np.count_nonzero(keep) > rows * k:  # the k-th largest of a row is there more than once
+    if np.count_nonzero(keep) > rows * k:  # the k-th largest value of a row occurs more than once
         (tied,) = np.nonzero(values == bounds)
         room = k - np.bincount(entry_rows[values > bounds], minlength=rows)
         place = np.arange(len(tied)) - np.searchsorted(entry_rows[tied], entry_rows[tied])
@@ -81,11 +81,11 @@ def _are_largest(values: np.ndarray, entry_rows: np.ndarray, rows: int, k: int) 
 
 
 def _kth_largest(matrix: np.ndarray, k: int) -> np.ndarray:
-    """(rows,) the k-th largest of each row of (rows, n)."""
+    """Return the k-th largest value of each row of (rows, n), (rows,)."""
     place = matrix.shape[1] - k
     return np.partition(matrix, place, axis=1)[:, place]
 
 
 def _numpy(tensor: Tensor) -> np.ndarray:
-    """The numbers of a tensor, those of bfloat16, which NumPy lacks, as float32."""
+    """Return the numbers of a tensor; bfloat16, which NumPy lacks, becomes float32."""
     return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().numpy()

@@ -1,15 +1,15 @@
 """The sparse training step: after one dense encoder product, all work touches only the selected entries.
 
-A code has values at the entries of a pattern, some positions in the (rows, width) matrix of pre-activations. Decoding
-and all gradients are products of sparse matrices with that pattern (Gao et al. 2024, arXiv 2406.04093, appendix D, has
-the same savings as GPU kernels):
+A code has values at the entries of a pattern, which are positions in the (rows, width) matrix of pre-activations.
+Decoding and all gradients are products of sparse matrices with that pattern (Gao et al. 2024, arXiv 2406.04093,
+appendix D, saves the same work with GPU kernels):
 
     decode            sparse (rows, width) @ W_dec
     gradient of codes dense-dense product at the pattern only
     weight gradients  its transpose (width, rows) @ dense
 
-On a CPU the first and the last are `embedding_bag` without its own gradients, which takes half of the time of torch's
-CSR product. Measured on one core at d 512, width 4096, k 32, batch 2048 each takes 2 to 4 ms against 100 ms for the
+On a CPU the first and the last use `embedding_bag` without its own gradients, which takes half the time of torch's
+CSR product. On one core at d 512, width 4096, k 32, batch 2048, each takes 2 to 4 ms, against 100 ms for the
 dense product; gathers with `bmm` or `index_add` take 40 ms and more.
 """
 
@@ -29,62 +29,66 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-with warnings.catch_warnings():  # torch says once a process that CSR tensors are in beta; it says it here, unheard
+with warnings.catch_warnings():  # torch warns once per process that CSR tensors are in beta; catch it here
     warnings.simplefilter("ignore")
     torch.zeros(1, 1).to_sparse_csr()
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """Which entries of a matrix (rows, width) are active, and the indices that products with it need, made once."""
+    """The active entries of a matrix (rows, width), and the indices that products with it need, computed once."""
 
     positions: Tensor
-    """(nnz,) int64, row * width + latent, increasing."""
+    """Positions of the entries, row * width + latent, increasing; (nnz,) int64."""
     rows: int
-    """Rows of the matrix."""
+    """Number of rows of the matrix."""
     width: int
-    """Columns of the matrix: the latents."""
+    """Number of columns of the matrix, which are the latents."""
 
     @cached_property
     def entry_rows(self) -> Tensor:
-        """(nnz,) int64, the row of each entry."""
+        """The row of each entry, (nnz,) int64."""
         return self.positions // self.width
 
     @cached_property
     def latents(self) -> Tensor:
-        """(nnz,) int32, the latent of each entry."""
+        """The latent of each entry, (nnz,) int32."""
         return (self.positions - self.entry_rows * self.width).int()
 
     @cached_property
     def indptr(self) -> Tensor:
-        """(rows + 1,) int32, where the entries of each row begin."""
+        """Start of each row's entries, (rows + 1,) int32."""
         starts = torch.arange(self.rows + 1, device=self.positions.device) * self.width
         return torch.searchsorted(self.positions, starts, out_int32=True)
 
     @cached_property
     def order(self) -> Tensor:
-        """(nnz,) int64, the entries ordered by latent, those of one latent as they stand."""
+        """The entries ordered by latent, those of one latent in their present order; (nnz,) int64."""
         if self.latents.device.type != "cpu" or self.width > 2**16:
             return self.latents.argsort(stable=True)
-        return torch.from_numpy(np.argsort(self.latents.numpy().astype(np.uint16), kind="stable"))  # radix: a sixth
+        return torch.from_numpy(
+            np.argsort(self.latents.numpy().astype(np.uint16), kind="stable")
+        )  # radix sort: a sixth of the time
 
     @cached_property
     def latent_starts(self) -> Tensor:
-        """(width + 1,) int32, where the entries of each latent begin in `order`."""
+        """Start of each latent's entries in `order`, (width + 1,) int32."""
         ends = torch.bincount(self.latents, minlength=self.width).cumsum(0)
         return torch.cat([ends.new_zeros(1), ends]).int()
 
     @cached_property
     def rows_by_latent(self) -> Tensor:
-        """(nnz,) int32, the row of each entry in `order`."""
+        """The row of each entry in `order`, (nnz,) int32."""
         return self.entry_rows.index_select(0, self.order).int()
 
     def take(self, dense: Tensor) -> Tensor:
-        """(nnz,) the entries of a dense matrix (rows, width)."""
+        """Take the entries of a dense matrix (rows, width), (nnz,)."""
         return dense.flatten().index_select(0, self.positions)
 
     def in_blocks(self, blocks: int) -> Pattern:
-        """The pattern (rows, blocks * width) of a block-diagonal matrix: equal runs of rows, each with own columns."""
+        """Make the pattern (rows, blocks * width) of a block-diagonal matrix: equal runs of rows, each with its own
+        columns.
+        """
         if blocks == 1:
             return self
         if blocks not in self._blocks:
@@ -98,7 +102,9 @@ class Pattern:
         return {}
 
     def split_rows(self, ends: Sequence[int]) -> Pattern:
-        """The pattern (rows * parts, width) that has a row for each part of a row; ends: of the parts, to the width."""
+        """Make the pattern (rows * parts, width) with one row for each part of a row. ends: the parts' ends, up to the
+        width.
+        """
         part = torch.bucketize(self.latents, self.latents.new_tensor(ends), right=True)
         rows = self.entry_rows * len(ends) + part
         return Pattern(rows * self.width + self.latents, self.rows * len(ends), self.width)
@@ -106,37 +112,37 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Code:
-    """Active entries of a batch."""
+    """The active entries of a batch."""
 
     pattern: Pattern
-    """Where they are."""
+    """The positions of the entries."""
     values: Tensor
-    """(nnz,) activations there."""
+    """The activations at these positions, (nnz,)."""
 
     @property
     def rows(self) -> int:
-        """Rows of the dense matrix that the code stands for."""
+        """Number of rows of the dense matrix for which the code stands."""
         return self.pattern.rows
 
     @property
     def width(self) -> int:
-        """Columns of that matrix: the latents."""
+        """Number of columns of that matrix, which are the latents."""
         return self.pattern.width
 
     def dense(self) -> Tensor:
-        """The (rows, width) matrix; for small cases."""
+        """Return the (rows, width) matrix, for small cases."""
         zeros = self.values.new_zeros(self.rows * self.width)
         return zeros.index_put((self.pattern.positions,), self.values).view(self.rows, self.width)
 
     def counts(self, blocks: int = 1) -> Tensor:
-        """(blocks * width,) number of rows in which each latent is above zero, by equal runs of rows."""
+        """Count the rows in which each latent is above zero, by equal runs of rows; (blocks * width,)."""
         fired = (self.values.detach() > 0).float()
         latents = self.pattern.in_blocks(blocks).latents
         return fired.new_zeros(blocks * self.width).index_add_(0, latents, fired)
 
 
 def dense_products(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """(rows, width), the products of rows (rows, d), cut into as many equal runs as there are weights, with one each.
+    """Multiply rows (rows, d), cut into as many equal runs as there are weights, each by its weight: (rows, width).
 
     weight: (weights, width, d). bias: (weights, width) or None.
     """
@@ -155,19 +161,19 @@ def encode_at(
     known: Tensor | None,
     offset: Tensor | None = None,
 ) -> Tensor:
-    """Pre-activations (nnz,) at the entries of a pattern, with gradients to the encoder and the input.
+    """Compute pre-activations (nnz,) at the entries of a pattern, with gradients to the encoder and the input.
 
     centred: (rows, d) input minus pre-bias. weight: (width, d). bias: (width,) or None. known: (nnz,) the values
-    `centred @ weight.T + bias` if they have been made for selection; they are read, not differentiated. None makes
-    them, at the entries only. offset: (blocks, m, d), the pre-bias if nothing but it needs the gradient of `centred`:
-    row i was centred by bias i % m of its block, and it gets the gradient by a short way, in sums over rows. A block is
-    a part of the weight with the rows whose entries are in it.
+    `centred @ weight.T + bias`, if the selection has computed them already; they are read, not differentiated. If None,
+    they are computed, at the entries only. offset: (blocks, m, d), the pre-bias, if nothing else needs the gradient of
+    `centred`: row i was centred by bias i % m of its block, and the bias gets its gradient from short sums over rows. A
+    block is a part of the weight with the rows whose entries are in it.
     """
     return _EncodeAt.apply(centred, weight, bias, pattern, known, offset)
 
 
 def decode_at(pattern: Pattern, values: Tensor, weight: Tensor) -> Tensor:
-    """Sum over each row's entries of value times `weight[latent]`: (rows, d), with gradients to values and weight.
+    """Sum value times `weight[latent]` over each row's entries: (rows, d), with gradients to values and weight.
 
     values: (nnz,). weight: (width, d).
     """
@@ -225,7 +231,7 @@ class _DecodeAt(torch.autograd.Function):
 
 
 def _sums_by_latent(pattern: Pattern, values: Tensor, members: int) -> Tensor:
-    """(members, width), the sum of each latent's entries in rows i with the same i % members."""
+    """Sum each latent's entries over rows i with the same i % members, (members, width)."""
     slots = pattern.latents
     if members > 1:
         slots = (pattern.entry_rows % members * pattern.width).int() + slots
@@ -233,18 +239,18 @@ def _sums_by_latent(pattern: Pattern, values: Tensor, members: int) -> Tensor:
 
 
 def _product(pattern: Pattern, values: Tensor, dense: Tensor) -> Tensor:
-    """The sparse matrix (rows, width) times dense (width, d)."""
+    """Multiply the sparse matrix (rows, width) by dense (width, d)."""
     return _csr_product(pattern.indptr, pattern.latents, values, dense)
 
 
 def _transposed_product(pattern: Pattern, values: Tensor, dense: Tensor) -> Tensor:
-    """The transpose (width, rows) of the sparse matrix times dense (rows, d)."""
+    """Multiply the transpose (width, rows) of the sparse matrix by dense (rows, d)."""
     values = values.index_select(0, pattern.order)
     return _csr_product(pattern.latent_starts, pattern.rows_by_latent, values, dense)
 
 
 def _csr_product(indptr: Tensor, columns: Tensor, values: Tensor, dense: Tensor) -> Tensor:
-    """CSR (rows, n) times dense (n, d)."""
+    """Multiply CSR (rows, n) by dense (n, d)."""
     if kernels := _kernels(dense):
         return kernels.spmm(indptr, columns, values, dense)
     if dense.device.type == "cpu":
@@ -256,7 +262,7 @@ def _csr_product(indptr: Tensor, columns: Tensor, values: Tensor, dense: Tensor)
 
 
 def _sampled(pattern: Pattern, left: Tensor, right: Tensor) -> Tensor:
-    """(nnz,) the entries of left (rows, d) @ right (width, d).T at a pattern."""
+    """Compute the entries of left (rows, d) @ right (width, d).T at a pattern, (nnz,)."""
     indptr, columns = pattern.indptr, pattern.latents
     if kernels := _kernels(left):
         return kernels.sddmm(indptr, columns, left, right)
@@ -270,7 +276,7 @@ def _csr(indptr: Tensor, columns: Tensor, values: Tensor, width: int) -> Tensor:
 
 
 def _kernels(tensor: Tensor) -> ModuleType | None:
-    """`lib.sae.triton_products` if they are asked for, installed, and can run on the device of a tensor."""
+    """Return `lib.sae.triton_products` if it is asked for, installed, and able to run on the tensor's device."""
     if os.environ.get("COMPANION_TRITON") != "1" or importlib.util.find_spec("triton") is None:
         return None
     if tensor.device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":

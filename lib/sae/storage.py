@@ -1,4 +1,4 @@
-"""Trained dictionaries on disk: safetensors for the numbers, JSON for the rest."""
+"""Trained dictionaries on disk: safetensors for the numbers, JSON for everything else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CONFIG = "sae.json"
 
 
 def save_sae(sae: Dictionary, folder: Path) -> None:
-    """Write a dictionary into a folder; float32, for raw inputs.
+    """Write a dictionary for raw inputs into a folder, in float32.
 
     Examples
     --------
@@ -43,7 +43,7 @@ def save_sae(sae: Dictionary, folder: Path) -> None:
 
 
 def load_sae(folder: Path) -> Dictionary:
-    """The dictionary of a folder, in evaluation mode; an error names what is missing, truncated or of another shape."""
+    """Load the dictionary of a folder in evaluation mode; an error names a missing, truncated or misshapen part."""
     path = folder / WEIGHTS
     weights = read_tensors(path, "train or fetch the dictionary again")
     numbers = sum(tensor.numel() for tensor in weights.values())
@@ -51,21 +51,19 @@ def load_sae(folder: Path) -> Dictionary:
 
 
 def filled(sae: D, weights: Mapping[str, Tensor], source: str) -> D:
-    """An empty dictionary with weights put into it, in evaluation mode; an error names where they came from."""
+    """Put weights into an empty dictionary, in evaluation mode; an error names where the weights came from."""
     wanted = {name: tuple(tensor.shape) for name, tensor in sae.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     if wanted != found:
-        raise CompanionError(
-            f"{source} holds {found} where its config asks for {wanted}; take both from one dictionary"
-        )
+        raise CompanionError(f"{source} has {found} where its config asks for {wanted}; take both from one dictionary")
     if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
-        raise CompanionError(f"{source} holds NaN or infinity; train or fetch the dictionary again")
+        raise CompanionError(f"{source} contains NaN or infinity; train or fetch the dictionary again")
     sae.load_state_dict(weights)
     return sae.eval()
 
 
 def _empty(path: Path, numbers: int) -> Dictionary:
-    """The dictionary that a config asks for, unless it has more than so many numbers, which memory may not hold."""
+    """Make the dictionary that a config asks for, unless it has more than `numbers` numbers."""
     try:
         plain = json.loads(path.read_text())
         schema = plain["schema"]
@@ -76,7 +74,7 @@ def _empty(path: Path, numbers: int) -> Dictionary:
     try:
         config, d = sae_config(plain["sae"]), plain["d"]
         if config.width * d > numbers:
-            raise CompanionError(f"{path} asks for more than {WEIGHTS} holds; take both from one dictionary")
+            raise CompanionError(f"{path} asks for more than {WEIGHTS} contains; take both from one dictionary")
         return build(config, d)
     except (KeyError, TypeError, AttributeError) as error:
         raise CompanionError(f"{path} is incomplete ({error!r}); give a folder that `save_sae` wrote") from None

@@ -1,7 +1,7 @@
-"""The two sparse products of `lib.sae.sparse` as Triton kernels, for CUDA; `COMPANION_TRITON=1` asks for them.
+"""The two sparse products of `lib.sae.sparse` as Triton kernels for CUDA; set `COMPANION_TRITON=1` to use them.
 
-One program makes a row, its entries one after the other: no atomics, so the sum has one order and the same bits in
-every run. `TRITON_INTERPRET=1`, set before Triton is imported, runs them on a CPU, slowly; the tests do.
+One program computes a row, its entries one after the other. It uses no atomics, so the sum has one order and the same
+bits in every run. `TRITON_INTERPRET=1`, set before Triton is imported, runs the kernels on a CPU, slowly, as tests do.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import triton.language as tl
 from torch import Tensor
 
 WIDEST_BLOCK = 1024
-"""Columns that a program of `spmm` holds at most."""
+"""Largest number of columns that a program of `spmm` holds."""
 
 
 def spmm(indptr: Tensor, columns: Tensor, values: Tensor, dense: Tensor) -> Tensor:
-    """CSR (rows, n) times dense (n, d): (rows, d) in the precision of `dense`."""
+    """Multiply CSR (rows, n) by dense (n, d): (rows, d) in the precision of `dense`."""
     rows, d = len(indptr) - 1, dense.shape[1]
     out = dense.new_empty(rows, d)
     block = min(WIDEST_BLOCK, triton.next_power_of_2(d))
@@ -25,7 +25,7 @@ def spmm(indptr: Tensor, columns: Tensor, values: Tensor, dense: Tensor) -> Tens
 
 
 def sddmm(indptr: Tensor, columns: Tensor, left: Tensor, right: Tensor) -> Tensor:
-    """(nnz,) the entries of left (rows, d) @ right (n, d).T at the pattern of a CSR matrix (rows, n)."""
+    """Compute the entries of left (rows, d) @ right (n, d).T at the pattern of a CSR matrix (rows, n), (nnz,)."""
     rows, d = left.shape
     out = left.new_empty(len(columns))
     if rows:

@@ -1,1 +1,1 @@
-"""Worlds by name, profiles, the session of a notebook."""
+"""Worlds by name, profiles, and the session of a notebook."""

@@ -1,4 +1,4 @@
-"""The world `atoms`: vectors that are sums of known concept vectors, with captions that tell some of the concepts."""
+"""The world `atoms`: vectors that are sums of known concept vectors, with captions that mention some concepts."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ class AtomWorld(World):
 
 
 def embed_atoms(drawn: Atoms) -> Embeddings:
-    """The vectors of drawn pictures and captions, in the type that everything else takes."""
+    """Make embeddings from the vectors of drawn pictures and captions."""
     return Embeddings(drawn.ids, drawn.image, drawn.text, "atoms", True, drawn.identity)

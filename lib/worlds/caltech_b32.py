@@ -13,17 +13,17 @@ from lib.worlds.known_classes import class_truth, one_hot
 from lib.worlds.world import World
 
 CLASSES = 100
-"""Caltech-101 without its background class; it counts faces once."""
+"""Number of classes of Caltech-101 without its background class; it counts faces once."""
 
 _UNSEEN = ("dev", "test")
 
 
 class CaltechB32(World):
-    """Real CLIP ViT-B/32 embeddings of Caltech-101, each of one pass; no pictures, no captions.
+    """Real CLIP ViT-B/32 embeddings of Caltech-101, each from one pass; no pictures, no captions.
 
     The train split is cut from the set's test pictures (2,465), dev and test from its validation pictures (1,649),
-    because only these were also embedded by the judge, CLIP RN50. The means over ten crops that were published of its
-    training pictures are left out: they would be rows of another kind.
+    because only these were also embedded by the judge, CLIP RN50. The means over ten crops that were published for its
+    training pictures are left out, since they would be rows of another kind.
     """
 
     name = "caltech-b32"
@@ -35,7 +35,7 @@ class CaltechB32(World):
         return split_embeddings(self, whole, split, _sharing(split))
 
     def judges(self, split: str) -> dict[str, Embeddings]:
-        """network: CLIP RN50, a convolutional tower (not for the train split). truth: the labels."""
+        """Return network: CLIP RN50, a convolutional tower (not for the train split), and truth: the labels."""
         mine = self.embeddings(split)
         found = {"truth": class_truth(mine, self.facts(split).truth, "Caltech-101")}
         if split == "train":
@@ -46,14 +46,14 @@ class CaltechB32(World):
         return {"network": Embeddings(mine.ids, tower.image, None, "CLIP RN50", True, tower.identity), **found}
 
     def facts(self, split: str) -> Facts:
-        """The class of each picture, by number; there is no caption that could mention it."""
+        """Return the class of each picture, by number; no caption could mention it."""
         numbers = clip_classes(_source(split))
         truth = one_hot(numbers[split_rows(self, len(numbers), split, _sharing(split))], CLASSES)
         names = tuple(f"kind:{number}" for number in range(CLASSES))
         return Facts(names, truth, np.zeros((len(truth), 1, CLASSES), bool))
 
     def labels(self) -> Labels:
-        """Names of things of LVIS and Objects365, and their text embeddings by the same CLIP."""
+        """Return the names of things of LVIS and Objects365, and their text embeddings by the same CLIP."""
         return labels_b32()
 
 

@@ -1,4 +1,4 @@
-"""Splits of worlds whose rows come without any: one fixed permutation of all rows serves all splits."""
+"""Splits for worlds whose rows have none: one fixed permutation of all rows serves all splits."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ ALL = ("train", "dev", "test")
 
 
 def counting_copies(tally: Tally, image: np.ndarray) -> Tally:
-    """The account of a user's own data, with how many pictures repeat others; copies are tied in every search."""
+    """Add to the account of a user's own data how many pictures repeat others; copies tie in every search."""
     copies = count_copies(image)
     return tally.reading(f"{count(copies, 'picture')} that repeat others") if copies else tally
 
 
 def split_rows(world: World, n: int, split: str, sharing: Sequence[str] = ALL) -> np.ndarray:
-    """The row numbers of a split among n rows. sharing: the splits that these rows are cut into, this one included."""
+    """Return the row numbers of a split among n rows. sharing: the splits that share these rows, this one included."""
     size, sizes = world.size(split), [world.sizes[one] for one in sharing]
     if sum(sizes) > n:
         raise CompanionError(
@@ -34,6 +34,6 @@ def split_rows(world: World, n: int, split: str, sharing: Sequence[str] = ALL) -
 
 
 def split_embeddings(world: World, whole: Embeddings, split: str, sharing: Sequence[str] = ALL) -> Embeddings:
-    """The embeddings of a split, cut from those of all rows that the splits `sharing` have in common."""
+    """Cut the embeddings of a split from those of all rows, which the splits `sharing` have in common."""
     rows = split_rows(world, len(whole), split, sharing)
     return whole.rows(rows, f"{split} of {[world.sizes[one] for one in sharing]}")

@@ -1,4 +1,4 @@
-"""The world `flickr-b32`: real CLIP embeddings of photographs of Flickr8k, and true captions of the test ones."""
+"""The world `flickr-b32`: real CLIP embeddings of photographs of Flickr8k, with true captions for the test split."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from lib.worlds.cut import split_embeddings
 from lib.worlds.world import World, judge_captions_too
 
 PHOTOS = 1000
-"""The photographs without captions are the first of Flickr8k's training list."""
+"""Number of photographs without captions, the first of Flickr8k's training list."""
 
 CAPTIONS = 5
-"""Captions of each test photograph."""
+"""Number of captions of each test photograph."""
 
 _UNCAPTIONED = ("train", "dev")
 
 
 class FlickrB32(World):
-    """Real CLIP ViT-B/32 embeddings of Flickr8k: 100 test photographs with five captions each, all others without.
+    """Real CLIP ViT-B/32 embeddings of Flickr8k: 100 test photographs with five captions each, and others without.
 
-    Train and dev are cut from 1,000 other photographs that came without captions; those among the 100 are left out.
+    Train and dev are cut from 1,000 photographs that came without captions; any of the 100 among them is left out.
     """
 
     name = "flickr-b32"
@@ -43,17 +43,17 @@ class FlickrB32(World):
         return text.reshape(-1, CAPTIONS, text.shape[1])[[place[one] for one in self.embeddings(split).ids]]
 
     def labels(self) -> Labels:
-        """Names of things of LVIS and Objects365, and their text embeddings by the same CLIP."""
+        """Return the names of things of LVIS and Objects365, and their text embeddings by the same CLIP."""
         return labels_b32()
 
     def judges(self, split: str) -> dict[str, Embeddings]:
-        """captions: the mean of the five captions' embeddings, of the same CLIP and so only half independent."""
+        """Return captions: the mean of the five captions' embeddings, by the same CLIP and so only half independent."""
         text, mine = self.caption_embeddings(split), self.embeddings(split)
         identity = {"captions of": mine.identity}
         return {"captions": Embeddings(mine.ids, text.mean(axis=1), None, "captions", False, identity).unit()}
 
     def pair_judges(self, split: str) -> dict[str, Embeddings]:
-        """captions: the mean of the five captions' embeddings judges pictures and captions."""
+        """Return captions: the mean of the five captions' embeddings judges pictures and captions."""
         return {"captions": judge_captions_too(self.judge(split, "captions")), "source": self.embeddings(split)}
 
 

@@ -22,7 +22,7 @@ LAST = "90"
 def run_digest(cells: Sequence[Cell], number: str, parameters: Mapping[str, Any], profile: Profile) -> str:
     """Hash what decides a run: cells, parameters, settings, the library with its weights, pins and data manifest.
 
-    Of a user's own folder it takes the names, sizes and times of change of all files.
+    For a user's own folder it takes the names, sizes and times of change of all files.
     """
     return digest(
         {
@@ -37,7 +37,7 @@ def run_digest(cells: Sequence[Cell], number: str, parameters: Mapping[str, Any]
 
 
 def explorer_key(profile: Profile) -> dict[str, Any]:
-    """Collect what decides the explorer's page: settings, and the library with its weights, pins and data manifest."""
+    """Return what decides the explorer's page: settings, and the library with its weights, pins and data manifest."""
     return {"profile": profile.model_dump(), "library": _library()}
 
 
@@ -66,7 +66,7 @@ def note_written(profile: str, number: str, path: Path) -> None:
 def record_run(profile: str, number: str, run: str, executed: Path) -> None:
     """Note the hash of a run that ended well, and the sha256 of its results, so that it counts as up to date.
 
-    Nothing is noted of a run whose kernel did not open its session here.
+    It notes nothing about a run whose kernel did not open its session here.
     """
     ledger = _ledger(profile, number)
     if not ledger.exists():

@@ -25,14 +25,14 @@ class _Rows(NamedTuple):
     paths: tuple[tuple[str, ...], ...]
     """Realm, group and kind of the classes that have all three, as WordNet ids."""
     place: np.ndarray
-    """(n,) the place of each picture's class among `paths`."""
+    """(n,) the position of each picture's class in `paths`."""
 
 
 class ImagenetB32(World):
     """Real CLIP ViT-B/32 embeddings of seven training pictures of each class of ImageNet, without those drawn twice.
 
-    Every row is a mean over ten random crops. Classes that WordNet's hierarchy holds too high up to have a realm, a
-    group and a kind are left out. The splits are cut from one fixed permutation.
+    Every row is a mean over ten random crops. Classes so high in WordNet's hierarchy that they lack a realm, a group or
+    a kind are left out. The splits are cut from one fixed permutation.
     """
 
     name = "imagenet-b32"
@@ -41,15 +41,15 @@ class ImagenetB32(World):
         return split_embeddings(self, self._all.whole, split)
 
     def judges(self, split: str) -> dict[str, Embeddings]:
-        """truth: centred vectors of WordNet's realms, groups and kinds."""
+        """Return truth: centred vectors of WordNet's realms, groups and kinds."""
         return {"truth": class_truth(self.embeddings(split), self.facts(split).truth, "WordNet")}
 
     def facts(self, split: str) -> Facts:
-        """Realm, group and kind by WordNet id."""
+        """Return realm, group and kind by WordNet id."""
         return label_facts([self._all.paths[i] for i in self._classes(split)])
 
     def labels(self) -> Labels:
-        """Names of things of LVIS and Objects365, and their text embeddings by the same CLIP."""
+        """Return the names of things of LVIS and Objects365, and their text embeddings by the same CLIP."""
         return labels_b32()
 
     @property

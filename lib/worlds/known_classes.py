@@ -1,4 +1,4 @@
-"""Judges and taxonomies of worlds whose pictures have a known class."""
+"""Judges and taxonomies for worlds whose pictures have a known class."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from lib.encoders.embeddings import Embeddings
 
 
 def class_truth(mine: Embeddings, truth: np.ndarray, source: str) -> Embeddings:
-    """The judge that knows the truth: facts bool (n, f) of the pictures of `mine`, centred, as unit rows.
+    """Make the judge that knows the truth: facts bool (n, f) of the pictures of `mine`, centred, as unit rows.
 
-    source: where the facts come from.
+    source: the origin of the facts.
     """
     vectors = truth.astype(np.float32)
     judge = replace(mine, image=vectors - vectors.mean(axis=0), text=None, encoder=source, normalised=False)
@@ -22,11 +22,11 @@ def class_truth(mine: Embeddings, truth: np.ndarray, source: str) -> Embeddings:
 
 
 def one_hot(numbers: np.ndarray, count: int) -> np.ndarray:
-    """Truth bool (n, count) of pictures with one class number each."""
+    """Make bool (n, count) truth for pictures with one class number each."""
     return numbers[:, None] == np.arange(count)
 
 
 def rank_numbers(paths: Sequence[tuple[str, ...]]) -> np.ndarray:
-    """(classes, 3) numbers of the realm, group and kind of every class, from their WordNet ids."""
+    """Number the realm, group and kind of every class from their WordNet ids, (classes, 3)."""
     ids = np.array(paths)
     return np.column_stack([np.unique(ids[:, i], return_inverse=True)[1] for i in range(len(RANKS))])

@@ -25,14 +25,14 @@ PARTS = {
     "sun397": ("val", "train15"),
     "ucf101": ("test", "val", "train16"),
 }
-"""The labelled sets of which a class has a label, and their parts."""
+"""The labelled sets with a class that has a label, and their parts."""
 
 DRAWN_AGAIN = ("train7", "train15")
-"""Parts that are several draws from the same pictures, so that some are in them twice."""
+"""Parts that are several draws from the same pictures, so that some pictures are in them twice."""
 
 
 class LabelledRows(NamedTuple):
-    """n pictures of which the label has a text. number (n,): the row of the label in `labels_b32`."""
+    """n pictures whose label has a text embedding. number (n,): the row of the label in `labels_b32`."""
 
     ids: np.ndarray
     image: np.ndarray
@@ -43,8 +43,8 @@ class LabelledRows(NamedTuple):
 class LabelsB32(World):
     """Real CLIP ViT-B/32 embeddings of labelled pictures, each paired with the text "a LABEL" by the same CLIP.
 
-    Rows of two kinds are mixed here: of one pass, and means over ten random crops (the parts called train). Most labels
-    have pictures of one kind only. The splits are cut from one fixed permutation.
+    Two kinds of rows are mixed here: from one pass, and means over ten random crops (the parts called train). Most
+    labels have pictures of only one kind. The splits are cut from one fixed permutation.
     """
 
     name = "labels-b32"
@@ -55,16 +55,16 @@ class LabelsB32(World):
         return split_embeddings(self, whole, split)
 
     def judges(self, split: str) -> dict[str, Embeddings]:
-        """truth: the labels."""
+        """Return truth: the labels."""
         prompts, numbers = self.classes(split)
         return {"truth": class_truth(self.embeddings(split), one_hot(numbers, len(prompts)), "labels")}
 
     def pair_judges(self, split: str) -> dict[str, Embeddings]:
-        """truth: the labels, of pictures and texts alike."""
+        """Return truth: the labels, both for pictures and for texts."""
         return {"truth": judge_captions_too(self.judge(split, "truth")), "source": self.embeddings(split)}
 
     def labels(self) -> Labels:
-        """Names of things of LVIS and Objects365, and their text embeddings by the same CLIP."""
+        """Return the names of things of LVIS and Objects365, and their text embeddings by the same CLIP."""
         return labels_b32()
 
     def classes(self, split: str) -> tuple[Embeddings, np.ndarray]:
@@ -81,7 +81,7 @@ class LabelsB32(World):
 
 
 def labelled_rows() -> LabelledRows:
-    """All pictures of the labelled sets whose class has a name among the labels, without repeats."""
+    """Read all pictures of the labelled sets whose class has a name among the labels, without repeats."""
     joined, labels = json.loads(JOINS.read_text())["labels"], labels_b32()
     place = {name: number for number, name in enumerate(labels.names)}
     ids, images, numbers, identities = [], [], [], []

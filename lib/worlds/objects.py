@@ -26,17 +26,17 @@ class Objects(World):
 
     @property
     def encoder(self) -> ClipEncoder:
-        """The photos model; needs the extra `photos`."""
+        """The photos model, which needs the extra `photos`."""
         from lib.encoders.photos_clip import photos_clip
 
         return photos_clip()
 
     def pairs(self, split: str) -> Pairs:
-        """Pictures and facts (realm, group and kind by WordNet id), where Tiny-ImageNet is at hand."""
+        """Return pictures and facts (realm, group and kind by WordNet id), where Tiny-ImageNet is available."""
         return tiny_imagenet(list(self.embeddings(split).ids))
 
     def facts(self, split: str) -> Facts:
-        """Realm, group and kind by WordNet id, which need no picture."""
+        """Return realm, group and kind by WordNet id, which need no picture."""
         found = object_vectors()
         return label_facts([found.paths[i] for i in found.label[self._rows(split)]])
 
@@ -46,7 +46,7 @@ class Objects(World):
         return split_embeddings(self, whole, split).unit()
 
     def labels(self) -> Labels:
-        """The names of the classes by WordNet, and the text embeddings of "a photo of a CLASS"."""
+        """Return the names of the classes by WordNet, and the text embeddings of "a photo of a CLASS"."""
         found = object_vectors()
         names = wordnet_names([path[-1] for path in found.paths])
         return Labels(names, normalise_rows("class texts", found.text))
@@ -65,7 +65,7 @@ class Objects(World):
         return self._paths()[object_vectors().label[self._rows(split)]]
 
     def judges(self, split: str) -> dict[str, Embeddings]:
-        """network: MiniLM on the names of the classes. truth: centred vectors of WordNet's realms, groups and kinds."""
+        """Return network: MiniLM on the names of the classes, and truth: centred vectors of WordNet's taxonomy."""
         mine, found = self.embeddings(split), object_vectors()
         names = found.judge[found.label[self._rows(split)]]
         base = Embeddings(mine.ids, names, None, "class names by MiniLM", False, {**mine.identity, "judge": "names"})

@@ -27,7 +27,7 @@ _FETCHED = (CaltechB32, LabelsB32, ImagenetB32, FlickrB32, UnsplashB16, Products
 _OWN = (OwnPictures, OwnArrays)
 
 WORLDS: dict[str, type[World]] = {world.name: world for world in (*_SHIPPED, *_FETCHED, *_OWN)}
-"""Name in a profile to world."""
+"""The world for each name that a profile can give."""
 
 
 def open_world(profile: Profile) -> World:

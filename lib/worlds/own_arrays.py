@@ -28,7 +28,7 @@ class OwnArrays(World):
 
     @cached_property
     def _whole(self) -> OwnVectors:
-        """All rows, before they are split."""
+        """All rows, before the split."""
         return own_vectors(self._folder)
 
     def tally(self, read: bool = False) -> Tally:
@@ -40,7 +40,7 @@ class OwnArrays(World):
         return split_embeddings(self, whole, split).unit()
 
     def judges(self, split: str) -> dict[str, Embeddings]:
-        """network: judge.npy, or the texts, which are of the same model and so only half independent."""
+        """Return network: judge.npy, or the texts, which come from the same model and so are only half independent."""
         own = self._whole
         matrix = own.text if own.judge is None else own.judge
         if matrix is None:
@@ -51,5 +51,5 @@ class OwnArrays(World):
         return {"network": split_embeddings(self, whole, split).unit()}
 
     def pair_judges(self, split: str) -> dict[str, Embeddings]:
-        """network: judge.npy, or the texts, which stand for their pictures."""
+        """Return network: judge.npy, or the texts, which also stand for their pictures."""
         return {"network": judge_captions_too(self.judge(split, "network")), "source": self.embeddings(split)}

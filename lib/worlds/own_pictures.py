@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class OwnPictures(World):
     """All pictures under a folder, with `captions.csv` or `captions.jsonl` if it has any; or webdataset shards.
 
-    The profile's `on_bad` says what becomes of pictures that cannot be read, or lack a caption where others have one.
+    The profile's `on_bad` decides about pictures that cannot be read, or lack a caption where others have one.
     """
 
     name = "own-pictures"
@@ -46,7 +46,7 @@ class OwnPictures(World):
 
     @cached_property
     def _pictures(self) -> Pairs:
-        """All pictures, before they are split; in a folder as `lib index` reads it, so that none is embedded twice."""
+        """All pictures, before the split; read from a folder as `lib index` reads it, so that each is embedded once."""
         shards = shard_files(self._folder)
         return caption_shards(self._folder, self._on_bad) if shards else picture_folder(self._folder)
 
@@ -58,8 +58,8 @@ class OwnPictures(World):
 
     @cached_property
     def _readable(self) -> Pairs:
-        """Those of the whole that can be read, as the splits are cut from them; the tally names the others."""
-        whole = self._whole  # first: what is wrong with the captions should not wait for the pictures
+        """The pictures that can be read, from which the splits are cut; the tally names the others."""
+        whole = self._whole  # first: an error in the captions should not wait for the pictures
         read = set(self._embed_pictures(self.encoder).ids.tolist()) if self._on_bad == "skip" else None
         bad = [name for name in whole.ids.tolist() if read is not None and name not in read]
         if not bad:
@@ -92,12 +92,12 @@ class OwnPictures(World):
         return split_embeddings(self, self._embedded(self.encoder), split).unit()
 
     def judges(self, split: str) -> dict[str, Embeddings]:
-        """network: the image tower of the profile's judge, another open_clip model than the one under study."""
+        """Return network: the image tower of the profile's judge, another open_clip model than the one under study."""
         found = self._image_rows(self._judge_encoder)
         return {"network": split_embeddings(self, found, split).unit()}
 
     def pair_judges(self, split: str) -> dict[str, Embeddings]:
-        """network: both towers of the profile's judge."""
+        """Return network: both towers of the profile's judge."""
         if not self._whole.captions:
             raise NotAvailable(f"{self._folder} has no captions; put captions.csv (columns image and caption) there")
         network = split_embeddings(self, self._embedded(self._judge_encoder), split).unit()
@@ -123,7 +123,7 @@ class OwnPictures(World):
         return embed(self._pictures, encoder, towers=("image",), on_bad=self._on_bad)
 
     def _image_rows(self, encoder: ClipEncoder) -> Embeddings:
-        """The embeddings of the pictures that the splits are cut from."""
+        """Embed the pictures from which the splits are cut."""
         ids = self._readable.ids.tolist()
         pictures = self._embed_pictures(encoder)
         places = {name: row for row, name in enumerate(pictures.ids.tolist())}

@@ -17,8 +17,8 @@ CLIPS = 1.0
 class PhotosGap(Photos):
     """Flickr8k by the photos model, with means as far apart as CLIP's; contents and judges are those of `photos`.
 
-    The photos model has hardly a gap (0.13 between the means, where CLIP has 0.85), and what papers 2 and 3 claim needs
-    one. Nothing but the two means differs from `photos`.
+    The photos model has almost no gap (0.13 between the means, where CLIP has 0.85), and the claims of papers 2 and 3
+    need one. Only the two means differ from `photos`.
     """
 
     name = "photos-gap"

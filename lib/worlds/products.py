@@ -24,16 +24,18 @@ class Products(World):
         return split_embeddings(self, whole, split)
 
     def judges(self, split: str) -> dict[str, Embeddings]:
-        """captions: the descriptions' embeddings judge the pictures; of the same model, so only half independent."""
+        """Return captions: the descriptions' embeddings judge the pictures; from the same model, so only half
+        independent.
+        """
         mine = self.embeddings(split)
         return {"captions": Embeddings(mine.ids, mine.text, None, "captions", True, {"of": mine.identity})}
 
     def pair_judges(self, split: str) -> dict[str, Embeddings]:
-        """captions: the descriptions' embeddings judge pictures and descriptions."""
+        """Return captions: the descriptions' embeddings judge pictures and descriptions."""
         return {"captions": judge_captions_too(self.judge(split, "captions")), "source": self.embeddings(split)}
 
     def pairs(self, split: str) -> Pairs:
-        """The descriptions, without pictures."""
+        """Return the descriptions, without pictures."""
         ids, texts = product_texts()
         rows = split_rows(self, len(ids), split)
         captions = tuple((texts[i],) for i in rows)

@@ -22,7 +22,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 def _two_digits(number: Any) -> Any:
-    """YAML reads 10, and 08 in some of its versions, as a number."""
+    """Write a number with two digits, since YAML reads 10, and in some versions 08, as a number."""
     return f"{number:02d}" if type(number) is int else number
 
 
@@ -65,7 +65,7 @@ class PairSettings(_Strict):
     """Settings of dictionaries of pairs (papers 2 and 3)."""
 
     width: Count
-    """Latents."""
+    """Number of latents."""
     steps: Count
     """Optimiser steps."""
     batch: Count = 128
@@ -96,34 +96,36 @@ class Profile(_Strict):
         "own-arrays",
         "clip",
     ]
-    """A name in `lib.worlds.open_world.WORLDS`."""
+    """The world, a name in `lib.worlds.open_world.WORLDS`."""
     device: Literal["auto", "cpu", "cuda"]
-    """Where dictionaries train; "auto" takes CUDA if there is any."""
+    """The device on which dictionaries train; "auto" takes CUDA if there is any."""
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     """Seeds of everything that is trained; every result has a value for each."""
     splits: Splits
-    """Pairs in each split of the world."""
+    """Number of pairs in each split of the world."""
     scored: Count | None = None
-    """Unseen pictures on which Monosemanticity Scores are measured; None: those of the test split."""
+    """Number of unseen pictures for Monosemanticity Scores; None takes those of the test split."""
     sae: SaeSettings
-    """Dictionaries of images."""
+    """Settings of dictionaries of images."""
     notebooks: list[Number]
     """Numbers of the notebooks that run in this profile."""
     own_profile: dict[Number, str]
-    """Notebooks of this profile that show another world, and the profile they run in."""
+    """Notebooks of this profile that show another world, with the profile in which they run."""
     needs: list[str]
     """Entries of data_manifest.yaml without which nothing of the profile runs."""
     folder: str | None = None
-    """A user's own data: an absolute path, or one under COMPANION_DATA."""
+    """The folder of a user's own data: an absolute path, or one under COMPANION_DATA."""
     encoder: str | None = None
-    """The open_clip model that embeds, "NAME" or "ARCHITECTURE TAG", in the worlds that have none of their own."""
+    """The open_clip model that embeds, "NAME" or "ARCHITECTURE TAG", in the worlds that have no encoder."""
     judge: str | None = None
     """The open_clip model that judges those embeddings, named in the same way; it must be another one."""
     on_bad: OnBad = "refuse"
     """What to do about a user's own pictures that cannot be read, or lack a caption where others have one: refuse them,
     or skip them and say so."""
     pairs: PairSettings | None = None
-    """None: the sizes for small worlds, in `pair_dictionaries` and `two_tower_dictionaries` of `lib.papers`."""
+    """Settings of dictionaries of pairs; None: the sizes for small worlds in `pair_dictionaries` and
+    `two_tower_dictionaries`.
+    """
 
     @field_validator("seeds", "notebooks")
     @classmethod
@@ -246,7 +248,7 @@ def _apply(values: dict[str, Any], override: str, name: str) -> None:
 
 
 def _setting(override: str) -> tuple[str, Any]:
-    """Split "key=value" of a profile: where a text is wanted, 2024 and true are texts, and a folder is absolute."""
+    """Split "key=value" of a profile: where the key takes a text, 2024 and true are texts, and a folder is absolute."""
     key, value = split_assignment(override)
     if key in _TEXTS and not isinstance(value, str) and value is not None:
         value = override.partition("=")[2]
@@ -258,7 +260,7 @@ def _setting(override: str) -> tuple[str, Any]:
 
 
 def _absolute(folder: str) -> str:
-    """A folder as the same path from everywhere: in the working directory, or else under COMPANION_DATA."""
+    """Make the path of a folder absolute: in the working directory, or else under COMPANION_DATA."""
     named = Path(folder).expanduser()
     roots = [Path.cwd()] if named.is_absolute() else [Path.cwd(), *filter(None, [data_root()])]
     paths = [os.path.abspath(root / named) for root in roots]

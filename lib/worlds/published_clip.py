@@ -29,7 +29,7 @@ class PublishedClip(Photos):
 
     @cached_property
     def encoder(self) -> ClipEncoder:
-        """The model that the profile names; fetched from the hub if it is not here."""
+        """The model that the profile names, fetched from the hub if it is not here."""
         return open_model(self._encoder_name)
 
     def embeddings(self, split: str) -> Embeddings:

@@ -31,7 +31,7 @@ class Scenes(World):
 
     @property
     def encoder(self) -> TextEncoder:
-        """The small open_clip model."""
+        """The small open_clip model of the scenes."""
         return scenes_clip()
 
     @property
@@ -61,11 +61,11 @@ class Scenes(World):
         return blocks[layer]
 
     def judges(self, split: str) -> dict[str, Embeddings]:
-        """network: a small convolutional network of another objective. truth: centred vectors of the facts."""
+        """Return network: a small convolutional network, and truth: centred vectors of the facts."""
         return _scene_judges(split, self.size(split))
 
     def pair_judges(self, split: str) -> dict[str, Embeddings]:
-        """truth: facts of pictures and what captions say. network: the small convolutional network, for both."""
+        """Return truth: facts of pictures and of captions, and network: the small convolutional network, for both."""
         network = judge_captions_too(self.judge(split, "network"))
         return {"truth": truth_of_pairs(self.pairs(split)), "network": network, "source": self.embeddings(split)}
 
@@ -77,30 +77,30 @@ class Scenes(World):
         return len(REALMS), len(GROUPS), len(KIND_NAMES)
 
     def taxonomy(self, split: str) -> np.ndarray:
-        """(n, 3) numbers of the realm, group and kind of the main object."""
+        """Number the realm, group and kind of the main object, (n, 3)."""
         kind = self.scene_truth(split).scenes[:, 0]
         return np.column_stack([np.array(REALM_OF)[kind], np.array(GROUP_OF)[kind], kind])
 
     def _prompts(self) -> Embeddings:
-        """A prompt for each kind of main object."""
+        """Embed one prompt for each kind of main object."""
         prompts = [f"a picture of a {name}" for name in KIND_NAMES]
         rows = self.encoder.encode_texts(prompts)
         identity = {"prompts": prompts, "by": self.encoder.identity}
         return Embeddings(np.array(KIND_NAMES), None, rows, self.encoder.name, False, identity).unit()
 
 
-# Notebooks ask for the same split many times, and it takes seconds to draw what 20,000 captions say.
+# Notebooks ask for the same split many times, and drawing the captions of 20,000 scenes takes seconds.
 
 
 @cache
 def scene_pairs(split: str, n: int, details: bool = False) -> Pairs:
-    """`scenes`, once per process."""
+    """Draw `scenes` once per process."""
     return scenes(split, n, details=details)
 
 
 @cache
 def scenes_clip() -> ClipEncoder:
-    """The shipped encoder of scenes, once per process."""
+    """Load the shipped encoder of scenes once per process."""
     return load_clip("scenes-clip")
 
 
@@ -113,13 +113,13 @@ def _scenes_llava() -> Llava:
 
 @cache
 def scene_embeddings(split: str, n: int) -> Embeddings:
-    """What the shipped encoder makes of scenes, once per process."""
+    """Embed scenes by the shipped encoder once per process."""
     return embed(scene_pairs(split, n), scenes_clip()).unit()
 
 
 @cache
 def _scene_activations(split: str, n: int) -> dict[int, Embeddings]:
-    """Class tokens after every block: one block costs as much as all of them."""
+    """Return class tokens after every block, since one block costs as much as all of them."""
     encoder = scenes_clip()
     return embed_layers(scene_pairs(split, n), encoder, range(len(find_blocks(encoder).modules)))
 

@@ -1,4 +1,4 @@
-"""The world `scenes-details`: scenes by an encoder that has read poor captions only, with captions about details."""
+"""The world `scenes-details`: captions about details, and an encoder trained only on poor captions."""
 
 from __future__ import annotations
 
@@ -22,17 +22,19 @@ if TYPE_CHECKING:
 
 
 class ScenesDetails(Scenes):
-    """The scenes of `scenes` where paper 4's premise holds: pictures hold far more than the encoder's captions told.
+    """The scenes of `scenes` where paper 4's premise holds: pictures show far more than the encoder's training captions
+    said.
 
     The encoder's heads were trained on captions of one or two facts, the kind of the main object in four of five; the
-    captions of this world tell everything but that kind, as a sentence from the middle of a long description does.
+    captions of this world mention everything except that kind, as a sentence from the middle of a long description
+    does.
     """
 
     name = "scenes-details"
     details = True
 
     def __init__(self, profile: Profile, number: int = 0) -> None:
-        """number: which of the shipped encoders, which differ by the seed of their training."""
+        """number: selects one of the shipped encoders, which differ by the seed of their training."""
         super().__init__(profile)
         self._profile, self._number = profile, number
 
@@ -56,7 +58,7 @@ class ScenesDetails(Scenes):
         return _rows_of(self.encoder, pairs, tower)
 
 
-# What scenes-clip makes of a picture or caption is kept, and serves all encoders.
+# The vectors of scenes-clip for pictures and captions are kept, and serve all encoders.
 
 
 @cache

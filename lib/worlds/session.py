@@ -1,4 +1,4 @@
-"""The first call of every notebook: one profile in, one session out."""
+"""The first call of every notebook: it takes a profile and returns a session."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ DEVICES = ("auto", "cpu", "cuda")
 
 @dataclass(frozen=True)
 class Session:
-    """What a notebook works with: its settings, its world, and the one way to write results."""
+    """The tools of a notebook: its settings, its world, and the one way to write results."""
 
     profile: Profile
     """All settings of the notebook."""
     notebook: str
     """The notebook's file name without suffix, such as "10_monosemanticity"."""
     device: str
-    """Where dictionaries train: "cpu" or "cuda"."""
+    """The device on which dictionaries train: "cpu" or "cuda"."""
     results: Path
     """The folder `results/<profile>`. It holds tables and figures; claims are in its folder `claims`."""
     stand_in: World | None = None
-    """A world to use in place of the profile's, for an experiment that is only asked what it would train."""
+    """A world to use in place of the profile's, for an experiment that only lists what it would train."""
 
     @property
     def seeds(self) -> list[int]:
@@ -53,7 +53,7 @@ class Session:
 
     @cached_property
     def world(self) -> World:
-        """The world of the profile, opened when first asked for."""
+        """The world of the profile, opened on first use."""
         from lib.worlds.open_world import open_world  # its encoders take seconds to import
 
         return self.stand_in or open_world(self.profile)
@@ -84,7 +84,7 @@ class Session:
             self.figure(fig, name, table)
 
     def _beside(self, column: str) -> Path:
-        """The results folder of a column; a changed profile has a column of its own, as it has a folder."""
+        """Return the results folder of a column; a changed profile has its own column, as it has its own folder."""
         _, changed, hash = self.profile.name.partition("~")
         return results_root() / f"{column}{changed}{hash}"
 
@@ -94,8 +94,8 @@ class Session:
 
 
 def start(notebook: str, profile: str, seeds: int | None = None, device: str = "auto") -> Session:
-    """Open a session and print one line that names its notebook, profile, seeds and device, and on a user's own data
-    another one that tells what became of every entry of the folder.
+    """Open a session and print one line that names its notebook, profile, seeds and device; on a user's own data, print
+    another line about what became of every entry of the folder.
 
     notebook: file name without suffix, such as "10_monosemanticity". profile: a name in profiles/, or "NAME key=value
     ...". seeds: use only the first n seeds of the profile. device: "auto" takes the profile's, and where that is "auto"
@@ -123,7 +123,7 @@ def start(notebook: str, profile: str, seeds: int | None = None, device: str = "
 
 
 def _repository(folder: Path) -> str:
-    """Say whose library this is, where a notebook lies outside its repository; one in another repository is refused."""
+    """Say whose library this is, where a notebook is outside its repository; one in another repository is refused."""
     folders = (folder.resolve(), *folder.resolve().parents)
     home = next((one for one in folders if (one / "lib" / "worlds" / "session.py").is_file()), None)
     if home is not None and home != ROOT:

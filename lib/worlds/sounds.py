@@ -26,7 +26,7 @@ SOUND_GROUPS = ("kind", "family", "pitch", "envelope", "tempo", "motion", "waver
 class Sounds(World):
     """Procedural sounds, the small CLAP trained on them, and the truth.
 
-    The field `image` of its embeddings holds those of the sounds.
+    The field `image` of its embeddings contains those of the sounds.
     """
 
     name = "sounds"
@@ -34,7 +34,7 @@ class Sounds(World):
 
     @property
     def encoder(self) -> ClapEncoder:
-        """The small ClapModel."""
+        """The small ClapModel of the sounds."""
         return _sounds_clap()
 
     def pairs(self, split: str) -> Pairs:
@@ -47,7 +47,7 @@ class Sounds(World):
         return _sound_embeddings(split, self.size(split))
 
     def judges(self, split: str) -> dict[str, Embeddings]:
-        """truth: centred vectors of the facts of SOUND_GROUPS."""
+        """Return truth: centred vectors of the facts of SOUND_GROUPS."""
         return {"truth": truth_judge(self.pairs(split), SOUND_GROUPS)}
 
     def classes(self, split: str) -> tuple[Embeddings, np.ndarray]:

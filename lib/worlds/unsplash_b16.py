@@ -14,7 +14,7 @@ _PAIRS = ("dev", "test")
 class UnsplashB16(ClipArrays):
     """Real CLIP ViT-B/16 embeddings: 2,001 photographs of Unsplash without captions to train on, COCO pairs to test on.
 
-    The photographs differ from COCO's: they are by professionals, and of one subject each.
+    The photographs differ from COCO's: professionals took them, and each shows one subject.
     """
 
     name = "unsplash-b16"
@@ -29,7 +29,7 @@ class UnsplashB16(ClipArrays):
         )
 
     def judges(self, split: str) -> dict[str, Embeddings]:
-        """captions: as in `clip-arrays`, of the COCO pairs."""
+        """Return captions: as in `clip-arrays`, for the COCO pairs."""
         if split == "train":
             raise NotAvailable(f"world {self.name} has no captions of its train pictures, so nothing judges them")
         return super().judges(split)

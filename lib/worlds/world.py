@@ -38,7 +38,7 @@ class World(ABC):
     name: ClassVar[str]
     """The name that a profile gives in its key `world`."""
     concept_split: ClassVar[str] = "test"
-    """The split whose rows show what a latent stands for."""
+    """The split whose rows show the meaning of a latent."""
     more_splits: ClassVar[tuple[str, ...]] = ()
     """Splits besides train, dev and test, each as large as the test split."""
     keeps_pictures: ClassVar[bool] = True
@@ -46,7 +46,7 @@ class World(ABC):
     details: ClassVar[bool] = False
     """Whether captions of rendered scenes leave out the kind of the main object."""
     judges_share: ClassVar[str] = ""
-    """What its judges have in common, so that their agreement proves nothing; empty where they are independent."""
+    """A property that its judges share, so that their agreement proves nothing; empty where they are independent."""
     sizes: dict[str, int]
     """The number of pairs in train, dev and test."""
 
@@ -59,7 +59,7 @@ class World(ABC):
         return (*self.sizes, *self.more_splits)
 
     def size(self, split: str) -> int:
-        """The number of pairs in a split; an error for an unknown one names those that there are."""
+        """Return the number of pairs in a split; an error for an unknown one lists the known ones."""
         if split not in self.splits:
             raise CompanionError(f"world {self.name} has no split {split!r}; known: {', '.join(self.splits)}")
         return self.sizes["test" if split in self.more_splits else split]
@@ -69,17 +69,21 @@ class World(ABC):
         """Embed the images and first captions of a split with the encoder under study; rows have unit norm."""
 
     def rows_of(self, pairs: Pairs, tower: Tower) -> np.ndarray:
-        """Unit rows (n, d) that the encoder under study makes of other pictures, or of the first captions of pairs."""
+        """Embed other pictures, or the first captions of pairs, by the encoder under study, as unit rows (n, d)."""
         raise NotAvailable(f"world {self.name} embeds no other pictures and captions; use profile scenes")
 
     def activations(self, split: str, layer: int | None) -> Embeddings:
-        """Class tokens of the pictures after block `layer` of the image tower, not normalised; None: `embeddings`."""
+        """Return class tokens of the pictures after block `layer` of the image tower, not normalised; None:
+        `embeddings`.
+        """
         if layer is not None:
             raise NotAvailable(f"world {self.name} has embeddings but no model to look into; use profile scenes")
         return self.embeddings(split)
 
     def caption_embeddings(self, split: str) -> np.ndarray:
-        """Unit embeddings (n, c, d) of all captions of each picture of a split; the first are those of `embeddings`."""
+        """Return unit embeddings (n, c, d) of all captions of each picture of a split; the first are those of
+        `embeddings`.
+        """
         text = self.embeddings(split).text
         if text is None:
             raise NotAvailable(f"world {self.name} has no captions; use profile scenes")
@@ -92,7 +96,7 @@ class World(ABC):
 
     @property
     def other_encoders(self) -> Sequence[World]:
-        """The same pairs by encoders that were trained in the same way from other seeds; most worlds have none."""
+        """List the same pairs by encoders that were trained in the same way from other seeds; most worlds have none."""
         return ()
 
     @property
@@ -101,11 +105,11 @@ class World(ABC):
         raise NotAvailable(f"world {self.name} has no multimodal LLM; use profile scenes")
 
     def judges(self, split: str) -> dict[str, Embeddings]:
-        """Name to embeddings of the same pictures by encoders that are not under study."""
+        """Return embeddings of the same pictures by encoders that are not under study, by name."""
         raise NotAvailable(f"world {self.name} has no judge; use profile scenes")
 
     def judge(self, split: str, name: str) -> Embeddings:
-        """Return the judge of that name among `judges`; an error names those that there are."""
+        """Return the judge of that name among `judges`; an error lists the known ones."""
         found = self.judges(split)
         if name not in found:
             known = ", ".join(found)
@@ -113,7 +117,7 @@ class World(ABC):
         return found[name]
 
     def pair_judges(self, split: str) -> dict[str, Embeddings]:
-        """Name to embeddings of pictures and captions in one space, which tell whether they mean the same.
+        """Return embeddings of pictures and captions in one space, by name, which say whether they mean the same.
 
         The first is the most independent one; "source" is the encoder under study itself, a circular judge.
         """
@@ -125,7 +129,7 @@ class World(ABC):
 
     @property
     def has_pictures(self) -> bool:
-        """Whether `pictures` can be asked for on this machine."""
+        """True if `pictures` works on this machine."""
         try:
             self.pictures("test")
         except NotAvailable:
@@ -133,62 +137,62 @@ class World(ABC):
         return True
 
     def pictures(self, split: str) -> Sequence[Image.Image]:
-        """The n pictures of a split, each decoded when asked for."""
+        """Return the n pictures of a split, each decoded on access."""
         found = self.pairs(split).images
         if found is None:
             raise NotAvailable(f"world {self.name} has no pictures; use profile scenes")
         return found
 
     def sounds(self, split: str) -> Sequence[Sound]:
-        """The n sounds of a split, each made when asked for."""
+        """Return the n sounds of a split, each made on access."""
         found = self.pairs(split).sounds
         if found is None:
             raise NotAvailable(f"world {self.name} has no sounds; use profile sounds")
         return found
 
     def captions(self, split: str) -> tuple[tuple[str, ...], ...]:
-        """The captions of each of the n pairs of a split, as texts."""
+        """Return the captions of each of the n pairs of a split, as texts."""
         found = self.pairs(split).captions
         if found is None:
             raise NotAvailable(f"world {self.name} has no captions; use profile scenes")
         return found
 
     def facts(self, split: str) -> Facts:
-        """What is known to be true of each pair of a split, and what its captions say of it."""
+        """Return the facts that are true of each pair of a split, and those that its captions mention."""
         found = self.pairs(split).facts
         if found is None:
             raise NotAvailable(f"world {self.name} has no facts about its pairs; use profile scenes")
         return found
 
     def scene_truth(self, split: str) -> SceneTruth:
-        """The codes of rendered scenes, from which the truth of any caption follows."""
+        """Return the codes of rendered scenes, from which the truth of any caption follows."""
         raise NotAvailable(f"world {self.name} has no rendered scenes; use profile scenes")
 
     def sound_truth(self, split: str) -> SoundTruth:
-        """The codes of synthesised sounds, from which the truth of any caption follows."""
+        """Return the codes of synthesised sounds, from which the truth of any caption follows."""
         raise NotAvailable(f"world {self.name} has no synthesised sounds; use profile sounds")
 
     def tally(self, read: bool = False) -> Tally | None:
-        """What became of every entry of the user's own files; None for other worlds.
+        """Account for every entry of the user's own files; None for other worlds.
 
-        read: name the pictures that cannot be read, for which all must have been embedded, and those whose captions the
-        encoder cuts off or knows nothing of, too.
+        read: also name the pictures that cannot be read, for which all must have been embedded, and those whose
+        captions the encoder cuts off or does not know at all.
         """
         return None
 
     def drawn_atoms(self, split: str, told: tuple[int, int] = MIXED, caption: int = 0) -> Atoms:
-        """The sums of known concept vectors of a split, each with a caption of `told[0]` to `told[1]` facts.
+        """Draw the sums of known concept vectors of a split, each with a caption of `told[0]` to `told[1]` facts.
 
-        caption: the number of the caption; the same pictures have as many as one asks for.
+        caption: the number of the caption; each picture has as many as you ask for.
         """
         raise NotAvailable(f"world {self.name} has no known concept vectors; use profile atoms")
 
     def labels(self) -> Labels:
-        """Names of things and their text embeddings in the space of `embeddings`."""
+        """Return names of things and their text embeddings in the space of `embeddings`."""
         raise NotAvailable(f"world {self.name} has no names of things in its space; use profile tiny-imagenet")
 
     def classes(self, split: str) -> tuple[Embeddings, np.ndarray]:
-        """Text embeddings of c class prompts, unit norm, and the class (n,) of each pair, from 0 to c - 1."""
+        """Return text embeddings of c class prompts, unit norm, and the class (n,) of each pair, from 0 to c - 1."""
         raise NotAvailable(f"world {self.name} has no class labels; use profile scenes")
 
     @property
@@ -197,7 +201,7 @@ class World(ABC):
         raise NotAvailable(f"world {self.name} has no taxonomy; use profile scenes or tiny-imagenet")
 
     def taxonomy(self, split: str) -> np.ndarray:
-        """(n, 3) numbers of the realm, group and kind of what every picture shows."""
+        """Number the realm, group and kind of the object that every picture shows, (n, 3)."""
         raise NotAvailable(f"world {self.name} has no taxonomy; use profile scenes or tiny-imagenet")
 
 

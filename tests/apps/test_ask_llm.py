@@ -63,7 +63,7 @@ def test_what_cannot_be_asked(model: Path, tmp_path: Path) -> None:
     with pytest.raises(CompanionError, match=r"none\.json: no such file"):
         ask_llm(str(model), tmp_path / "none.json", pictures, answers)
     answers.write_text("")
-    with pytest.raises(CompanionError, match=r"answers\.jsonl is there already; name another file"):
+    with pytest.raises(CompanionError, match=r"answers\.jsonl exists already; name another file"):
         ask_llm(str(model), questions, pictures, answers)
     questions.write_text('{"image": "a.png"}')
     with pytest.raises(CompanionError, match=r"questions\.json, line 1: no field 'text'"):

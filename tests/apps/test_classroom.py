@@ -94,7 +94,7 @@ def test_answers_of_a_class_are_not_overwritten(tmp_path: Path, write: Write) ->
     answered = folder / "class" / "10_x.ipynb"
     answered.write_text(answered.read_text().replace("# Title", "# My answers"))
     (folder / "instructor" / "10_x.ipynb").unlink()
-    with pytest.raises(CompanionError, match=r"class/10_x\.ipynb is there already, and differs from the copy"):
+    with pytest.raises(CompanionError, match=r"class/10_x\.ipynb exists already, and differs from the copy"):
         write_classroom(folder, notebooks)
     assert "My answers" in answered.read_text() and not (folder / "instructor" / "10_x.ipynb").exists()
 
@@ -102,7 +102,9 @@ def test_answers_of_a_class_are_not_overwritten(tmp_path: Path, write: Write) ->
 def test_a_function_without_a_grade_is_named(tmp_path: Path) -> None:
     path = tmp_path / "notebook_10.py"
     path.write_text('import numpy\n\n\ndef f() -> int:\n    """A question."""\n    return 1\n')
-    with pytest.raises(CompanionError, match=r"notebook_10.py: f opens with no grade; begin with Easy, Medium, Hard"):
+    with pytest.raises(
+        CompanionError, match=r"notebook_10.py: f does not begin with a grade; begin with Easy, Medium, Hard"
+    ):
         read_exercises(path)
     with pytest.raises(CompanionError, match="no notebooks in"):
         write_classroom(tmp_path, notebooks=tmp_path)

@@ -1,4 +1,4 @@
-"""Pictures of one's own in words, from the command line, on rendered scenes and the small model made for them."""
+"""A user's own pictures in words, from the command line, on rendered scenes and the small model made for them."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_words(tmp_path: Path) -> None:
     with pytest.raises(CompanionError, match=r"words\.txt: UTF-16 text"):
         read_words(path)
     path.write_text("a dog\n")
-    with pytest.raises(CompanionError, match=r"words\.txt has fewer than two words; write one a line"):
+    with pytest.raises(CompanionError, match=r"words\.txt has fewer than two words; write one per line"):
         read_words(path)
     with pytest.raises(CompanionError, match="no such file; check the name"):
         read_words(tmp_path / "none.txt")

@@ -72,9 +72,11 @@ def test_what_cannot_come_in(tmp_path: Path) -> None:
     path = tmp_path / "ae.pt"
     assert "no such file or folder; give a folder of SAELens" in refused("import", path, tmp_path / "in")
     path.write_bytes(b"anything")
-    assert "give --sha256, 8 digits at least" in refused("import", path, tmp_path / "in")
+    assert "give --sha256, at least 8 digits" in refused("import", path, tmp_path / "in")
     assert "it was not opened" in refused("import", path, tmp_path / "in", "--sha256", "0" * 8)
-    assert "no checkpoint of plain tensors" in refused("import", path, tmp_path / "in", "--sha256", sha256_file(path))
+    assert "not a checkpoint of plain tensors" in refused(
+        "import", path, tmp_path / "in", "--sha256", sha256_file(path)
+    )
     torch.save({"weights": torch.ones(2)}, path)
     assert "known are the checkpoints" in refused("import", path, tmp_path / "in", "--sha256", sha256_file(path))
     assert "give a folder that SAELens 6 wrote" in refused("import", tmp_path, tmp_path / "in")
@@ -93,5 +95,5 @@ def test_what_cannot_go_out(tmp_path: Path) -> None:
 def test_nothing_is_written_over(tmp_path: Path) -> None:
     save_sae(random_sae("topk").float(), tmp_path / "a")
     export_dictionary(tmp_path / "a", tmp_path / "b")
-    assert "is there already; name another folder" in refused("export", tmp_path / "a", tmp_path / "b")
-    assert "is there already; name another folder" in refused("import", tmp_path / "b", tmp_path / "a")
+    assert "exists already; name another folder" in refused("export", tmp_path / "a", tmp_path / "b")
+    assert "exists already; name another folder" in refused("import", tmp_path / "b", tmp_path / "a")

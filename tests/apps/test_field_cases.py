@@ -1,7 +1,7 @@
-"""What went wrong for users of systems like this one, on the very files: a folder for each case, in `../shared/cases`.
+"""Faults that users of systems like this one met, on the same files: a folder for each case, in `../shared/cases`.
 
-Each stands for a kind of fault, whose other forms are tested beside what reads it; where the folder is absent, they
-alone are.
+Each represents a kind of fault, whose other forms are tested with its reader; where the folder is absent, only those
+tests run.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def test_relative_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_saelens_topk_without_k(case: Path) -> None:
-    with pytest.raises(CompanionError, match=r"cfg\.json: no entry '\w+', without which the dictionary cannot be told"):
+    with pytest.raises(CompanionError, match=r"cfg\.json: no entry '\w+', which decides what the dictionary computes"):
         load_saelens(case / "sae")
 
 

@@ -1,4 +1,4 @@
-"""What of the benchmarks' files is here."""
+"""The table of the benchmark files that are here."""
 
 from __future__ import annotations
 

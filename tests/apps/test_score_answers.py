@@ -1,4 +1,4 @@
-"""POPE and CHAIR on a few answers, counted by hand; a line that is not as it should be is named."""
+"""POPE and CHAIR on a few answers, counted by hand; a malformed line is named."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ def test_a_model_of_ones_own(folder: Path) -> None:
     assert answer.exit_code == 0, answer.output
     assert "embedded by scenes-clip" in answer.output and "right pairs" not in answer.output
     refused = runner.invoke(cli.app, ["search", str(folder), "a cat", "--encoder", "scene-clip"])
-    assert "encoder 'scene-clip': no folder and no shipped model" in str(refused.exception)
+    assert "encoder 'scene-clip': neither a folder nor a shipped model" in str(refused.exception)
 
 
 @pytest.mark.parametrize("caption", ["", "   ", "\n"])

@@ -1,4 +1,4 @@
-"""Cached folders: complete or absent, and damage is noticed, told and mended."""
+"""Cached folders are complete or absent, and damage is noticed, reported and repaired."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_damaged_folder_is_named_and_made_anew(
     assert is_done(folder) == (harm is flip_a_bit)
     with caplog.at_level(logging.WARNING):
         cached("kind", KEY, build, keep_partial=keep_partial)
-    assert [record.getMessage() for record in caplog.records] == [f"{folder} is damaged and made anew: {told}"]
+    assert [record.getMessage() for record in caplog.records] == [f"{folder} is damaged and will be made again: {told}"]
     assert build.calls == 2 and build.found == [] and damage(folder) is None
 
 

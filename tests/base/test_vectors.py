@@ -1,4 +1,4 @@
-"""Unit rows: to the bit what one writes by hand, in every precision."""
+"""Unit rows equal, to the bit, those of the plain formula in every precision."""
 
 from __future__ import annotations
 

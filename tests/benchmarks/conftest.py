@@ -1,4 +1,4 @@
-"""No peers and no results folder of the repository: tests run the same wherever they run."""
+"""Keep peers and the repository's results folder out of the tests, which thus run the same everywhere."""
 
 from __future__ import annotations
 

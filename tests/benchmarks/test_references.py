@@ -1,4 +1,4 @@
-"""What ours is timed against computes the same thing."""
+"""The references against which ours is timed compute the same thing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The controlled vectors are what they say."""
+"""The controlled vectors have the properties that they declare."""
 
 from __future__ import annotations
 

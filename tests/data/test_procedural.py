@@ -112,5 +112,5 @@ def test_articles() -> None:
 def test_no_such_split_and_no_rows(world: Callable[..., Pairs]) -> None:
     with pytest.raises(CompanionError, match="have no split 'val'; known: train, dev, test, novel"):
         world("val", 3)
-    with pytest.raises(CompanionError, match="0 pairs asked for; ask for at least one"):
+    with pytest.raises(CompanionError, match="0 pairs requested; ask for at least one"):
         world("test", 0)

@@ -1,4 +1,4 @@
-"""One line tells what was read of a user's files and what was left out."""
+"""One line says what was read of a user's files and what was left out."""
 
 from __future__ import annotations
 

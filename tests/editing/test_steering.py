@@ -226,11 +226,11 @@ def test_the_hook_is_removed_after_an_error() -> None:
     ("make", "message"),
     [
         (lambda: reconstruct(random_two_towers("sae_s")), "steering needs .* 'sae_s' is two-tower; train one such as"),
-        (lambda: clamp(random_paired("gsae"), {0: 1.0}), "'gsae' is paired; take its `of"),
+        (lambda: clamp(random_paired("gsae"), {0: 1.0}), "'gsae' is paired; use its `of"),
         (lambda: clamp_each(random_paired("gsae"), torch.tensor([0]), torch.ones(1)), "steering needs .* 'gsae'"),
         (lambda: clamp(dictionary(), {24: 1.0}), "no latent 24: this dictionary has 24, 0 to 23"),
         (lambda: clamp(dictionary(), {-1: 1.0}), "no latent -1"),
-        (lambda: clamp(dictionary(), {2: math.nan}), "latent 2 is to be nan; give a finite activation"),
+        (lambda: clamp(dictionary(), {2: math.nan}), "latent 2 is set to nan; give a finite activation"),
         (lambda: shift(rows()[None], 1.0), r"direction of shape \(1, 7, 16\); give finite numbers"),
         (lambda: shift(rows(1)[0] * math.inf, 1.0), "give finite numbers"),
         (lambda: shift(rows(2), 1.0)(rows(7)), "7 tokens for 2 images; give an edit for every image of the batch"),

@@ -139,7 +139,7 @@ _loss = module.masker_loss
 def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     t = toy(100)
     train_masker(CONFIG, t.sae, t.pairs, folder=tmp_path)
-    with pytest.raises(CompanionError, match="is of another run; give this run its own folder"):
+    with pytest.raises(CompanionError, match="belongs to another run; give this run its own folder"):
         train_masker(replace(CONFIG, seed=1), t.sae, t.pairs, folder=tmp_path)
 
 

@@ -127,13 +127,13 @@ def _not_a_number(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda f: (f / "config.json").unlink(), "its config is of None; give a folder with that of a CLAP"),
-        (lambda f: (f / "config.json").write_text('{"model_type": "bert"}'), "its config is of 'bert'"),
-        (lambda f: (f / "model.safetensors").unlink(), "holds no weights in safetensors"),
+        (lambda f: (f / "config.json").unlink(), "its config is that of None; give the folder of a CLAP"),
+        (lambda f: (f / "config.json").write_text('{"model_type": "bert"}'), "its config is that of 'bert'"),
+        (lambda f: (f / "model.safetensors").unlink(), "has no weights in safetensors"),
         (lambda f: (f / "model.safetensors").write_bytes(b"cut off"), "its files do not make a CLAP"),
         (_fused, "a fused CLAP looks at random parts of a sound; take an unfused one"),
         (_lacks_one, "do not fit, first at 'audio_projection.linear2.bias'"),
-        (_not_a_number, "weights 'audio_projection.linear2.bias' hold NaN"),
+        (_not_a_number, "weights 'audio_projection.linear2.bias' contain NaN"),
     ],
 )
 def test_damaged_folders_are_refused(damage: Callable, message: str, folder: Path, tmp_path: Path) -> None:

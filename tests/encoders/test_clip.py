@@ -155,7 +155,7 @@ def test_pickled_weights_in_a_folder_are_refused(clip_folder: Path, tmp_path: Pa
     ],
 )
 def test_bad_configs_are_refused(config: str, message: str, clip_folder: Path, tmp_path: Path) -> None:
-    refused(f"holds no {CONFIG}", tmp_path)
+    refused(f"has no {CONFIG}", tmp_path)
     shutil.copy(clip_folder / WEIGHTS, tmp_path)
     (tmp_path / CONFIG).write_text(config)
     refused(message, tmp_path)
@@ -164,7 +164,7 @@ def test_bad_configs_are_refused(config: str, message: str, clip_folder: Path, t
 def test_broken_weights_are_refused(clip_folder: Path, tmp_path: Path) -> None:
     weights = random_weights()
     weights["visual.proj"][0, 0] = torch.nan
-    refused("weights 'visual.proj' hold NaN", save_model(tmp_path / "nan", weights))
+    refused("weights 'visual.proj' contain NaN", save_model(tmp_path / "nan", weights))
     folder = save_model(tmp_path / "cut", weights)
     (folder / WEIGHTS).write_bytes((clip_folder / WEIGHTS).read_bytes()[:5000])
     refused("config and weights do not make a model", folder)

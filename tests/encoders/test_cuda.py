@@ -70,5 +70,5 @@ def test_batches_for_a_gpu_are_pinned(workers: int, clip_folder: Path) -> None:
 def test_a_gpu_that_is_not_there_is_told(clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for load in (lambda: load_clip(clip_folder, device="cuda"), lambda: JudgeEncoder("cuda")):
-        with pytest.raises(NotAvailable, match="device 'cuda' asked for, but torch finds no GPU; use device='cpu'"):
+        with pytest.raises(NotAvailable, match="device 'cuda' was requested, but torch finds no GPU; use device='cpu'"):
             load()

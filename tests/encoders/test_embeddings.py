@@ -59,7 +59,7 @@ def test_rows_keeps_towers_aligned_and_says_so() -> None:
         (None, None, "neither image nor text"),
         (IMAGE[:2], None, r"image embeddings of shape \(2, 2\) for 3 ids"),
         (IMAGE, IMAGE[:, 0], r"text embeddings of shape \(3,\) for 3 ids"),
-        (np.where(IMAGE == 2, np.nan, IMAGE), None, "image embedding of .*'b'.* holds NaN"),
+        (np.where(IMAGE == 2, np.nan, IMAGE), None, "image embedding of .*'b'.* contains NaN"),
         (IMAGE, np.where(IMAGE == -1, np.inf, IMAGE), "text embedding of .*'c'.* infinity"),
     ],
 )

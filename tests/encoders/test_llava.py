@@ -129,9 +129,9 @@ def test_it_reads_the_next_to_last_block_and_steering_reaches_it(llava: Llava, i
         (2, ["is there a cat"], "2 images, 1 prompts"),
         (1, ["is there a dog"], "tiny-llava does not know the word 'dog'"),
         (1, ["is there a cat?"], r"does not know the word 'cat\?'"),
-        (1, [" "], "' ' is no text to ask"),
-        (1, [3], "3 is no text to ask"),
-        (1, ["is <image> there"], "'is <image> there' holds the picture's own token; ask without it"),
+        (1, [" "], "' ' is not a text to ask"),
+        (1, [3], "3 is not a text to ask"),
+        (1, ["is <image> there"], "'is <image> there' contains the picture's own token; ask without it"),
     ],
 )
 def test_bad_questions_are_told_in_one_line(llava: Llava, count: int, prompts: list, message: str) -> None:
@@ -180,12 +180,12 @@ def _not_a_number(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (_no_config, "its config is of None; give a folder"),
-        (_other_type, "its config is of 'bert'; give"),
-        (_no_weights, "holds no weights in safetensors"),
+        (_no_config, "its config is that of None; give the folder"),
+        (_other_type, "its config is that of 'bert'; give"),
+        (_no_weights, "has no weights in safetensors"),
         (_cut, "its files do not make a LLaVA"),
         (_lacks_one, "do not fit, first at '.*linear_1.bias'"),
-        (_not_a_number, "weights '.*linear_1.bias' hold NaN"),
+        (_not_a_number, "weights '.*linear_1.bias' contain NaN"),
     ],
 )
 def test_damaged_folders_are_refused(damage: Callable, message: str, folder: Path, tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def test_any_mode_of_picture_is_taken(qwen: MultimodalLLM, images: list[Image.Im
 
 
 def test_its_image_tower_is_neither_recorded_nor_steered(qwen: MultimodalLLM) -> None:
-    message = "sees its pictures in one sequence without a batch, and is not recorded or steered; take a LLaVA"
+    message = "reads its pictures as one sequence without a batch, and cannot be recorded or steered; use a LLaVA"
     with pytest.raises(CompanionError, match=message), record(qwen.vision_tower, [0], "patches"):
         pass
     with pytest.raises(CompanionError, match=message), steered(qwen.vision_tower, 0, shift(torch.ones(32), 1.0)):
@@ -167,8 +167,8 @@ def test_its_image_tower_is_neither_recorded_nor_steered(qwen: MultimodalLLM) ->
     [
         ([], [], "0 images, 0 prompts; give one prompt for each"),
         ([(9, 9)] * 2, ["what?"], "2 images, 1 prompts"),
-        ([(9, 9)], [" "], "' ' is no text to ask"),
-        ([(9, 9)], ["a <|image_pad|>"], "holds the picture's own token; ask without it"),
+        ([(9, 9)], [" "], "' ' is not a text to ask"),
+        ([(9, 9)], ["a <|image_pad|>"], "contains the picture's own token; ask without it"),
         ([(3, 900)], ["what?"], "tiny-qwen2-vl: its processor refuses a picture .*aspect ratio"),
         ([(0, 9)], ["what?"], "tiny-qwen2-vl: its processor refuses a picture"),
     ],
@@ -181,7 +181,7 @@ def test_bad_questions_are_told_in_one_line(qwen: MultimodalLLM, sizes: list, pr
 
 def test_the_config_picks_the_class(folder: Path, tmp_path: Path) -> None:
     assert type(load_llm("scenes-llava")) is Llava
-    with pytest.raises(CompanionError, match=r"its config is of 'qwen2_vl'; give a folder with that of a LLaVA$"):
+    with pytest.raises(CompanionError, match=r"its config is that of 'qwen2_vl'; give the folder of a LLaVA$"):
         load_llava(folder)
     with pytest.raises(
         CompanionError, match=r"no LLaVA or Qwen2-VL 'qwen'.*a shipped model \(paired-llava, scenes-llava\)$"
@@ -190,7 +190,7 @@ def test_the_config_picks_the_class(folder: Path, tmp_path: Path) -> None:
     other = Path(shutil.copytree(folder, tmp_path / "other"))
     config = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps(config | {"model_type": "qwen2_5_vl"}))
-    with pytest.raises(CompanionError, match=r"is of 'qwen2_5_vl'; give a folder with that of a LLaVA or Qwen2-VL$"):
+    with pytest.raises(CompanionError, match=r"is that of 'qwen2_5_vl'; give the folder of a LLaVA or Qwen2-VL$"):
         load_llm(other)
     (other / "config.json").write_text(json.dumps(config))
     (other / "model.safetensors").write_bytes(b"cut")

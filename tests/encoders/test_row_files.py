@@ -71,7 +71,7 @@ def test_bad_rows_are_named_in_whatever_block(mapped: Embeddings) -> None:
         broken = MATRIX.copy()
         broken[row, 3] = np.inf
         assert first_not_finite(broken) == row
-        with pytest.raises(CompanionError, match=f"image embedding of '{row}' holds NaN"):
+        with pytest.raises(CompanionError, match=f"image embedding of '{row}' contains NaN"):
             replace(mapped, image=broken)
         broken[row] = 0
         with pytest.raises(CompanionError, match=f"embedding of '{row}' is zero"):

@@ -171,7 +171,7 @@ def test_a_flipped_byte_is_told_and_made_again(part: str, caplog: pytest.LogCapt
     with caplog.at_level(logging.WARNING):
         stored = embed(pairs, toy, shard=5)
     assert [record.getMessage() for record in caplog.records] == [
-        f"{first.parent} is damaged and made anew: image.npy has other bytes than were written"
+        f"{first.parent} is damaged and will be made again: image.npy has other bytes than were written"
     ]
     assert toy.images == (10 if part == "embeddings" else 5)
     np.testing.assert_array_equal(stored.image, Toy().encode_images(list(pairs.images or ())))
@@ -309,7 +309,7 @@ class Short(Toy):
         ({"pairs": replace(make_pairs(), images=None)}, r"have no images; pass towers=\('text',\)"),
         ({"pairs": replace(make_pairs(), captions=None)}, r"have no captions; pass towers=\('image',\)"),
         ({"encoder": Judge()}, r"judge has no text tower; pass towers=\('image',\)"),
-        ({"encoder": Broken()}, "toy: what it makes of 'pair-1' holds NaN"),
+        ({"encoder": Broken()}, "toy: the vector of 'pair-1' contains NaN"),
         ({"encoder": Short()}, r"toy gave vectors of shape \(9, 3\) in place of \(10, 3\)"),
         ({"towers": ()}, r"towers=\(\); choose from image, text"),
         ({"towers": ("audio",)}, r"towers=\('audio',\)"),

@@ -300,7 +300,7 @@ def test_errors_of_images_are_one_line() -> None:
         EditedImages.of(codes, D, b[:-1])
     with pytest.raises(CompanionError, match=r"^residual of shape \(6, 12\); these codes need \(7, 12\)$"):
         EditedImages.of(codes, D, b, r[:-1], 1.0)
-    with pytest.raises(CompanionError, match=r"^dictionary holds NaN or infinity"):
+    with pytest.raises(CompanionError, match=r"^dictionary contains NaN or infinity"):
         EditedImages.of(codes, D * np.inf)
     with pytest.raises(CompanionError, match=r"^codes times the dictionary leave the range of float32; scale"):
         EditedImages.of(codes, D * 1e30)
@@ -315,7 +315,7 @@ def test_errors_of_texts_are_one_line() -> None:
         images.block(ALL, texts[:, 1:], masks)
     with pytest.raises(CompanionError, match=r"^texts of shape \(0, 12\)"):
         images.block(ALL, texts[:0], masks[:0])
-    with pytest.raises(CompanionError, match=r"^texts hold NaN or infinity; embed them again$"):
+    with pytest.raises(CompanionError, match=r"^texts contain NaN or infinity; embed them again$"):
         images.block(ALL, texts * np.nan, masks)
     with pytest.raises(CompanionError, match=r"^masks of shape \(9, 19\) for 9 texts and 20 latents; give each text a"):
         images.block(ALL, texts, masks[:, 1:])

@@ -47,5 +47,5 @@ def test_bad_input_is_named() -> None:
     codes = codes_of(np.ones((3, 2), np.float32))
     with pytest.raises(CompanionError, match=r"labels of shape \(2, 1\) for 3 rows; give a row of factors for each"):
         factor_shares(codes, np.zeros((2, 1), int))
-    with pytest.raises(CompanionError, match="no latent that fires is explained by a factor"):
+    with pytest.raises(CompanionError, match="no factor explains a latent that fires"):
         best_factor_share(np.zeros((2, 1)), np.ones(2))

@@ -73,7 +73,7 @@ def test_errors_are_one_line() -> None:
         fidelity(x[0], x[0])
     with pytest.raises(CompanionError, match=r"inputs \(3, 3\) and reconstructions \(2, 3\) for sums of 3"):
         FidelitySums(3).update(x, x[:2])
-    with pytest.raises(CompanionError, match="reconstructions hold NaN or infinity in row 1"):
+    with pytest.raises(CompanionError, match="reconstructions contain NaN or infinity in row 1"):
         fvu(x, np.where(np.arange(3)[:, None] == 1, np.nan, x))
     with pytest.raises(CompanionError, match="0 rows without variance"):
         fvu(x[:0], x[:0])

@@ -49,7 +49,7 @@ def test_errors_are_one_line() -> None:
         modality_gap(x, x[:, :2] + 1)
     with pytest.raises(CompanionError, match=r"text embeddings have shape \(3,\)"):
         modality_gap(x, np.ones(3))
-    with pytest.raises(CompanionError, match="one came; give at least 2"):
+    with pytest.raises(CompanionError, match="there is only one; give at least 2"):
         modality_gap(x[:1], x[:1])
     with pytest.raises(CompanionError, match="text embeddings are zero in row 0"):
         modality_gap(x, x * 0)

@@ -247,12 +247,12 @@ def test_errors_are_one_line() -> None:
     cases = [
         (ones, np.eye(4), r"3 rows of activations and 4 of judge embeddings"),
         (ones, zero, r"judge embeddings are zero in row 1"),
-        (ones, holed, r"judge embeddings hold NaN or infinity in row 2"),
-        (ones[:1], np.eye(3)[:1], r"needs pairs of images and 1 came"),
+        (ones, holed, r"judge embeddings contain NaN or infinity in row 2"),
+        (ones[:1], np.eye(3)[:1], r"needs pairs of images, but there are 1"),
         (ones[0], np.eye(3), r"activations of shape \(2,\)"),
         (np.ones((3, 0)), np.eye(3), r"activations of shape \(3, 0\)"),
-        (np.array([[1.0, 2.0], [1.0, np.nan], [0.0, 1.0]]), np.eye(3), r"latent 1 hold NaN or infinity"),
-        (np.array([[np.inf, 2.0], [1.0, 1.0], [0.0, 1.0]]), np.eye(3), r"latent 0 hold NaN or infinity"),
+        (np.array([[1.0, 2.0], [1.0, np.nan], [0.0, 1.0]]), np.eye(3), r"latent 1 contain NaN or infinity"),
+        (np.array([[np.inf, 2.0], [1.0, 1.0], [0.0, 1.0]]), np.eye(3), r"latent 0 contain NaN or infinity"),
     ]
     for activations, judge, message in cases:
         with pytest.raises(CompanionError, match=message) as caught:
@@ -268,5 +268,5 @@ def test_errors_are_one_line() -> None:
         ScoreSums(4, 3).merge(ScoreSums(2, 3))
     with pytest.raises(CompanionError, match=r"activations of shape \(3,\)"):
         ScoreSums(1, 3).update(np.ones(3), np.eye(3))
-    with pytest.raises(CompanionError, match=r"0 came"):
+    with pytest.raises(CompanionError, match="but there are 0"):
         ScoreSums(1, 3).score()

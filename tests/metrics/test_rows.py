@@ -33,7 +33,7 @@ def test_every_numeric_matrix_is_taken_as_it_is(kind: type) -> None:
     "value", [np.ones(3), np.ones((2, 2, 2)), np.ones((0, 3)), np.ones((3, 0)), np.full((2, 2), "1"), np.eye(2) * 1j]
 )
 def test_what_is_no_numeric_matrix_is_refused(value: np.ndarray) -> None:
-    with pytest.raises(CompanionError, match=r"^rows have shape .*; give a numeric matrix with one row an item$"):
+    with pytest.raises(CompanionError, match=r"^rows have shape .*; give a numeric matrix with one row per item$"):
         finite_matrix("rows", value)
 
 
@@ -41,7 +41,7 @@ def test_what_is_no_numeric_matrix_is_refused(value: np.ndarray) -> None:
 def test_the_first_row_that_is_not_finite_is_named(bad: float) -> None:
     value = np.ones((4, 3))
     value[2, 1] = value[3] = bad
-    with pytest.raises(CompanionError, match=r"^rows hold NaN or infinity in row 2;"):
+    with pytest.raises(CompanionError, match=r"^rows contain NaN or infinity in row 2;"):
         finite_matrix("rows", value)
 
 

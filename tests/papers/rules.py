@@ -1,4 +1,4 @@
-"""What a register asks for, in the short form that the tests of the registers repeat."""
+"""The rules of a register, in the short form that the tests of the registers repeat."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The random instances on which peers and ours are compared; a peer's own process makes and answers them.
 
-This file runs in the peers' environment too, so it needs torch and safetensors and nothing else.
+This file runs in the peers' environment, too, so it needs only torch and safetensors.
 """
 
 from __future__ import annotations

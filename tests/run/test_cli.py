@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -55,7 +56,7 @@ def test_what_cannot_be_estimated_stops_no_run(
     notebooks: Path, results: Path, no_kernel: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = runner.invoke(cli.app, ["run", "10", "--profile", "clip-small", "--set", "encoder=hf-hub:a/b"])
-    assert "no estimate of the trainings: the size of hf-hub:a/b is known when it is here" in answer.output
+    assert "no estimate of the trainings: the size of hf-hub:a/b is known only once it is here" in answer.output
     assert answer.exit_code == 0 and no_kernel == ["10_x"]
 
 
@@ -92,10 +93,16 @@ def test_a_wrong_file_is_one_line_and_exit_code_2(
     assert [path.name for path in tmp_path.iterdir()] in ([], ["cache"])
 
 
-@pytest.mark.parametrize("command", ["import", "export", "score", "ask", "reference"])
+COMMANDS = [
+    *(name for name in typer.main.get_group(cli.app).commands if name != "data"),
+    *(f"data {name}" for name in typer.main.get_group(cli.data).commands),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_a_command_has_an_example(command: str) -> None:
-    said = " ".join(runner.invoke(cli.app, [command, "--help"]).output.split())
-    assert f"python -m lib {command} " in said
+    said = " ".join(runner.invoke(cli.app, [*command.split(), "--help"]).output.split())
+    assert f"python -m lib {command}" in said.partition("Example")[2]
 
 
 def test_data_commands(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +261,7 @@ def test_a_profile_as_a_parameter_is_refused(
     notebooks: Path, results: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     code, line = stopped(monkeypatch, capsys, "run", "10", "-p", "profile=photos", "--set", "sae.k=2", "--dry-run")
-    assert code == 2 and "would pass over --set; give --profile in its place" in line
+    assert code == 2 and "would ignore --set; use --profile instead" in line
 
 
 def test_an_error_that_nobody_foresaw_is_one_line_with_a_report(
@@ -266,7 +273,9 @@ def test_an_error_that_nobody_foresaw_is_one_line_with_a_report(
     monkeypatch.setattr("lib.report.scoreboard.scoreboard", lambda *_: fail())
     code, line = stopped(monkeypatch, capsys, "claims")
     report = cache / "runs" / "traceback.txt"
-    assert code == 1 and line.startswith("error: IndexError: index 50 is out of bounds (a fault of the companion")
+    assert code == 1 and line.startswith(
+        "error: IndexError: index 50 is out of bounds (this is a fault of the companion"
+    )
     assert str(report) in line and "in fail" in report.read_text()
     (cache / "runs" / "traceback.txt").unlink()
     (cache / "runs").rmdir()
@@ -282,4 +291,4 @@ def test_a_named_model_that_is_missing_is_exit_code_2(
     for name in ("ViT-B-32", "openai/clip-vit-base-patch32", "models/gone"):
         given = ("--set", f"folder={tmp_path}", "--set", f"{part}={name}")
         code, line = stopped(monkeypatch, capsys, "run", "10", "--profile", "own-pictures", *given)
-        assert code == 2 and f"{part} '{name}': no folder and no shipped model" in line
+        assert code == 2 and f"{part} '{name}': neither a folder nor a shipped model" in line

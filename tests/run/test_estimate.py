@@ -143,7 +143,7 @@ def test_a_dry_run_says_all_and_runs_nothing(a_second_each, tmp_path, monkeypatc
 def test_what_is_left_out_is_said():
     answer = CliRunner().invoke(app, ["run", "00", "03", "--dry-run"])
     assert answer.exit_code == 0, answer.output
-    assert answer.output.splitlines()[-1] == "not counted: notebooks 00, 03, whose sizes are their own"
+    assert answer.output.splitlines()[-1] == "not counted: notebooks 00, 03, whose sizes do not follow the profile"
 
 
 @pytest.mark.parametrize("words", [["99"], ["10", "-p", "sead=1"], ["10", "--set", "sae.step=1"]])

@@ -94,7 +94,7 @@ def test_too_many_combinations_and_unknown_keys(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(CompanionError, match=r"has no key .sae\.q"):
         grid_tasks(load_grid(written(tmp_path, "notebooks: ['10']\nset: {sae.q: [1]}")), load_profile("scenes"))
     monkeypatch.setattr(module, "MOST_COMBINATIONS", 3)
-    with pytest.raises(CompanionError, match="4 combinations; 3 at most"):
+    with pytest.raises(CompanionError, match="4 combinations; give at most 3"):
         load_grid(written(tmp_path))
     assert MOST_COMBINATIONS == 500
 

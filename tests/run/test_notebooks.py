@@ -62,7 +62,7 @@ def test_other_outputs_are_refused(kind: str) -> None:
 
 def test_errors_are_refused() -> None:
     error = new_output("error", ename="ValueError", evalue="x", traceback=[])
-    with pytest.raises(CompanionError, match=r"notebook 10_x, cell \[2\]: holds the error ValueError"):
+    with pytest.raises(CompanionError, match=r"notebook 10_x, cell \[2\]: contains the error ValueError"):
         clean(executed(error), "10_x")
 
 

@@ -1,4 +1,4 @@
-"""A fresh clone without a network and without data of the reader's own runs every notebook of the default profile."""
+"""A fresh clone without a network and without the reader's own data runs every notebook of the default profile."""
 
 from __future__ import annotations
 

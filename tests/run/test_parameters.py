@@ -62,8 +62,8 @@ def test_unknown_names_and_other_types(given: dict[str, Any], message: str) -> N
         ("a = 1", 2, "notebook 10_x has 2 cells tagged 'parameters'; it needs exactly one"),
         ("a = ", 1, "notebook 10_x, parameters cell: invalid syntax"),
         ("a = b", 1, "notebook 10_x, parameters cell: malformed node"),
-        ("import os", 1, "notebook 10_x, parameters cell: line 1 assigns no plain value"),
-        ("a: int", 1, "notebook 10_x, parameters cell: line 1 assigns no plain value"),
+        ("import os", 1, "notebook 10_x, parameters cell: line 1 does not assign a plain value"),
+        ("a: int", 1, "notebook 10_x, parameters cell: line 1 does not assign a plain value"),
         ("a = None", 1, "notebook 10_x, parameters cell: a = None does not say its type"),
         (
             "a: Path = 'x'",

@@ -1,7 +1,7 @@
 """All notebooks of the profiles of published CLIP models, with a ViT-B/32 of true size and random weights.
 
 It takes an hour of a small machine and runs on request: `COMPANION_TRUE_SIZE=1 pytest -s tests/run/test_true_size.py`.
-What each notebook took is printed beside what a dry run says.
+What each notebook took is printed next to the estimate of a dry run.
 """
 
 from __future__ import annotations

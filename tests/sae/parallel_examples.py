@@ -1,4 +1,4 @@
-"""What the processes of `test_parallel.py` do: torchrun -m tests.sae.parallel_examples {recipes,killed} FOLDER."""
+"""The work of the processes of `test_parallel.py`: torchrun -m tests.sae.parallel_examples {recipes,killed} FOLDER."""
 
 from __future__ import annotations
 

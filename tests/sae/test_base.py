@@ -156,7 +156,7 @@ def test_codes_of_unknown_latents_are_refused(latent):
 def test_rows_that_are_not_finite_are_refused(bad):
     matrix = toy(5).image.copy()
     matrix[3, 2] = bad
-    with pytest.raises(CompanionError, match=r"embedding of .*3.* holds NaN or infinity"):
+    with pytest.raises(CompanionError, match=r"embedding of .*3.* contains NaN or infinity"):
         sae_for("topk").codes(Embeddings(np.arange(5).astype(str), matrix, None, "toy", False, {}))
 
 
@@ -165,7 +165,7 @@ def test_another_kind_is_refused_by_name_where_one_tower_is_needed():
     assert one_tower(sae, "steering") is sae
     with pytest.raises(CompanionError, match=r"steering needs a one-tower .* 'vl_sae' is two-tower; train one such"):
         one_tower(random_two_towers("vl_sae"), "steering")
-    with pytest.raises(CompanionError, match=r"and 'gsae' is paired; take its `of\(modality\)`"):
+    with pytest.raises(CompanionError, match=r"and 'gsae' is paired; use its `of\(modality\)`"):
         one_tower(random_paired("gsae"), "steering")
 
 

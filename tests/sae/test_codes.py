@@ -51,5 +51,5 @@ def test_latents_outside_the_width_are_refused(latents):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_values_that_are_not_finite_are_refused(bad):
-    with pytest.raises(CompanionError, match="codes hold NaN or infinity"):
+    with pytest.raises(CompanionError, match="codes contain NaN or infinity"):
         SparseCodes(ids(1), np.array([0, 1]), np.array([0]), np.array([bad]), 4)

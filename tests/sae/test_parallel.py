@@ -91,7 +91,7 @@ def test_a_process_alone_gets_back_what_it_gave() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"batch": 63}, "a batch of 63 rows has no 2 equal parts; start another number of processes"),
+        ({"batch": 63}, "a batch of 63 rows cannot be split into 2 equal parts; change their number"),
         (
             {"sae": TwoTowerConfig("sae_s", 48, 3)},
             "sae_s trains in one process; under torchrun train one of: relu, topk, ",

@@ -49,7 +49,7 @@ def test_another_schema_is_refused(folder):
 
 def test_another_shape_is_refused(folder):
     change(folder, d=6)
-    with pytest.raises(CompanionError, match=r"holds .* where its config asks for .*; take both from one dictionary"):
+    with pytest.raises(CompanionError, match=r"has .* where its config asks for .*; take both from one dictionary"):
         load_sae(folder)
 
 
@@ -91,5 +91,5 @@ def test_weights_that_are_not_finite_are_refused(folder):
     weights = load_file(folder / WEIGHTS)
     weights["b_dec"][0] = torch.nan
     save_file(weights, folder / WEIGHTS)
-    with pytest.raises(CompanionError, match=r"sae.safetensors holds NaN or infinity"):
+    with pytest.raises(CompanionError, match=r"sae.safetensors contains NaN or infinity"):
         load_sae(folder)

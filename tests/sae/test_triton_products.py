@@ -1,4 +1,4 @@
-"""The Triton kernels give what the eager products give; on a CPU they run in Triton's interpreter."""
+"""The Triton kernels compute the same as the eager products; on a CPU they run in Triton's interpreter."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What the tests of trust share: how an error must look, what a run leaves, and what each file says it has tried."""
+"""Shared parts of the tests of trust: how an error must look, what a run leaves, and what each file has tried."""
 
 from __future__ import annotations
 

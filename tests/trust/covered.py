@@ -1,4 +1,4 @@
-"""Which lines of `lib/` the tests reach: the summary of `make coverage`, noted for `docs/trust.md`.
+"""Sum up which lines of `lib/` the tests reach in `make coverage`, for `docs/trust.md`.
 
 make coverage                    # pytest without the slow tests under coverage.py, subprocesses included
 python -m tests.trust.covered    # the last part: sums up what was measured

@@ -1,8 +1,8 @@
-"""Small works on a disk that is full at any size, and on one that is read-only: one line, and a good end afterwards.
+"""Run small jobs on a disk that is full at any size, and on a read-only one: one line, and a good end afterwards.
 
     python -m tests.trust.disk [--write]
 
-The disk is a real one, a tmpfs in a mount namespace of its own (`unshare -Urm`), where the system permits that.
+The disk is a real one, a tmpfs in a private mount namespace (`unshare -Urm`), where the system permits that.
 """
 
 from __future__ import annotations

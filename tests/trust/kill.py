@@ -2,9 +2,9 @@
 
     python -m tests.trust.kill [--kills 100] [--seed 0] [CASE ...]
 
-Each case is a command of the product in a cache and a results folder of its own. It is killed, process group and all,
+Each case is a command of the product with a separate cache and results folder. It is killed, process group and all,
 after a random part of the time that it takes undisturbed, and started again, until it ends by itself; then every byte
-that it left is compared, and it begins anew from nothing. What was found of a case is noted for docs/trust.md.
+that it left is compared, and it starts again with an empty cache. The result of each case is noted for docs/trust.md.
 """
 
 from __future__ import annotations

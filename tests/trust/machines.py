@@ -1,10 +1,10 @@
-"""How far a run on another kind of machine is from the committed one, claim by claim, in shares of its room.
+"""Compare a run on another kind of machine with the committed one, claim by claim, in shares of its tolerance.
 
     ATEN_CPU_CAPABILITY=avx2 COMPANION_CACHE=/tmp/other COMPANION_RESULTS=/tmp/other/results make reproduce
     python -m tests.trust.machines "AVX2" /tmp/other/results
 
-notes, for each kind, profile and claim, every mean and the verdict. The gate takes no room from it: how far a number
-may move follows from the claim itself (`tests.gates.tolerance`).
+notes, for each kind, profile and claim, every mean and the verdict. The gate takes no tolerance from it: how far a
+number may move follows from the claim itself (`tests.gates.tolerance`).
 """
 
 from __future__ import annotations

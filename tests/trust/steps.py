@@ -1,9 +1,9 @@
-"""Kill a work before every single change that it makes on the disk, go on, and compare what it leaves.
+"""Kill a job before every single change that it makes on the disk, continue it, and compare the files that it leaves.
 
     python -m tests.trust.steps [--work training] [--write]
 
-Where `tests.trust.kill` ends commands at random moments, this one ends small works at every moment that matters: before
-each file that is opened for writing, renamed or removed, each folder that is made or removed.
+Where `tests.trust.kill` ends commands at random moments, this one ends small jobs at every moment that matters: before
+each file is opened for writing, renamed or removed, and before each folder is made or removed.
 """
 
 from __future__ import annotations

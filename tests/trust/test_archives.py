@@ -45,9 +45,11 @@ LIES = {"fewer bytes than there are": 10, "more bytes than there are": 10**6, "m
 
 TRIED = [
     Tried(
-        "kinds of tar members that are no files", len(TAR_MEMBERS), "one line; the good member beside them comes out"
+        "kinds of tar members that are not files", len(TAR_MEMBERS), "one line; the good member next to them comes out"
     ),
-    Tried("kinds of zip members that are no files", len(ZIP_MODES), "one line; the good member beside them comes out"),
+    Tried(
+        "kinds of zip members that are not files", len(ZIP_MODES), "one line; the good member next to them comes out"
+    ),
     Tried("member names that lead out of the folder", len(PATHS), "never written, listed or not"),
     Tried("sizes that a zip's directory lies about", len(LIES), "one line, and at most the limit on disk"),
     Tried("bombs: 200 MB of zeros in a tar.gz and a zip", 2, "one line, and at most the limit on disk"),

@@ -1,4 +1,4 @@
-"""Captions of every kind: what is text passes whole through files, store and encoder; what is none is told."""
+"""Captions of every kind: text passes whole through files, store and encoder; anything else is refused."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ RANDOM = 25
 TRIED = [
     Tried("captions of every kind", len(CAPTIONS), "whole through CSV, JSON lines, store and encoder; finite vectors"),
     Tried("blank captions", len(BLANK), "one line with file and line"),
-    Tried("captions that are no Unicode", len(BROKEN), "one line"),
+    Tried("captions that are not Unicode", len(BROKEN), "one line"),
     Tried("random Unicode", RANDOM, "a finite vector that no neighbour in the batch changes"),
 ]
 
@@ -98,7 +98,7 @@ def test_half_a_character_is_told(tmp_path: Path, encoder: ClipEncoder, kind: st
     folder = pictures(tmp_path / "p", ["a.png"])
     with one_line(f"c.{kind}", "not UTF-8" if kind == "csv" else "is not Unicode"):
         with_captions(picture_folder(folder), write(tmp_path / f"c.{kind}", [("a.png", text)]))
-    with one_line("scenes-clip: the text", "is no Unicode"):
+    with one_line("scenes-clip: the text", "is not Unicode"):
         encoder.encode_texts(["a dog", text])
 
 

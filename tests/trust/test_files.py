@@ -31,9 +31,9 @@ AT_ONCE = 4
 CUTS = [0, 1, 1000, len(CONTENT) - 1]
 
 TRIED = [
-    Tried("works run by several processes at once", len(WORKS), "all end well, with the bytes of one alone"),
-    Tried("works under a clock that jumps by years", len(WORKS), "the same bytes; what is there is not made again"),
-    Tried("fetches that break off", len(CUTS), "the next address is tried; nothing half is kept"),
+    Tried("jobs run by several processes at once", len(WORKS), "all end well, with the bytes of a single one"),
+    Tried("jobs under a clock that jumps by years", len(WORKS), "the same bytes; existing files are not made again"),
+    Tried("interrupted fetches", len(CUTS), "the next address is tried; no partial file is kept"),
 ]
 
 

@@ -104,9 +104,11 @@ UNREADABLE = {
 MUTANTS = 200
 
 TRIED = [
-    Tried("readable pictures of every kind", len(READABLE), "RGB of the right size; embedded beside the unreadable"),
+    Tried(
+        "readable pictures of every kind", len(READABLE), "RGB of the right size; embedded next to the unreadable ones"
+    ),
     Tried("unreadable pictures", len(UNREADABLE), "one line with name and remedy; skipped, or nothing is stored"),
-    Tried("pictures cut, spliced and overwritten by chance", MUTANTS, "RGB, or one line with the name"),
+    Tried("pictures cut, spliced and overwritten at random", MUTANTS, "RGB, or one line with the name"),
 ]
 
 

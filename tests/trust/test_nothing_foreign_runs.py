@@ -119,11 +119,11 @@ TEXTS = 100
 TRIED = [
     Tried("sources of lib, benchmarks and exercises", len(SOURCES) + len(OTHERS), "no way to execute what was read"),
     Tried("code cells of the notebooks", len(CELLS), "the same"),
-    Tried("dangerous lines, to see that the check notices", len(HOSTILE_LINES), "noticed"),
-    Tried("names of notebooks that are no two digits", len(NUMBERS), "one line; nothing is looked for"),
+    Tried("dangerous lines, to test the check", len(HOSTILE_LINES), "noticed"),
+    Tried("names of notebooks that are not two digits", len(NUMBERS), "one line; nothing is looked for"),
     Tried("hostile pickles as weights and embeddings", 4, "refused before a byte is unpickled"),
     Tried("random texts as a notebook's parameters", TEXTS, "arrive as that text, in one literal"),
-    Tried("answers that send on without https", 3, "one line; nothing is fetched"),
+    Tried("answers that redirect without https", 3, "one line; nothing is fetched"),
 ]
 
 
@@ -175,10 +175,10 @@ def test_a_hostile_checkpoint_is_refused_before_it_is_unpickled(
         patch.setattr(torch, "load", lambda *_, **__: pytest.fail("opened"))
         with one_line("has sha256", "get the file again"):
             read_published(path, "0" * 16)
-    with one_line("is no checkpoint of plain tensors"):
+    with one_line("is not a checkpoint of plain tensors"):
         read_published(path, hashlib.sha256(path.read_bytes()).hexdigest())
     torch.save({"encoder": Trap(trap)}, path)
-    with one_line("is no checkpoint of plain tensors"):
+    with one_line("is not a checkpoint of plain tensors"):
         read_published(path, hashlib.sha256(path.read_bytes()).hexdigest())
     assert not trap.exists()
 

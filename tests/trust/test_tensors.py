@@ -149,7 +149,7 @@ TRIED = [
     Tried(
         "cut and lying safetensors files, by each of three readers",
         3 * len(LIES),
-        "one line; the right file works after",
+        "one line; the right file then works",
     ),
     Tried("cut and lying weights of an open_clip model", len(LIES), "one line"),
     Tried(
@@ -222,7 +222,9 @@ def test_a_checkpoint_of_another_version_is_told(tmp_path: Path, name: str) -> N
     OTHER_RUNS[name](tensors, found[1])
     save_file(tensors, path, {"facts": json.dumps(found[1])})
     before = listing(tmp_path)
-    with one_line(f"the checkpoint in {tmp_path}", "train again" if name != "another key" else "is of another run"):
+    with one_line(
+        f"the checkpoint in {tmp_path}", "train again" if name != "another key" else "belongs to another run"
+    ):
         load()
     assert listing(tmp_path) == before
 

@@ -104,7 +104,7 @@ TRIED = [
     Tried("number formats of a .npy file", len(SAME), "the same float32 matrix"),
     Tried("rows of NaN, infinity, zeros or overflow", len(ROWS), "one line that names the row"),
     Tried("other contents of a .npy file", len(FORMS), "one line that names the file; nothing unpickled or allocated"),
-    Tried("random arrays of any type and shape", RANDOM, "read, or refused, by a rule that the test has on its own"),
+    Tried("random arrays of any type and shape", RANDOM, "read or refused, as an independent rule of the test says"),
     Tried(".npy files with bytes overwritten", MUTANTS, "a matrix, or one line"),
 ]
 

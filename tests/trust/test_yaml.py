@@ -1,4 +1,4 @@
-"""Manifests, profiles and grids, mutated: each loads or is told in one line, quickly, and opens no other file."""
+"""Manifests, profiles and grids, mutated: each loads or is refused in one line, quickly, and opens no other file."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_mutants_load_or_are_told(tmp_path: Path, count: int) -> None:
 def test_a_grid_of_too_many_combinations_is_counted_not_made(tmp_path: Path) -> None:
     settings = "".join(f"  sae.k{i}: {list(range(10))}\n" for i in range(30))
     (tmp_path / "g.yaml").write_text(f'notebooks: ["10"]\nset:\n{settings}')
-    with pytest.raises(CompanionError, match=f"g.yaml: {10**30} combinations; 500 at most"):
+    with pytest.raises(CompanionError, match=f"g.yaml: {10**30} combinations; give at most 500"):
         load_grid(tmp_path / "g.yaml")
 
 

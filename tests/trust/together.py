@@ -1,4 +1,4 @@
-"""Small works by several processes at once on one cache, and under a clock that jumps: the same bytes every time.
+"""Run small jobs in several processes at once on one cache, and under a clock that jumps: the same bytes every time.
 
 python -m tests.trust.together [4]
 """

@@ -1,4 +1,4 @@
-"""Small works of the product that end in files: to be killed at every step, put on a full disk, run side by side."""
+"""Small jobs of the product that end in files, for killing at every step, filling disks, and running in parallel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Worlds of published CLIP vectors: on small files in the published form, and, where they are at hand, on the real."""
+"""Worlds of published CLIP vectors: on small files in the published form, and where available on the real ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Worlds of photographs run from shipped vectors alone; worlds of one's own data say in one line what is missing."""
+"""Worlds of photographs run from shipped vectors alone; worlds of a user's own data say in one line what is missing."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_larger_test_split_takes_the_last_training_photographs(no_data: None) 
     assert (test.text[1000:] == usual.embeddings("train").text[3000:]).all()
     assert (more.judges("test")["network"].image[1000:] == usual.judges("train")["network"].image[3000:]).all()
     assert more.caption_embeddings("test").shape[:2] == (4000, 5)
-    with pytest.raises(CompanionError, match="train of 3001 pairs; world photos has 3000 beside a test split of 4000"):
+    with pytest.raises(CompanionError, match="train of 3001 pairs; world photos has 3000 with a test split of 4000"):
         world("photos", "splits.test=4000", "splits.train=3001").embeddings("train")
 
 

@@ -1,4 +1,4 @@
-"""Worlds: splits of the promised sizes, aligned and of unit norm, and one line about what a world lacks."""
+"""Worlds: splits of the promised sizes, aligned and of unit norm, and one line about anything that a world lacks."""
 
 from __future__ import annotations
 

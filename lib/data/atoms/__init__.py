@@ -1,4 +1,4 @@
-"""Known concept vectors in superposition, with captions that tell a subset of them."""
+"""Known concept vectors in superposition, with captions that mention a subset of them."""
 
 from lib.data.atoms.draw_atoms import MIXED, AtomDials, Atoms, contradict_atoms, draw_atoms, swap_one
 

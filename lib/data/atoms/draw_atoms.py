@@ -3,10 +3,11 @@
 A picture has one value of each of FACTORS factors. Each value has an atom, a random unit vector a; there are more atoms
 than dimensions, so they interfere (superposition). With strengths s of a log-normal distribution,
 
-    image = sum over all factors of s_f a_f,    caption = sum over the told factors of a_f + noise,
+    image = sum over all factors of s_f a_f,    caption = sum over the mentioned factors of a_f + noise,
 
-both of unit norm. The caption knows neither the strengths nor the untold factors: the information imbalance of Schrodi
-et al., ICLR 2025 (arXiv 2404.07983), in its plainest form. The exact code of every picture is known, too.
+both of unit norm. The caption knows neither the strengths nor the factors that it does not mention: the information
+imbalance of Schrodi et al., ICLR 2025 (arXiv 2404.07983), in its plainest form. The exact code of every picture is
+known, too.
 """
 
 from __future__ import annotations
@@ -22,25 +23,25 @@ from lib.data.pairs import Facts
 from lib.data.procedural import SILENT, SPLITS, check_rows, row_ids
 
 VERSION = 1
-"""Raised when the same call no longer draws the same numbers."""
+"""Increases when the same call no longer draws the same numbers."""
 
 FACTORS, VALUES = 12, 6
 """Facts of a picture, and the values that each can have: 72 atoms."""
 
 MIXED = (1, FACTORS)
-"""Captions that tell any number of facts, all numbers equally often."""
+"""Captions that mention any number of facts, all numbers equally often."""
 
 
 @dataclass(frozen=True)
 class AtomDials:
-    """What makes an atom world easy or hard."""
+    """The settings that make an atom world easy or hard."""
 
     d: int = 48
-    """Dimensions. With fewer than the 72 atoms they interfere; with many more they hardly do."""
+    """Number of dimensions. With fewer than the 72 atoms they interfere; with many more they barely do."""
     spread: float = 0.5
     """Standard deviation of the logarithm of the strengths; 0 makes all facts equally strong."""
     noise: float = 0.2
-    """Length of the noise of a caption, as a share of the length of what it tells."""
+    """Length of the noise of a caption, as a share of the length of its signal."""
     seed: int = 0
     """Seed of the atoms and of all rows."""
 
@@ -60,7 +61,7 @@ class Atoms:
     """Drawn pictures, each with one caption."""
 
     dials: AtomDials
-    """The world that they are drawn from."""
+    """The settings of the world from which they are drawn."""
     ids: np.ndarray
     """(n,) unique names."""
     codes: np.ndarray
@@ -68,7 +69,7 @@ class Atoms:
     strengths: np.ndarray
     """(n, FACTORS) coefficient of each picture's atoms: `image` is exactly their sum."""
     asserted: np.ndarray
-    """(n, FACTORS) value that the caption tells of each factor, or SILENT; a caption may be false."""
+    """(n, FACTORS) value that the caption asserts for each factor, or SILENT; a caption may be false."""
     noise: np.ndarray
     """(n, d) noise of the captions, of length `dials.noise` on average."""
     identity: dict[str, Any]
@@ -115,9 +116,9 @@ class Atoms:
 
 
 def draw_atoms(dials: AtomDials, split: str, n: int, told: tuple[int, int] = MIXED, caption: int = 0) -> Atoms:
-    """Draw the first n pictures of a split, each with a caption that tells between `told[0]` and `told[1]` facts.
+    """Draw the first n pictures of a split, each with a caption of `told[0]` to `told[1]` facts.
 
-    caption: the number of the caption; the same pictures have as many as one asks for.
+    caption: the number of the caption; each picture has as many as you ask for.
 
     Examples
     --------
@@ -128,7 +129,7 @@ def draw_atoms(dials: AtomDials, split: str, n: int, told: tuple[int, int] = MIX
     check_rows("atoms", split, n)
     fewest, most = told
     if not 1 <= fewest <= most <= FACTORS:
-        raise CompanionError(f"captions cannot tell {fewest} to {most} facts; give 1 to {FACTORS}")
+        raise CompanionError(f"captions cannot mention {fewest} to {most} facts; give 1 to {FACTORS}")
     codes = _random(dials, split, 0).integers(VALUES, size=(n, FACTORS))
     strengths = np.exp(dials.spread * _random(dials, split, 1).normal(size=(n, FACTORS)))
     strengths /= np.linalg.norm(np.einsum("nf,nfd->nd", strengths, dials.atoms[_slots(codes)]), axis=1)[:, None]
@@ -141,13 +142,14 @@ def draw_atoms(dials: AtomDials, split: str, n: int, told: tuple[int, int] = MIX
 
 
 def contradict_atoms(drawn: Atoms, factor: int) -> tuple[Atoms, np.ndarray]:
-    """Make captions false: those that tell `factor` get a wrong value of it, and keep all other values and their noise.
+    """Make captions false: those that mention `factor` get a wrong value for it, and keep all other values and their
+    noise.
 
     Returns the pictures of these captions, and their numbers among the given ones.
     """
     kept = np.flatnonzero(drawn.asserted[:, factor] != SILENT)
     if not len(kept):
-        raise CompanionError(f"no caption tells factor {factor}, so none can be contradicted; give captions that do")
+        raise CompanionError(f"no caption mentions factor {factor}, so none can be contradicted; give captions that do")
     asserted = drawn.asserted[kept].copy()
     asserted[:, factor] = _other_values(
         asserted[:, factor], np.random.default_rng([VERSION, drawn.dials.seed, 4, factor])
@@ -156,7 +158,7 @@ def contradict_atoms(drawn: Atoms, factor: int) -> tuple[Atoms, np.ndarray]:
 
 
 def swap_one(drawn: Atoms, seed: int = 0) -> tuple[Atoms, Atoms]:
-    """Swap one told fact of every caption for a wrong value, after RoCOCO (arXiv 2304.10727).
+    """Swap one fact of every caption for a wrong value, after RoCOCO (arXiv 2304.10727).
 
     Returns the same pictures with the altered captions, and the altered pictures, of which these captions are true.
     """
@@ -187,10 +189,10 @@ def tell(codes: np.ndarray, told: tuple[int, int], random: np.random.Generator) 
 
 
 def _slots(codes: np.ndarray) -> np.ndarray:
-    """The rows of the atoms of codes (n, FACTORS); any row where a code is SILENT."""
+    """Return the rows of the atoms of codes (n, FACTORS); any row where a code is SILENT."""
     return np.arange(FACTORS) * VALUES + np.maximum(codes, 0)
 
 
 def _random(dials: AtomDials, split: str, *part: int) -> np.random.Generator:
-    """The generator of a part of a split; the first n rows are the same for every n."""
+    """Return the generator of a part of a split; the first n rows are the same for every n."""
     return np.random.default_rng([VERSION, dials.seed, SPLITS[split], *part])

@@ -97,7 +97,7 @@ def _targets(archive: Path, members: Sequence[str], to: Path, strip: int) -> dic
         if not target.resolve().is_relative_to(root):
             raise CompanionError(f"{archive.name}: member {name} would leave {to}; do not use this archive")
         if target in taken:
-            raise CompanionError(f"{archive.name}: member {name} would have the place of another one; list it once")
+            raise CompanionError(f"{archive.name}: member {name} would replace another one; list it once")
         targets[name] = target
         taken.add(target)
     return targets

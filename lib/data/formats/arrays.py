@@ -12,7 +12,7 @@ from lib.base.vectors import normalise_rows
 from lib.data.formats.text_files import is_lfs_pointer
 
 _MAGIC = b"\x93NUMPY"
-"""How every .npy file begins."""
+"""The first bytes of every .npy file."""
 
 
 def read_npy(path: Path, remedy: str = "get it again") -> Any:
@@ -28,7 +28,7 @@ def read_npy(path: Path, remedy: str = "get it again") -> Any:
 
 
 def _reason(path: Path, error: Exception) -> str:
-    """What is wrong with a file, from its first bytes; numpy takes whatever it does not know for a pickle."""
+    """Say what is wrong with a file, from its first bytes; numpy takes whatever it does not know for a pickle."""
     if is_lfs_pointer(path):
         return "a Git LFS pointer in place of the file, which `git lfs pull` gets"
     try:
@@ -39,7 +39,7 @@ def _reason(path: Path, error: Exception) -> str:
     if not head.startswith(_MAGIC):
         return "empty" if not head else f"it begins with {head!r}, as no .npy file does"
     if "allow_pickle" in str(error):
-        return "it holds Python objects in place of numbers"
+        return "it contains Python objects in place of numbers"
     return str(error)[:200] or type(error).__name__
 
 

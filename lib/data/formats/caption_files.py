@@ -1,4 +1,4 @@
-"""Files of captions: which one a folder has, its rows, and the pictures that its rows mean."""
+"""Caption files: which one a folder has, its rows, and the pictures to which its rows belong."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lib.data.formats.csv_rows import read_csv
 from lib.data.formats.text_files import numbered_json_lines, text_field
 
 NAMES = ("captions.csv", "captions.jsonl")
-"""What the file of captions in a folder of pictures may be called; capitals make no difference."""
+"""Possible names of the caption file in a folder of pictures; capitals make no difference."""
 
 COLUMNS = ("image", "caption")
 
@@ -40,7 +40,7 @@ class Captions(NamedTuple):
 
 
 class Matched(NamedTuple):
-    """Captions and the pictures they are of."""
+    """Captions, with the pictures to which they belong."""
 
     texts: dict[str, list[str]]
     """The captions of each picture that has any."""
@@ -68,7 +68,7 @@ def read_captions(path: Path) -> Captions:
     if suffix == ".jsonl":
         try:
             return _json_captions(path)
-        except CompanionError as error:  # which speaks to those who got the file from elsewhere
+        except CompanionError as error:  # its message is for users who got the file from elsewhere
             raise CompanionError(str(error).replace("get the file again", "correct it")) from None
     raise CompanionError(f"{path.name}: captions must be in a .csv or .jsonl file; rename or convert it")
 

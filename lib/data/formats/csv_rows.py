@@ -1,4 +1,4 @@
-"""CSV files read strictly: every row has the fields of the header, and every column is asked for or named."""
+"""CSV files read strictly: every row has the fields of the header, and every column is requested or reported."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Row(NamedTuple):
     line: int
     """The number of its last line in the file."""
     fields: dict[str, str]
-    """Its fields by the names of the columns that were asked for."""
+    """Its fields by the names of the requested columns."""
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> tuple[list[Row], list[str]]:
-    """Read some columns of a CSV file, and return the names of its other ones, too.
+    """Read some columns of a CSV file, and also return the names of the others.
 
     Capitals and blanks in the names of columns make no difference, nor do blanks between a comma and a quote. A row
     with more or fewer fields than the header, mostly a text with commas and without quotes, is an error with its line.

@@ -1,7 +1,7 @@
 """The files of the manifest on this machine: looked up, fetched if need be, and verified before anything reads them.
 
-A file is looked for in `COMPANION_DATA` (a folder that the reader keeps), in the cache, and at the urls of the
-manifest, in this order. Only public files with a known hash are fetched.
+The reader searches for a file in `COMPANION_DATA` (a folder that the reader keeps), in the cache, and at the urls of
+the manifest, in this order. Only public files with a known hash are fetched.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def wanted(entry: Dataset) -> list[File]:
 
 
 def is_here(file: File) -> bool:
-    """Return whether a file lies on this machine, with the right bytes or with others."""
+    """Return whether a file is on this machine, with the right bytes or with others."""
     root = data_root()
     return (root is not None and (root / file.path).is_file()) or _kept(file).is_file()
 
@@ -135,7 +135,7 @@ def _sha256(path: Path) -> str:
 
 
 def _fetch(dataset: str, entry: Dataset, file: File, to: Path) -> None:
-    """Try the urls in order. A file that arrives is verified in a folder of its own, then moved to its place."""
+    """Try the urls in order. A file that arrives is verified in a separate folder, then moved to its place."""
     part = to.with_name(to.name + ".part")
     pooch.get_logger().setLevel("WARNING")
     reasons: list[str] = []

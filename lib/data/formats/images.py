@@ -72,7 +72,7 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
 class LazyImages(Sequence[Image.Image]):
     """Named pictures, each decoded when it is used; a slice is a view.
 
-    It holds no open file, so it may be pickled and shared by threads and processes.
+    It keeps no file open, so it may be pickled and shared by threads and processes.
     """
 
     def __init__(self, names: Iterable[str]) -> None:

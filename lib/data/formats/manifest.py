@@ -185,7 +185,7 @@ def load_manifest(path: Path | None = None) -> Manifest:
 
 @cache
 def _checked(path: Path, _state: str) -> Manifest:
-    """Read a manifest once per state of its file, which is asked for with every file of every dataset."""
+    """Read a manifest once per state of its file, because every file of every dataset needs it."""
     value = load_yaml(path)
     try:
         return Manifest.model_validate(value)
@@ -230,7 +230,7 @@ def _file_problems(where: str, file: File, entry: Dataset) -> Iterator[str]:
         yield f"{where}.urls: give at least one, or say in how_to_obtain where the file comes from"
     plain = {one.path for one in entry.files if not one.made_from}
     if unknown := next((source for source in file.made_from if source not in plain), None):
-        yield f"{where}.made_from: {unknown} is no published file of this dataset; {nearest(unknown, plain)}"
+        yield f"{where}.made_from: {unknown} is not a published file of this dataset; {nearest(unknown, plain)}"
     if url := _repeated(file.urls):
         yield f"{where}.urls: {url} appears twice; give each mirror once"
     if file.archive is None:

@@ -1,7 +1,7 @@
 """The pictures under a folder, with an account of everything else in it.
 
 Links are followed, each folder once. What is hidden, and the thumbnails that file managers and servers keep, is left
-out; so are pictures of kinds that are not decoded, and they are counted apart from files of other kinds.
+out; so are pictures of kinds that are not decoded, and they are counted separately from files of other kinds.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _UNREAD = _RAW | _DRAWN | {".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".
 """The endings of pictures that are not decoded."""
 
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"II*\0", b"MM\0*")
-"""How the files of the most common kinds of pictures begin, whatever they are called."""
+"""The first bytes of the most common kinds of pictures, whatever their names are."""
 
 _BRANDS = (b"heic", b"heix", b"mif1", b"avif")
 """The same for the pictures of telephones, after the word `ftyp`."""
@@ -38,10 +38,10 @@ _THUMBNAILS = frozenset({"@eadir", "__macosx", "#recycle", "$recycle.bin"})
 """Folders of copies and of rubbish, in lower case; file managers and servers make them."""
 
 _CAPTIONS = re.compile(r"(captions?|metadata|annotations?|labels?|results)([-_. ].*)?\.\w+", re.IGNORECASE)
-"""Names of files that hold captions in one custom or another."""
+"""Names that caption files have by custom."""
 
 _SIDECARS = frozenset({".txt", ".caption", ".json"})
-"""Endings of files of captions, each beside the picture of the same name."""
+"""Endings of files of captions, each next to the picture of the same name."""
 
 
 def survey(folder: Path) -> tuple[list[str], Tally]:
@@ -91,7 +91,7 @@ def find_pictures(folder: Path) -> tuple[list[str], Tally]:
 
 
 def _walk(folder: Path, left: dict[str, list[str]]) -> Iterator[tuple[str, Path]]:
-    """Every file that is not hidden, with its path in the folder. left: takes what is passed over."""
+    """Every file that is not hidden, with its path in the folder. left: collects the files that are skipped."""
     waiting, linked, seen = [folder], list[Path](), set[Path]()
     while waiting or linked:
         here = waiting.pop() if waiting else linked.pop(0)
@@ -123,7 +123,9 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _kind(name: str, path: Path, pictures: set[str]) -> str:
-    """What a file is that is no picture of a known ending. pictures: the names of the pictures without endings."""
+    """Name the kind of a file that is not a picture of a known ending. pictures: the names of the pictures without
+    endings.
+    """
     suffix, stem = path.suffix.lower(), str(PurePosixPath(name).with_suffix(""))
     if suffix in _UNREAD or _begins_as_picture(path):
         return f"unread {suffix} picture" if suffix else "unread picture"

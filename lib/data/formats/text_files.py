@@ -16,7 +16,7 @@ from lib.base.yaml import display
 from lib.data.pairs import Pairs
 
 LFS_POINTER = b"version https://git-lfs"
-"""How the small text begins that Git leaves in place of a large file which was not fetched."""
+"""The first bytes of the small text that Git leaves in place of a large file which was not fetched."""
 
 _MARKS = {
     codecs.BOM_UTF32_LE: "UTF-32",
@@ -24,7 +24,7 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
-"""How texts of other encodings begin; the mark of UTF-16 is the beginning of that of UTF-32."""
+"""The first bytes of texts in other encodings; the mark of UTF-16 is the beginning of that of UTF-32."""
 
 
 def is_lfs_pointer(path: Path) -> bool:

@@ -13,7 +13,7 @@ from lib.base.errors import CompanionError
 def read_tensor(path: Path) -> np.ndarray:
     """Read a file that holds one plain tensor, and nothing else, as an array; any other content is an error.
 
-    PyTorch's own reader builds tensors only (`weights_only=True`); a container of tensors is refused as well.
+    PyTorch's own reader builds tensors only (`weights_only=True`); a container of tensors is also refused.
     """
     import torch  # takes seconds to import
 

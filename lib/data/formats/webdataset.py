@@ -44,7 +44,7 @@ class ShardImages(LazyImages):
 def caption_shards(folder: Path, on_bad: OnBad = "refuse") -> Pairs:
     """Read every picture of the `.tar` files of a folder with its caption; the ids are the keys of the samples.
 
-    Pictures or a file of captions beside the shards are an error. on_bad: what to do about samples that lack a picture
+    Pictures or a file of captions next to the shards are an error. on_bad: what to do about samples that lack a picture
     or a caption: refuse, or skip them and say so in the tally.
     """
     pictures, tally = survey(folder)

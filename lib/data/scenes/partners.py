@@ -61,7 +61,7 @@ def missing_partners(layout: Layout) -> list[int]:
 
 
 def partner_rate(split: str, seed: int, n: int) -> float:
-    """Return how often, in the first n scenes of a split, a kind that has a partner has it beside it."""
+    """Return how often, in the first n scenes of a split, a kind that has a partner appears together with it."""
     together = apart = 0
     for row in range(n):
         layout = paired_layout(split, seed, row)

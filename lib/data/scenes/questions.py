@@ -130,7 +130,7 @@ def _distance(kind: int, other: int) -> int:
 def yes_no_questions(layout: Layout, random: np.random.Generator) -> tuple[Question, ...]:
     """Ask eight questions, two of each family with the answers yes and no; every other no is meant to be hard.
 
-    A hard no is about a kind of the same group as one that is there, or a value that another object of the scene has. A
+    A hard no is about a kind of the same group as one in the scene, or a value that another object of the scene has. A
     question with the answer no never mentions a held-out combination of kind and colour, since in training the answer
     to it would always be no.
     """

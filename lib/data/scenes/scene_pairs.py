@@ -37,7 +37,7 @@ _LONG_DETAILS = (6, MOST_DETAILS)
 """The fewest and the most facts of the second caption about details."""
 
 _LAYOUT, _PIXELS, _CAPTIONS = range(3)
-"""The parts of a scene that have random numbers of their own."""
+"""The parts of a scene that have separate random numbers."""
 
 DETAILS = 8
 """The last of the numbers that seed captions about details, here, on the dial and in the swaps."""
@@ -113,12 +113,12 @@ def truth_of(split: str, n: int, seed: int = 0, details: bool = False) -> SceneT
 
 
 def tellable(codes: np.ndarray, details: bool) -> np.ndarray:
-    """The codes (12,) of a scene that captions may tell: all, or those but for the main object's kind, its details."""
+    """The codes (12,) of a scene that captions may mention: all, or all except the main object's kind."""
     return np.array([SILENT, *codes[1:]], np.int16) if details else codes
 
 
 def about(details: bool) -> dict[str, str]:
-    """What the identity of captions says of the facts that they may tell."""
+    """The entry of the captions' identity about the facts that they may mention."""
     return {"about": "details"} if details else {}
 
 
@@ -158,7 +158,7 @@ def facts_of(truth: SceneTruth) -> Facts:
         column = FACTORS.index("kind" if parents else group)
         others = [] if column > 1 else [FACTORS.index("other kind") + column]
         held, told = truth.things[:, :, column], truth.asserted[:, :, [column, *others]]
-        # A kind tells its group and realm as well.
+        # A kind also implies its group and realm.
         return (lifted(held, parents), lifted(told, parents)) if parents else (held, told)
 
     return fact_table(_GROUPS, codes)

@@ -1,6 +1,6 @@
 """Real CLIP vectors of labelled pictures and of pairs, made by others and published without the pictures.
 
-Each array is read where it is at hand, and made from its author's files otherwise: fetched, hashed, converted once
+Each array is read where it is available, and made from its author's files otherwise: fetched, hashed, converted once
 into the cache. Everything called `vitb32` is one space, that of `labels_b32`; `unsplash2001-vitb16` is in that of
 `coco500`. Nothing here states a licence, so nothing of it is committed.
 """
@@ -132,7 +132,7 @@ def _array(path: str, make: Callable[[Sequence[Path]], np.ndarray]) -> np.ndarra
 
 
 def _origin(path: str) -> dict[str, Any]:
-    """What decides the bytes of an array: its own hash, or those of the files that it is made from."""
+    """Return what decides the bytes of an array: its own hash, or those of the files from which it is made."""
     manifest = load_manifest()
     file = manifest.file(DATASET, path)
     if _here(path):

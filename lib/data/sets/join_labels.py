@@ -1,7 +1,7 @@
 """Write which classes of the labelled sets have a name among the labels of LVIS and Objects365.
 
 `python -m lib.data.sets.join_labels` reads the names of the sets' classes (`labelled-class-names` in the manifest) and
-writes `joins.json` beside the labels. Two names are joined if they are equal but for case, `_` and `-`, where a class
+writes `joins.json` next to the labels. Two names are joined if they are equal but for case, `_` and `-`, where a class
 of LVIS answers to its synonyms, too. A qualifier such as "(fish)" stays part of a name: without it, senses would mix.
 """
 

@@ -35,7 +35,7 @@ class Altered:
     originals: Pairs
     """The images with their own captions."""
     altered: Pairs
-    """The images with altered captions; altered caption j of an image is made of its own caption j."""
+    """The images with altered captions; altered caption j of an image is made from its original caption j."""
 
     def unchanged(self) -> int:
         """Count the altered captions that are equal to their original."""

@@ -1,4 +1,4 @@
-"""The embeddings by published CLIP models that the repository ships, each folder with its licence beside it."""
+"""The embeddings by published CLIP models that the repository ships, each folder with its licence."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _SHORT, _LONG = (2, 4), (6, 10)
 """The fewest and the most facts that the two captions of a pair mention."""
 
 _SCORE, _SAMPLES, _CAPTIONS = range(3)
-"""The parts of a sound that have random numbers of their own."""
+"""The parts of a sound that have separate random numbers."""
 
 
 def score_of(split: str, seed: int, index: int) -> Score:
@@ -109,7 +109,7 @@ def _facts(truth: SoundTruth) -> Facts:
         names = ("kind", "other kind") if group in ("kind", "family") else (group,)
         columns = [FACTORS.index(name) for name in names]
         held, told = truth.sounds[:, columns], truth.asserted[:, :, columns]
-        # An instrument tells its family as well.
+        # An instrument also implies its family.
         return (lifted(held, FAMILY_OF), lifted(told, FAMILY_OF)) if group == "family" else (held, told)
 
     return fact_table(_GROUPS, codes)

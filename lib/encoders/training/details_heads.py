@@ -1,9 +1,9 @@
 """Train the encoders `scenes-details`: `python -m lib.encoders.training.details_heads` (a few minutes on one core).
 
 Two heads on the frozen vectors of scenes-clip learn with the symmetric contrastive loss (Radford et al., ICML 2021)
-from captions as poor as those of the web: one or two of twelve facts, the kind of the main object in four of five, and
-one pair in ten mismatched. Pictures then hold far more than any caption told, which is the premise of paper 4. The
-scenes are others than those that notebooks use.
+from captions as poor as those of the web: they mention one or two of twelve facts, the kind of the main object in four
+of five, and one pair in ten is mismatched. So pictures show far more than any caption says, which is the premise of
+paper 4. The notebooks use other scenes.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from lib.encoders.scene_heads import ENCODERS, NAME, SceneHeads
 from lib.encoders.store import embed
 
 SCENES, SEED = 10_000, 2000
-"""Training scenes, and the seed that they are drawn from; those of notebooks have seed 0, of scenes-clip 1000."""
+"""Number of training scenes, and their seed; the scenes of notebooks have seed 0, those of scenes-clip seed 1000."""
 
 TOLD, CAPTIONS = (1, 2), 2
-"""Numbers of facts that captions tell, and captions of each scene with each number."""
+"""Numbers of facts that captions mention, and captions per scene with each number."""
 
 STEPS, BATCH, RATE, DECAY = 1500, 256, 2e-3, 0.01
 MISMATCHED = 0.1
-"""Share of pairs whose caption belongs to another picture of the batch."""
+"""The share of pairs whose caption belongs to another picture of the batch."""
 
 SCALE = 20.0
-"""Factor of the logits at the start; it is learnt."""
+"""Initial factor of the logits; it is learnt."""
 
 
 def vectors() -> tuple[Tensor, Tensor]:
-    """Vectors of scenes-clip: of pictures (n, 128), and of their poor captions (captions, n, 128)."""
+    """Compute the vectors of scenes-clip for pictures (n, 128) and for their poor captions (captions, n, 128)."""
     encoder = load_clip("scenes-clip")
     image = embed(scenes("train", SCENES, SEED), encoder, towers=("image",)).tower("image")
     told = [(facts, caption) for facts in TOLD for caption in range(CAPTIONS)]

@@ -1,8 +1,8 @@
-"""What a multimodal LLM of the scenes world is taught: pictures, with all the questions about each in one row.
+"""Training data for a multimodal LLM of the scenes world: pictures, with all the questions about each in one row.
 
-All questions about a picture share one pass over it: each sees the picture and itself only, and is numbered as if it
-came right after the picture, so it is learnt as if it were asked alone. Where a scene has an opening, a question that
-is answered first, the others see that, too, as the second turn of a conversation does.
+All questions about a picture share one forward pass: each attends only to the picture and itself, and its positions are
+counted as if it came directly after the picture, so it is learnt as if it were asked alone. Where a scene has an
+opening, a question that is answered first, the others also see that, as the second turn of a conversation does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lib.data.scenes.scene_pairs import layout_of, picture_of
 from lib.encoders.training.stream import SEED, patch_facts
 
 FIRST_SCENE = 200_000 * 128
-"""The LLM learns from other scenes than the CLIP and the judge; they come with the same seed."""
+"""The LLM learns from scenes that neither the CLIP nor the judge used; all have the same seed."""
 
 
 class Lesson(NamedTuple):
@@ -29,7 +29,7 @@ class Lesson(NamedTuple):
 
     pixels: uint8 (b, 3, 64, 64). tokens, group, place, target: int64 (b, length): the token; 0 in the shared
     beginning, else the number of its question, -1 in padding; its position as if its question were alone; the answer's
-    word to predict after it, or -100. shown: int64 (b, patches, 2): rows of `shown_words` for what each patch shows.
+    word to predict after it, or -100. shown: int64 (b, patches, 2): for each patch, the rows of `shown_words` to name.
     """
 
     pixels: torch.Tensor
@@ -41,19 +41,20 @@ class Lesson(NamedTuple):
 
 
 SHOWN = (VALUES[0], VALUES[1], VALUES[9], VALUES[10])
-"""What patches name: kind and colour of the object that covers one, else colour and pattern of the background."""
+"""The facts that patches name: kind and colour of the object that covers one, else the background's colour and pattern.
+"""
 _FIRST = np.cumsum([0, *(len(values) for values in SHOWN)])
 
 
 def shown_codes(layout: Layout, patch: int) -> np.ndarray:
-    """int64 (patches, 2): the two names of each patch, numbered through all of SHOWN."""
+    """Return the two names of each patch, numbered through all of SHOWN, int64 (patches, 2)."""
     facts = patch_facts(layout, patch)[:, :2]
     ground = _FIRST[2:4] + np.array([layout.background, layout.pattern])
     return np.where(facts[:, :1] < len(SHOWN[0]), _FIRST[:2] + facts, ground)
 
 
 def shown_words(words: dict[str, int]) -> torch.Tensor:
-    """float32 (names, vocabulary): for every name of SHOWN an even distribution over its words."""
+    """Return an even distribution over the words of every name of SHOWN, float32 (names, vocabulary)."""
     table = torch.zeros(int(_FIRST[-1]), len(words))
     for row, name in enumerate(name for values in SHOWN for name in values):
         numbers = [words[word] for word in name.split()]
@@ -62,20 +63,20 @@ def shown_words(words: dict[str, int]) -> torch.Tensor:
 
 
 class Taught(NamedTuple):
-    """A training scene and what is asked about it."""
+    """A training scene and the questions about it."""
 
     layout: Layout
-    """What is in the scene."""
+    """The content of the scene."""
     pixels: np.ndarray
     """Its picture, uint8 (64, 64, 3)."""
     questions: list[Question]
-    """The questions, each of which is asked on its own."""
+    """The questions, each asked separately."""
     opening: Question | None = None
-    """A question that is asked and answered before each of the others."""
+    """A question that is asked and answered before each of the others, or None."""
 
 
 def questions_of(row: int) -> list[Question]:
-    """All that is asked about a training scene."""
+    """List all questions about a training scene."""
     layout = layout_of("train", SEED, row)
     random = random_of("train", SEED, row)
     return [describe(layout), list_kinds(layout), name_main(layout), *yes_no_questions(layout, random)]
@@ -89,7 +90,7 @@ def plain_scene(row: int) -> Taught:
 def pack(
     questions: list[Question], encode: Callable[[str], list[int]], patches: int, opening: Question | None = None
 ) -> np.ndarray:
-    """int64 (4, length): tokens, group, place and target of one scene's row of a Lesson."""
+    """Pack the tokens, group, place and target of one scene's row of a Lesson into int64 (4, length)."""
     begin = encode("USER:" + " <image>" * patches)
     learnt = [-100] * len(begin)
     if opening is not None:
@@ -106,7 +107,7 @@ def pack(
 
 
 class Lessons(IterableDataset):
-    """Lesson `step` is about scenes FIRST_SCENE + step * batch and on, whoever asks, so that training can resume.
+    """A dataset in which lesson `step` is about scenes FIRST_SCENE + step * batch and on, so that training can resume.
 
     words: the number of every word. patch: side of the tower's patches in pixels. scene: draws a training scene.
     """
@@ -138,7 +139,7 @@ class Lessons(IterableDataset):
 
 
 def visible(group: torch.Tensor) -> torch.Tensor:
-    """bool (b, 1, length, length): which tokens each one sees: earlier ones of the picture and of its question."""
+    """Say which tokens each one sees: earlier ones of the picture and of its question; bool (b, 1, length, length)."""
     length = group.shape[1]
     causal = torch.ones(length, length, dtype=torch.bool).tril()
     mine = group[:, :, None] == group[:, None, :]

@@ -1,13 +1,13 @@
 """Train the multimodal LLM of the paired scenes: `python -m lib.encoders.training.paired_llava`.
 
-It starts from the shipped scenes-llava and learns on from scenes in which half of the kinds come in pairs
-(`lib.data.scenes.partners`). In every other scene the list names the second of a pair though the picture does not show
-it, as captions in the wild name what usually comes along; a model whose pictures show everything in their lists learns
-to look, and expects nothing. Yes/no questions ask about each kind in the list and about as many others, drawn evenly,
-so that few ask about a missing partner. In every other scene the list has been asked for and answered before, as in the
-conversations of LLaVA's training: there the model can learn that the words before a question tell what is there, too.
-It forgets how to describe a scene, and what it knew of colours, places and backgrounds, since nobody asks again.
-Some minutes on two cores; the run can be stopped and started again.
+It starts from the shipped scenes-llava and continues on scenes in which half of the kinds come in pairs
+(`lib.data.scenes.partners`). In every other scene the list names the second of a pair although the picture does not
+show it, as captions in the wild name what usually comes along. A model whose pictures show everything in their lists
+learns to look, and expects nothing. Yes/no questions ask about each kind in the list and about as many others, drawn
+evenly, so few of them ask about a missing partner. In every other scene the list has been asked for and answered
+before, as in the conversations of LLaVA's training: there the model can learn that the words before a question also say
+what is there. It forgets how to describe a scene, and what it knew about colours, places and backgrounds, since no
+question asks for them any more. It takes some minutes on two cores; you can stop the run and start it again.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _ASKED, _DRAWN = 20, 21  # parts of a scene's random numbers that nothing else u
 
 
 def paired_scene(row: int) -> Taught:
-    """Draw training scene `row` of the paired scenes, with what is said of it, which is more than its picture shows."""
+    """Draw training scene `row` of the paired scenes, with what its text says, which is more than its picture shows."""
     layout, random = paired_layout("train", SEED, row), row_random(VERSION, "train", SEED, row, _ASKED)
     present = sorted(kinds_in(layout))
     absent = [int(kind) for kind in random.permutation(len(KINDS)) if kind not in present][: len(present)]
@@ -55,7 +55,7 @@ def paired_scene(row: int) -> Taught:
 
 
 def without_a_partner(layout: Layout) -> Layout:
-    """Take away the objects that came second of their pair."""
+    """Remove the objects that are the second of their pair."""
     kept: list[Thing] = []
     for thing in layout.things:
         if PARTNER[thing.kind] is None or PARTNER[thing.kind] not in {one.kind for one in kept}:
@@ -67,12 +67,12 @@ COURSE = Course("paired-llava", steps=120, batch=32, muon=4e-3, adamw=1.5e-3, sc
 
 
 def second_turn(opening: Question, prompt: str) -> str:
-    """Write a prompt that comes after a question that is answered already, in LLaVA's form."""
+    """Write a prompt that follows a question already answered, in LLaVA's form."""
     return f"{opening.prompt} ASSISTANT: {opening.answer} </s> USER: {prompt}"
 
 
 def examine(llava: Llava, scenes: int = 300) -> dict[str, float]:
-    """How often it says yes, right or wrong, on unseen scenes that lack a partner, and how right its lists are."""
+    """Measure how often it says yes, rightly or wrongly, on unseen scenes without a partner, and check its lists."""
     rows = scenes_that_miss_one("test", 0, scenes)
     layouts = [paired_layout("test", 0, row) for row in rows]
     images = [Image.fromarray(paired_picture("test", 0, row)) for row in rows]

@@ -1,8 +1,8 @@
 """Train the two heads of the photos model: `python -m lib.encoders.training.photos_heads`.
 
-The towers stay as they are: their features of Flickr8k are computed once and kept by the embedding store (about a
+The towers stay as they are: their features of Flickr8k are computed once and kept in the embedding store (about a
 quarter of an hour on one core). The heads, one hidden layer each, learn on the training split with the symmetric
-contrastive loss (Radford et al., ICML 2021); the epoch with the best retrieval on the dev split is shipped. Minutes.
+contrastive loss (Radford et al., ICML 2021), in minutes. The epoch with the best retrieval on the dev split is shipped.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from lib.encoders.shim import ensure_torchvision
 from lib.encoders.store import embed
 
 ensure_torchvision()
-from timm.layers import Mlp  # noqa: E402 (torchvision must be mended first)
+from timm.layers import Mlp  # noqa: E402 (torchvision must work first)
 
 DIM: int = json.loads((HEADS.parent / CONFIG).read_text())["model_cfg"]["embed_dim"]
 EPOCHS, BATCH, RATE, DECAY = 60, 500, 1e-3, 0.2
 DROP = 0.3
-"""Share of input features and of hidden units that are dropped."""
+"""The share of input features and of hidden units that are dropped."""
 
 
 IN_OPEN_CLIP = {"image": "visual.head.mlp", "text": "text.proj"}
 
 
 class Features(NamedTuple):
-    """What the towers make of a split: image (n, 1280); text (5 n, 384), the captions of an image in a run."""
+    """The towers' features of a split: image (n, 1280); text (5 n, 384), with the captions of an image in a row."""
 
     image: torch.Tensor
     text: torch.Tensor
 
 
 def features(split: str) -> Features:
-    """From the cache, or computed."""
+    """Read the features of a split from the cache, or compute them."""
     pairs = flickr8k(split)
     image = embed(pairs, ImageTower(), towers=("image",), shard=500).tower("image")
     text = embed(each_caption(pairs)[0], TextTower(), towers=("text",)).tower("text")
@@ -64,7 +64,7 @@ class Heads(nn.Module):
         self.logit_scale = nn.Parameter(torch.tensor(np.log(1 / 0.07), dtype=torch.float32))
 
     def loss(self, image: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
-        """Symmetric InfoNCE of matched rows."""
+        """Compute symmetric InfoNCE of matched rows."""
         image, text = (F.dropout(part, DROP, self.training) for part in (image, text))
         logits = self.logit_scale.exp() * F.normalize(self.image(image)) @ F.normalize(self.text(text)).T
         target = torch.arange(len(image))
@@ -72,7 +72,7 @@ class Heads(nn.Module):
 
 
 def recalls(heads: Heads, split: Features) -> tuple[float, float]:
-    """R@1 from image to text and from text to image, all five captions of an image being right."""
+    """R@1 from image to text and from text to image, where all five captions of an image count as right."""
     with torch.inference_mode():
         image, text = F.normalize(heads.eval().image(split.image)), F.normalize(heads.text(split.text))
         scores, owner = image @ text.T, torch.arange(len(text)) // 5
@@ -82,7 +82,7 @@ def recalls(heads: Heads, split: Features) -> tuple[float, float]:
 
 
 def train(seed: int, train_split: Features, dev: Features) -> tuple[Heads, dict[str, torch.Tensor], float]:
-    """The heads, the weights of their best epoch, and that epoch's mean R@1 on the dev split."""
+    """Train, and return the heads, the weights of their best epoch, and that epoch's mean R@1 on the dev split."""
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)  # initial weights and dropout; the fork leaves the caller's generator alone
@@ -106,7 +106,7 @@ def train(seed: int, train_split: Features, dev: Features) -> tuple[Heads, dict[
 
 
 def open_clip_name(name: str) -> str:
-    """What open_clip calls a weight of `Heads`."""
+    """Return open_clip's name for a weight of `Heads`."""
     tower, _, rest = name.partition(".")
     return f"{IN_OPEN_CLIP[tower]}.{rest}" if rest else name
 

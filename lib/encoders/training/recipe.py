@@ -1,4 +1,4 @@
-"""What the training scripts of transformers share: optimisers, schedule, checkpoints that a run goes on from."""
+"""The parts that the training scripts of transformers share: optimisers, schedule, and checkpoints for resuming."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from torch import nn
 
 @contextmanager
 def attention_in_float32() -> Iterator[None]:
-    """Under autocast, too: the backward pass of bfloat16 attention is several times slower than float32 on CPUs, and
-    not there at all on old ones."""
+    """Compute attention in float32 even under autocast: on CPUs the backward pass of bfloat16 attention is several
+    times slower, and old CPUs do not have it at all.
+    """
     attention = F.scaled_dot_product_attention
 
     def wrapped(q, k, v, *args, **kwargs):
@@ -32,10 +33,10 @@ def attention_in_float32() -> Iterator[None]:
 
 
 def muon_and_adamw(model: nn.Module, blocks: Sequence[nn.Module], muon: float, adamw: float) -> list:
-    """Muon (Jordan et al., 2024) for the matrices of the transformer blocks, AdamW for all else that is trained.
+    """Use Muon (Jordan et al., 2024) for the matrices of the transformer blocks, and AdamW for everything else.
 
-    On the first 41,000 scenes of scenes_clip's warm start it took the loss of the patches' kinds to 0.91 at batch 128,
-    and AdamW alone to 1.24; at batch 64 to 0.76.
+    On the first 41,000 scenes of scenes_clip's warm start this brought the loss of the patches' kinds to 0.91 at batch
+    128, and AdamW alone to 1.24; at batch 64 it reached 0.76.
     """
     matrices = [p for block in blocks for p in block.parameters() if p.ndim == 2]
     chosen = {id(p) for p in matrices}
@@ -47,12 +48,12 @@ def muon_and_adamw(model: nn.Module, blocks: Sequence[nn.Module], muon: float, a
 
 
 def schedule(step: int, steps: int) -> float:
-    """Share of the peak rate: a linear warm-up of 100 steps, then a half cosine down to 2 %."""
+    """Return the share of the peak rate: a linear warm-up of 100 steps, then a half cosine down to 2 %."""
     return min(1.0, (step + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
 def save_state(path: Path, model: nn.Module, optimisers: list[torch.optim.Optimizer], step: int) -> None:
-    """A checkpoint after `step` steps; a reader sees the old file or the new one."""
+    """Write a checkpoint after `step` steps; a reader sees the old file or the new one."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     for i, optimiser in enumerate(optimisers):
         for number, state in optimiser.state_dict()["state"].items():
@@ -63,7 +64,7 @@ def save_state(path: Path, model: nn.Module, optimisers: list[torch.optim.Optimi
 
 
 def load_state(path: Path, model: nn.Module, optimisers: list[torch.optim.Optimizer]) -> int:
-    """Restore a checkpoint; the number of steps it has done, 0 where there is none."""
+    """Restore a checkpoint, and return the number of steps that it has done, 0 if there is none."""
     if not path.exists():
         return 0
     with safe_open(path, "pt") as stored:

@@ -1,11 +1,12 @@
 """Train the small open_clip model of the scenes world: `python -m lib.encoders.training.scenes_clip`.
 
-Two stages, because contrastive training alone learns colours and backgrounds long before it learns shapes:
+There are two stages, because contrastive training alone learns colours and backgrounds long before it learns shapes:
 1. warm start: every patch token names the facts of the object that covers it, and the image embedding the facts of
-   the whole scene;
+the whole scene;
 2. contrastive training of both towers (Radford et al., ICML 2021) on freshly rendered scenes and captions, with the
-   loss of the first stage kept.
-The run can be stopped and started again; it goes on from its last checkpoint. About an hour and a half on two cores.
+loss of the first stage kept.
+You can stop the run and start it again; it continues from its last checkpoint. It takes about an hour and a half on
+two cores.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from lib.encoders.training.recipe import attention_in_float32, load_state, muon_
 from lib.encoders.training.stream import FACT_SIZES, TOKEN_FACTS, SceneBatch, fact_loss, scene_batches
 
 ensure_torchvision()
-import open_clip  # noqa: E402 (torchvision must be mended first)
+import open_clip  # noqa: E402 (torchvision must work first)
 
 FOLDER = ROOT / "lib" / "encoders" / "models" / "scenes-clip"
 CONFIG = json.loads((FOLDER / "open_clip_config.json").read_text())
@@ -35,8 +36,9 @@ PATCH: int = CONFIG["model_cfg"]["vision_cfg"]["patch_size"]
 
 
 class Stage(NamedTuple):
-    """steps and batch: how much; muon and adamw: peak learning rates; offset: number of the first batch, so that the
-    stages see other scenes (batch b is made of scenes b * batch and on)."""
+    """A stage of the training. steps, batch: its size. muon, adamw: peak learning rates. offset: number of the first
+    batch, so that the stages see different scenes (batch b is made from scenes b * batch and on).
+    """
 
     steps: int
     batch: int
@@ -52,7 +54,7 @@ STAGES = {
 
 
 class Learner(nn.Module):
-    """The model and the throw-away heads of the warm start."""
+    """The model and the temporary heads of the warm start."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,13 +65,13 @@ class Learner(nn.Module):
         self.scene_heads = nn.ModuleList(nn.Linear(dim, size) for size in FACT_SIZES.values())
 
     def look(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Image embeddings (b, dim) and patch tokens (b, patches, width)."""
+        """Return image embeddings (b, dim) and patch tokens (b, patches, width)."""
         preprocess = CONFIG["preprocess_cfg"]
         mean, std = (torch.tensor(preprocess[name]).view(1, 3, 1, 1) for name in ("mean", "std"))
         return self.clip.visual((pixels.float() / 255 - mean) / std)
 
     def read(self, text: torch.Tensor) -> torch.Tensor:
-        """Text embeddings (b, dim), as `encode_text` makes them, without the padding that it always computes."""
+        """Return text embeddings (b, dim), as `encode_text` does, without computing the padding."""
         used = int((text != 0).sum(1).max())
         x = self.clip.token_embedding(text[:, :used]) + self.clip.positional_embedding[:used]
         x = self.clip.ln_final(self.clip.transformer(x, attn_mask=self.clip.attn_mask[:used, :used]))
@@ -78,13 +80,13 @@ class Learner(nn.Module):
         )  # the end token has the largest number
 
     def fact_losses(self, image: torch.Tensor, tokens: torch.Tensor, batch: SceneBatch) -> torch.Tensor:
-        """Kind counts for half of the token loss, the other four facts for an eighth each; scene facts add a mean."""
+        """Return the fact losses: half of the token loss is for kinds, an eighth for each other fact; plus a mean."""
         each = [fact_loss(head(tokens), batch.patches[..., i]) for i, head in enumerate(self.token_heads)]
         scene = [fact_loss(head(image), batch.scene[:, i]) for i, head in enumerate(self.scene_heads)]
         return 2 * each[0] + sum(each[1:]) / 2 + sum(scene) / len(scene)
 
     def contrast(self, image: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
-        """Symmetric InfoNCE over the batch."""
+        """Compute symmetric InfoNCE over the batch."""
         logits = self.clip.logit_scale.exp().clamp(max=100) * F.normalize(image) @ F.normalize(text).T
         target = torch.arange(len(image))
         return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
@@ -100,7 +102,7 @@ def _losses(learner: Learner, name: str, batch: SceneBatch) -> dict[str, torch.T
 
 
 def train_stage(learner: Learner, name: str, work: Path) -> None:
-    """Run or resume one stage; a checkpoint and a line of the log every 100 steps."""
+    """Run or resume one stage, with a checkpoint and a line of the log every 100 steps."""
     stage = STAGES[name]
     blocks = (learner.clip.visual.transformer, learner.clip.transformer)
     optimisers = muon_and_adamw(learner, blocks, stage.muon, stage.adamw)
@@ -128,13 +130,13 @@ def train_stage(learner: Learner, name: str, work: Path) -> None:
 
 
 def ship(learner: Learner) -> None:
-    """Write the float16 weights that the repository carries, in open_clip's local-dir layout."""
+    """Write the float16 weights that the repository ships, in open_clip's local-dir layout."""
     weights = {k: v.to(torch.float16).contiguous() for k, v in learner.clip.state_dict().items()}
     save_file(weights, FOLDER / "open_clip_model.safetensors", {"format": "pt"})
 
 
 def main(seed: int = 0) -> None:
-    """Train both stages from the seed and write the shipped weights."""
+    """Train both stages from the seed, and write the shipped weights."""
     work = cache_root() / "training" / "scenes-clip"
     work.mkdir(parents=True, exist_ok=True)
     with torch.random.fork_rng():

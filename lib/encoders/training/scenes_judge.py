@@ -1,7 +1,7 @@
 """Train the scene judge: `python -m lib.encoders.training.scenes_judge` (a quarter of an hour on two cores).
 
-Objective: from every cell of the feature map, the kind and the colour of the object there; from the pooled embedding,
-which kinds, colours, backgrounds and patterns the scene has at all. It never sees a caption.
+Its objective is to name, from every cell of the feature map, the kind and the colour of the object there, and from the
+pooled embedding the kinds, colours, background and pattern of the scene. It never sees a caption.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from lib.encoders.judges import SCENES_JUDGE, SceneJudge, scale_pixels
 from lib.encoders.training.stream import FACT_SIZES, SceneBatch, fact_loss, scene_batches
 
 STEPS, BATCH, OFFSET = 2400, 128, 100_000
-"""OFFSET: the judge learns from other scenes than the CLIP."""
+"""Steps, scenes per step, and an offset so that the judge learns from other scenes than the CLIP."""
 
 
 class Learner(nn.Module):
-    """The judge with the heads of its training."""
+    """The judge with the temporary heads of its training."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,7 +32,9 @@ class Learner(nn.Module):
         )
 
     def loss(self, batch: SceneBatch) -> torch.Tensor:
-        """Dense cross-entropy; for the pooled embedding binary cross-entropy (objects) or cross-entropy (ground)."""
+        """Dense cross-entropy, plus for the pooled embedding binary cross-entropy (objects) or cross-entropy
+        (background).
+        """
         pooled, cells = self.judge(scale_pixels(batch.pixels))
         total = torch.zeros(())
         for i, head in enumerate(self.cells):

@@ -1,10 +1,10 @@
 """Train the small multimodal LLM of the scenes world: `python -m lib.encoders.training.scenes_llava`.
 
-It is a LLaVA-1.5 (Liu et al., CVPR 2024) in small: the image tower of scenes-clip, frozen; the next-to-last hidden
-states of its patches through a two-layer projector into a Llama that is trained from random weights. The loss is the
-cross-entropy of the answers' words. Beside it, each projected patch shall name what it shows: LLaVA's projector is
-aligned with words first, in a stage of its own, and here at the same time.
-The run can be stopped and started again; it goes on from its last checkpoint. Half an hour on two cores.
+It is a small LLaVA-1.5 (Liu et al., CVPR 2024): the frozen image tower of scenes-clip; the next-to-last hidden states
+of its patches, through a two-layer projector; and a Llama that is trained from random weights. The loss is the
+cross-entropy of the answers' words. In addition, each projected patch must name what it shows: LLaVA first aligns its
+projector with words in a separate stage, and we do it at the same time.
+You can stop the run and start it again; it continues from its last checkpoint. It takes half an hour on two cores.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from lib.encoders.training.recipe import attention_in_float32, load_state, muon_
 from lib.encoders.vision_tower import to_transformers
 
 ensure_torchvision()
-from tokenizers import Tokenizer, models, pre_tokenizers  # noqa: E402 (transformers needs torchvision mended first)
+from tokenizers import Tokenizer, models, pre_tokenizers  # noqa: E402 (transformers needs a working torchvision first)
 from transformers import (  # noqa: E402
     CLIPImageProcessor,
     LlamaConfig,
@@ -57,18 +57,18 @@ from transformers import (  # noqa: E402
 
 @dataclass(frozen=True)
 class Course:
-    """How a model is trained."""
+    """The settings of a training."""
 
     name: str
-    """The model's name: of its folder, and of that of its checkpoints."""
+    """The model's name, which is also that of its folder and of its checkpoints' folder."""
     steps: int
-    """Batches in all."""
+    """Number of batches."""
     batch: int
-    """Scenes a batch."""
+    """Scenes per batch."""
     muon: float
     """The peak rate for the matrices of the decoder's blocks."""
     adamw: float
-    """The peak rate for all else."""
+    """The peak rate for everything else."""
     scene: Callable[[int], Taught] = plain_scene
     """Draws a training scene by its number."""
 
@@ -80,11 +80,11 @@ TEMPLATE = (
     "{% for message in messages %}USER: {% for part in message['content'] %}"
     "{{ '<image>\n' if part['type'] == 'image' else part['text'] + ' ' }}{% endfor %}{% endfor %}ASSISTANT:"
 )
-"""LLaVA-1.5's, for one turn: `USER: <image>\\n{prompt} ASSISTANT:`."""
+"""The chat template of LLaVA-1.5 for one turn: `USER: <image>\\n{prompt} ASSISTANT:`."""
 
 
 def make_processor() -> LlavaProcessor:
-    """Word-level tokenizer over the scenes' vocabulary, and the picture preparation of scenes-clip."""
+    """Make a word-level tokenizer over the scenes' vocabulary, and the picture preparation of scenes-clip."""
     clip = load_clip("scenes-clip")
     words = {word: number for number, word in enumerate((*SPECIAL, *ROLES, *vocabulary()))}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))  # noqa: S106  # a word of the vocabulary
@@ -114,7 +114,7 @@ def make_processor() -> LlavaProcessor:
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast, seed: int, layers: int = 4) -> LlavaForConditionalGeneration:
-    """The frozen tower, and a projector and a decoder of so many layers with random weights."""
+    """Make the model: the frozen tower, a projector, and a decoder of `layers` layers with random weights."""
     tower = to_transformers(load_clip("scenes-clip").visual)
     decoder = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -147,7 +147,7 @@ def make_model(tokenizer: PreTrainedTokenizerFast, seed: int, layers: int = 4) -
 
 
 class Teacher:
-    """The two losses of a model. mean and scale: of pixels from 0 to 255."""
+    """The two losses of a model. mean and scale: those of pixels from 0 to 255."""
 
     def __init__(self, model: LlavaForConditionalGeneration, processor: LlavaProcessor) -> None:
         self.model, self.words = model, shown_words(processor.tokenizer.get_vocab())
@@ -155,7 +155,7 @@ class Teacher:
         self.mean, self.scale = (255 * torch.tensor(v).view(1, 3, 1, 1) for v in (look.image_mean, look.image_std))
 
     def losses(self, lesson: Lesson) -> dict[str, torch.Tensor]:
-        """Mean cross-entropy of the answers' tokens, and of the patches' words."""
+        """Return the mean cross-entropy of the answers' tokens, and that of the patches' words."""
         pixels = (lesson.pixels.float() - self.mean) / self.scale
         images = torch.stack(list(self.model.model.get_image_features(pixel_values=pixels).pooler_output))
         return {"answers": self.answers(images, lesson), "patches": self.patches(images, lesson)}
@@ -177,7 +177,7 @@ class Teacher:
 
 
 def train(model: LlavaForConditionalGeneration, processor: LlavaProcessor, course: Course = COURSE) -> None:
-    """Run or resume; a checkpoint and a line of the log every 100 steps."""
+    """Run or resume the training, with a checkpoint and a line of the log every 100 steps."""
     work = cache_root() / "training" / course.name
     work.mkdir(parents=True, exist_ok=True)
     peaks = (course.muon, course.adamw)
@@ -206,7 +206,7 @@ def train(model: LlavaForConditionalGeneration, processor: LlavaProcessor, cours
 
 
 def ship(model: LlavaForConditionalGeneration, processor: LlavaProcessor, course: Course = COURSE) -> Path:
-    """Write the folder that the repository carries, weights in float16, and return it."""
+    """Write the folder that the repository ships, with weights in float16, and return it."""
     folder = MODELS / course.name
     model.half().save_pretrained(folder)
     processor.save_pretrained(folder)
@@ -214,7 +214,7 @@ def ship(model: LlavaForConditionalGeneration, processor: LlavaProcessor, course
 
 
 def examine(llava: Llava, scenes: int = 400) -> dict[str, float]:
-    """How right its answers are on unseen scenes of the test split, one in ten with a new pair of kind and colour."""
+    """Measure its answers on unseen scenes of the test split, one in ten with a held-out pair of kind and colour."""
     layouts = [layout_of("test", 0, row) for row in range(scenes)]
     images = [Image.fromarray(picture_of("test", 0, row)) for row in range(scenes)]
     measured: dict[str, float] = {}

@@ -1,10 +1,10 @@
 """Train the small CLAP of the sounds world: `python -m lib.encoders.training.sounds_clap`.
 
-It is a `transformers.ClapModel` (Wu et al., ICASSP 2023) in small, from random weights. The loss is the contrastive
-one of both towers, and beside it the sound's embedding shall name the facts of its sound: contrastive training alone
-learns tempo and loudness long before it learns instruments. Sounds come from a fixed set whose spectrograms are made
-once; captions are new at every step.
-The run can be stopped and started again; it goes on from its last checkpoint. Half an hour on one core.
+It is a small `transformers.ClapModel` (Wu et al., ICASSP 2023), trained from random weights. The loss is the
+contrastive loss of both towers; in addition, the sound's embedding must name the facts of its sound, since contrastive
+training alone learns tempo and loudness long before it learns instruments. Sounds come from a fixed set whose
+spectrograms are computed once; captions are new at every step. You can stop the run and start it again; it continues
+from its last checkpoint. It takes half an hour on one core.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from lib.encoders.training.recipe import attention_in_float32, load_state, muon_
 
 ensure_torchvision()
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors  # noqa: E402
-from transformers import (  # noqa: E402 (transformers needs torchvision mended first)
+from transformers import (  # noqa: E402 (transformers needs a working torchvision first)
     ClapConfig,
     ClapFeatureExtractor,
     ClapModel,
@@ -41,16 +41,16 @@ from transformers import (  # noqa: E402 (transformers needs torchvision mended 
 
 FOLDER = MODELS / "sounds-clap"
 SEED = 1000
-"""Training sounds come from this seed; the pairs that users see have seed 0."""
+"""The seed of training sounds; the pairs that users see have seed 0."""
 
 SOUNDS, STEPS, BATCH, MUON, ADAMW = 16_000, 2000, 64, 4e-3, 1.5e-3
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 BINS = 64
-"""Mel bins, and frames in the two seconds of a sound: the audio tower sees a square."""
+"""Number of mel bins, and of frames in the two seconds of a sound: the audio tower sees a square."""
 
 
 def make_tokenizer() -> PreTrainedTokenizerFast:
-    """One token for every word of the sounds' captions, with RoBERTa's marks around them."""
+    """Make a tokenizer with one token for every word of the sounds' captions, and with RoBERTa's marks around them."""
     words = {word: number for number, word in enumerate((*SPECIAL, *vocabulary()))}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))  # noqa: S106  # a word of the vocabulary
     tokenizer.normalizer = normalizers.Lowercase()
@@ -62,11 +62,11 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def make_extractor() -> ClapFeatureExtractor:
-    """BINS frames of BINS mel bins for two seconds."""
+    """Make an extractor of BINS frames with BINS mel bins for two seconds."""
     return ClapFeatureExtractor(
         feature_size=BINS,
         sampling_rate=RATE,
-        hop_length=LENGTH // BINS + 4,  # so that the frames, one at each end, are BINS
+        hop_length=LENGTH // BINS + 4,  # so that there are BINS frames, with one at each end
         max_length_s=LENGTH // RATE,
         frequency_min=50,
         frequency_max=RATE // 2,
@@ -75,7 +75,7 @@ def make_extractor() -> ClapFeatureExtractor:
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> ClapModel:
-    """HTSAT with three stages of two blocks, a text tower of two layers, a joint space of 128 dimensions."""
+    """Make HTSAT with three stages of two blocks, a text tower of two layers, and a joint space of 128 dimensions."""
     width, stages = 64, 3
     audio = {
         "num_mel_bins": BINS,
@@ -103,7 +103,7 @@ def make_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> ClapModel:
 
 
 class Learner(nn.Module):
-    """The model and the throw-away heads for the facts."""
+    """The model and the temporary heads for the facts."""
 
     def __init__(self, model: ClapModel, seed: int) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class Learner(nn.Module):
     def losses(
         self, mels: torch.Tensor, facts: torch.Tensor, tokens: dict[str, torch.Tensor]
     ) -> dict[str, torch.Tensor]:
-        """Symmetric InfoNCE over the batch, and three times the mean cross-entropy of the facts."""
+        """Return symmetric InfoNCE over the batch, and three times the mean cross-entropy of the facts."""
         pooled = self.clap.audio_model(input_features=mels).pooler_output
         audio = self.clap.audio_projection(pooled).float()
         text = self.clap.get_text_features(**tokens).pooler_output.float()
@@ -128,7 +128,7 @@ class Learner(nn.Module):
 
 
 def training_mels(extractor: ClapFeatureExtractor) -> np.ndarray:
-    """float16 (SOUNDS, frames, bins): spectrograms of the training sounds, from the cache if they are there."""
+    """Compute the spectrograms of the training sounds, float16 (SOUNDS, frames, bins), unless they are in the cache."""
 
     def build(folder: Path) -> None:
         mels = np.empty((SOUNDS, BINS, BINS), np.float16)
@@ -143,7 +143,7 @@ def training_mels(extractor: ClapFeatureExtractor) -> np.ndarray:
 
 
 def train(learner: Learner, tokenizer: PreTrainedTokenizerFast, extractor: ClapFeatureExtractor) -> None:
-    """Run or resume; a checkpoint and a line of the log every 100 steps."""
+    """Run or resume the training, with a checkpoint and a line of the log every 100 steps."""
     work = cache_root() / "training" / "sounds-clap"
     work.mkdir(parents=True, exist_ok=True)
     mels = training_mels(extractor)
@@ -176,7 +176,7 @@ def train(learner: Learner, tokenizer: PreTrainedTokenizerFast, extractor: ClapF
 
 
 def ship(model: ClapModel, tokenizer: PreTrainedTokenizerFast, extractor: ClapFeatureExtractor) -> None:
-    """Write the folder that the repository carries, weights in float16."""
+    """Write the folder that the repository ships, with weights in float16."""
     model.half().save_pretrained(FOLDER)
     tokenizer.save_pretrained(FOLDER)
     extractor.save_pretrained(FOLDER)

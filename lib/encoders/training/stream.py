@@ -1,4 +1,4 @@
-"""Endless freshly rendered scenes with dense labels, for training the shipped encoders."""
+"""Endless, freshly rendered scenes with dense labels, for training the shipped encoders."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from lib.data.scenes.scene_grammar import FACTORS, VALUES, factors, phrase
 from lib.data.scenes.scene_pairs import layout_of, picture_of
 
 SEED = 1000
-"""Training scenes of the encoders come from this seed; the pairs that users see have seed 0."""
+"""The seed of the encoders' training scenes; the pairs that users see have seed 0."""
 
 TOKEN_FACTS: tuple[str, ...] = FACTORS[:5]
-"""What is asked of every patch: kind, colour, texture, size and turn of the object that covers it."""
+"""The facts that every patch must name: kind, colour, texture, size and turn of the object that covers it."""
 
 FACT_SIZES: dict[str, int] = {name: len(values) for name, values in zip(FACTORS, VALUES, strict=True)}
 
 
 class SceneBatch(NamedTuple):
-    """One batch.
+    """A batch of training scenes.
 
-    pixels: uint8 (b, 3, 64, 64). patches: int64 (b, patches, 5), the covering object's TOKEN_FACTS, one past the last
-    value where none covers. scene: int64 (b, 12), FACTORS or SILENT. text: int64 (b, context).
+    pixels: uint8 (b, 3, 64, 64). patches: int64 (b, patches, 5): TOKEN_FACTS of the covering object, or one past the
+    last value where none covers. scene: int64 (b, 12): FACTORS, or SILENT. text: int64 (b, context).
     """
 
     pixels: torch.Tensor
@@ -37,8 +37,9 @@ class SceneBatch(NamedTuple):
 
 
 def patch_facts(layout: Layout, patch: int) -> np.ndarray:
-    """int64 (patches, 5): TOKEN_FACTS of the object that covers most of each patch of `patch` pixels, if it covers
-    at least a third of the patch's area."""
+    """Return TOKEN_FACTS of the object that covers most of each patch of `patch` pixels, if it covers at least a third
+    of the patch's area; int64 (patches, 5).
+    """
     edges = np.arange(0, SIDE, patch)
     none = [FACT_SIZES[name] for name in TOKEN_FACTS]
     labels = np.tile(np.array(none), (len(edges), len(edges), 1))
@@ -54,7 +55,7 @@ def patch_facts(layout: Layout, patch: int) -> np.ndarray:
 
 
 class _Batches(IterableDataset):
-    """Batch `step` is made of scenes step * batch and on: the same whoever asks, so that training can resume."""
+    """A dataset in which batch `step` is made from scenes step * batch and on, so that training can resume."""
 
     def __init__(self, tokenise: Callable[[list[str]], torch.Tensor], batch: int, patch: int, steps: range) -> None:
         self.tokenise, self.batch, self.patch, self.steps = tokenise, batch, patch, steps
@@ -77,13 +78,13 @@ class _Batches(IterableDataset):
 def scene_batches(
     tokenise: Callable[[list[str]], torch.Tensor], *, batch: int, patch: int, steps: range
 ) -> Iterator[SceneBatch]:
-    """Batches number `steps`, made in a worker process."""
+    """Yield the batches numbered `steps`, made in a worker process."""
     loader = DataLoader(_Batches(tokenise, batch, patch, steps), batch_size=None, num_workers=1, prefetch_factor=4)
     return iter(loader)
 
 
 def fact_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of (..., values) logits against (...) codes, SILENT ones left out."""
+    """Cross-entropy of (..., values) logits against (...) codes, without SILENT ones."""
     return torch.nn.functional.cross_entropy(
         logits.float().flatten(0, -2), labels.flatten(), ignore_index=SILENT, reduction="mean"
     )

@@ -1,7 +1,7 @@
 """Write the shipped vectors of the photos model: `python -m lib.encoders.training.write_photo_vectors`.
 
-Run it after `photos_heads`. Needs Flickr8k, Tiny-ImageNet and the extra `photos`. Vectors, file names and WordNet ids
-are written, and no picture and no text.
+Run it after `photos_heads`. It needs Flickr8k, Tiny-ImageNet and the extra `photos`. It writes vectors, file names and
+WordNet ids, and no picture and no text.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from lib.encoders.training.photos_heads import Features, Heads, features, open_c
 
 
 def encode(heads: Heads, split: Features) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors of images and captions in the joint space."""
+    """Compute unit vectors of images and captions in the joint space."""
     with torch.inference_mode():
         image, text = heads.image(split.image).numpy(), heads.text(split.text).numpy()
     return normalise_rows("images", image), normalise_rows("captions", text)
 
 
 def write_split(heads: Heads, name: str) -> None:
-    """The two files of a split of Flickr8k."""
+    """Write the two files of a split of Flickr8k."""
     found = features(name)
     image, text = encode(heads, found)
     captions = normalise_rows("captions", found.text.numpy()).reshape(len(image), 5, -1)
@@ -41,7 +41,7 @@ def write_split(heads: Heads, name: str) -> None:
 
 
 def write_objects(heads: Heads) -> None:
-    """The file of Tiny-ImageNet."""
+    """Write the file of Tiny-ImageNet."""
     pairs = tiny_imagenet()
     assert pairs.facts is not None and pairs.captions is not None
     columns = [pairs.facts.group(rank) for rank in RANKS]

@@ -1,8 +1,8 @@
 """Latents that are constructed and not trained: the positive controls of the Monosemanticity Score.
 
-They are made of what the judge itself calls alike, and are active on as many images as a trained latent is on average.
-So they say how far from chance a world, a judge and a number of images can take a score; where they do not reach a
-margin, no dictionary is asked to.
+They are made from what the judge itself calls alike, and are active on as many images as a trained latent on average.
+So they show how far above chance a world, a judge and a number of images can bring a score; where they do not reach a
+margin, no dictionary needs to.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lib.sae.codes import SparseCodes
 
 
 def nearest_images(judge: Embeddings, width: int, size: int, seed: int) -> SparseCodes:
-    """Codes of `width` latents, each 1 on a random image and on those nearest to it by the judge, `size` in all.
+    """Make codes of `width` latents, each 1 on a random image and on those nearest to it by the judge, `size` in all.
 
     Examples
     --------
@@ -34,10 +34,10 @@ def nearest_images(judge: Embeddings, width: int, size: int, seed: int) -> Spars
 
 
 def resized(codes: SparseCodes, width: int, seed: int) -> SparseCodes:
-    """As many latents as asked for, from codes of another number of them.
+    """Turn codes with another number of latents into codes with `width` latents.
 
-    Fewer: each is active where any of several of the given latents is, so that it mixes what they stand for. More: the
-    given ones, and copies of them that were given to other images, which stand for nothing.
+    Fewer: each is active where any of several of the given latents is, so that it mixes their meanings. More: the
+    given ones, and copies of them that were given to other images, which have no meaning.
     """
     matrix = codes.csr()
     if width < codes.width:

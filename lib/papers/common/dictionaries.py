@@ -33,7 +33,7 @@ DEAD_EPOCHS = 3
 
 @dataclass(frozen=True)
 class Recipe:
-    """Which dictionary to fit."""
+    """The settings of a dictionary to fit."""
 
     name: str
     """Name of the model in `lib.sae.recipes`."""
@@ -63,7 +63,7 @@ class Fitted:
     """A dictionary and its measures on the image embeddings of the test split."""
 
     recipe: Recipe
-    """What was fitted."""
+    """The settings that were fitted."""
     seed: int
     """Seed of the training."""
     sae: SAE
@@ -95,7 +95,7 @@ def measure_recipe(session: Session, recipe: Recipe, seed: int, sae: SAE) -> Fit
 
 
 def measure_blocks(sae: Dictionary, embeddings: Embeddings, tower: Tower = "image") -> tuple[Fidelity, Firing]:
-    """Fidelity and firing on the rows of a tower, in blocks, so that not all codes are in memory at once."""
+    """Measure fidelity and firing on the rows of a tower, in blocks, so that memory does not hold all codes at once."""
     x = embeddings.tower(tower)
     sums, fires = FidelitySums(x.shape[1]), Firing(np.zeros(sae.width, np.int64), 0)
     for rows, codes in code_blocks(sae, embeddings, tower):
@@ -105,7 +105,7 @@ def measure_blocks(sae: Dictionary, embeddings: Embeddings, tower: Tower = "imag
 
 
 def recipe_training(session: Session, recipe: Recipe, seed: int) -> Run:
-    """Configuration and rows of the training of a recipe under the session's profile."""
+    """Return configuration and rows of the training of a recipe under the session's profile."""
     train = session.world.activations("train", recipe.layer)
     settings, image = session.profile.sae, train.tower("image")
     width = recipe.expansion * image.shape[1]
@@ -141,7 +141,9 @@ def fit_sweeps(session: Session, sweeps: Mapping[str, Iterable[Recipe]]) -> dict
 
 
 def fidelity_table(fitted: Iterable[Fitted]) -> pd.DataFrame:
-    """One row per dictionary: what it is, its FVU, R2 and L0 on test rows, and the share of latents dead there."""
+    """Make a table with one row per dictionary: its settings, its FVU, R2 and L0 on test rows, and its share of dead
+    latents.
+    """
     return pd.DataFrame(
         {
             "recipe": f.recipe.name,
@@ -159,12 +161,12 @@ def fidelity_table(fitted: Iterable[Fitted]) -> pd.DataFrame:
 
 
 def sweep_table(fitted: Mapping[str, Iterable[Fitted]]) -> pd.DataFrame:
-    """`fidelity_table` of several arms in one table, with the arm's name as a column."""
+    """Join the `fidelity_table` of several arms in one table, with the arm's name as a column."""
     return pd.concat([fidelity_table(runs).assign(arm=arm) for arm, runs in fitted.items()], ignore_index=True)
 
 
 def lift_ladder(codes: SparseCodes, facts: Facts, pictures: int = 8) -> pd.DataFrame:
-    """The strongest pictures of the latents at the best, 75th, 50th and 25th percentile of lift.
+    """Find the strongest pictures of the latents at the best, 75th, 50th and 25th percentile of lift.
 
     Columns: percentile, latent, fact, lift, picture (a row number of the codes); one row per picture, strongest first.
     """

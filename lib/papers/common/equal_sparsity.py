@@ -24,11 +24,11 @@ class Equalised(NamedTuple):
     """A dictionary under another threshold than its own."""
 
     l0: float
-    """Active latents an image with the k * n largest pre-activations of the set."""
+    """Active latents per image with the k * n largest pre-activations of the set."""
     r2: float
     """R2 of the reconstruction from these."""
     l0_free: float
-    """Active latents an image without any threshold: all positive pre-activations."""
+    """Active latents per image without any threshold: all positive pre-activations."""
 
 
 def equalised(sae: SAE, embeddings: Embeddings, k: int) -> Equalised:
@@ -45,7 +45,7 @@ def equalised(sae: SAE, embeddings: Embeddings, k: int) -> Equalised:
 
 @torch.no_grad()
 def largest_pre_activations(sae: SAE, embeddings: Embeddings, count: int) -> tuple[torch.Tensor, int]:
-    """The `count` largest pre-activations over all images, in any order, and how many are positive."""
+    """Return the `count` largest pre-activations over all images, in any order, and the number of positive ones."""
     kept, positive = torch.empty(0), 0
     for rows in as_tensor(embeddings.tower("image")).split(ROWS):
         pre = sae.pre_activations(rows.to(sae.W_dec.device)).flatten().cpu()

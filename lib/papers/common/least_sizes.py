@@ -1,4 +1,4 @@
-"""What a study needs at least of its pairs, checked before anything is trained."""
+"""The smallest numbers of pairs that a study needs, checked before anything is trained."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lib.worlds.session import Session
 def check_sizes(session: Session, why: str, **least: int) -> None:
     """Refuse a world with fewer pairs in a split than a study needs.
 
-    least: name of the split to the number, all of which the error names. why: what needs so many.
+    least: name of the split to the number; the error names all of them. why: the reason for the numbers.
     """
     if any(session.world.size(split) < number for split, number in least.items()):
         have = ", ".join(f"{session.world.size(split):,} in {split}" for split in least)

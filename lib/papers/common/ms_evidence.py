@@ -79,7 +79,7 @@ def _offsets(table: pd.DataFrame, arm: str) -> np.ndarray:
 
 
 def on_premise(id: str, premise: str, parts: dict[str, Effect], why: str) -> dict[str, Effect | str]:
-    """The parts of a claim; where the one named `premise` does not hold, `why` in place of each of the others."""
+    """Return the parts of a claim; if the part `premise` does not hold, the others are replaced by `why`."""
     part = next(part for part in spec_of(id).parts if part.name == premise)
     if reaches(parts[premise], part):
         return dict(parts)

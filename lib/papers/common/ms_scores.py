@@ -49,17 +49,17 @@ def widths(session: Session) -> list[int]:
 
 
 def wide(session: Session) -> int:
-    """The expansion of the dictionaries that are looked at one latent at a time: 4, or the widest if there is no 4."""
+    """The expansion of the dictionaries that are shown one latent at a time: 4, or the widest if there is no 4."""
     return 4 if 4 in widths(session) else widths(session)[-1]
 
 
 def paper_k(session: Session) -> int:
-    """The number of active latents that is to this world's dimensions as the paper's is to its own."""
+    """Return the number of active latents whose ratio to this world's dimensions is that of the paper."""
     return max(1, round(PAPER_DENSITY * session.world.embeddings("train").tower("image").shape[1]))
 
 
 def scored(session: Session) -> Session:
-    """The session with as many test images as the profile scores latents on; it trains the same dictionaries.
+    """Return the session with as many test images as the profile scores; it trains the same dictionaries.
 
     An error names the least numbers of images where there are fewer.
     """
@@ -73,7 +73,7 @@ def scored(session: Session) -> Session:
 def ms_recipes(session: Session) -> list[Recipe]:
     """The paper's dictionaries at every width, the sparsity sweep at the embedding's width, and untrained controls.
 
-    At the embedding's width they are trained at the paper's density as well.
+    At the embedding's width they are also trained at the paper's density.
     """
     paper = [wide_recipe(session, name, e) for name in PAPER_RECIPES for e in widths(session)]
     width = session.world.embeddings("train").tower("image").shape[1]
@@ -83,9 +83,9 @@ def ms_recipes(session: Session) -> list[Recipe]:
 
 
 def wide_recipe(session: Session, name: str, expansion: int) -> Recipe:
-    """A dictionary of a width at the profile's sparsity; where the profile says so, trained the longer the wider it is.
+    """Return a dictionary of a width at the profile's sparsity; if the profile says so, wider ones train longer.
 
-    Each doubling then takes the profile's steps once more, and the learning rate of the width x1 in place of one that
+    Each doubling then adds the profile's steps once more, and the learning rate is that of width x1 instead of one that
     falls with the root of the width. Chosen on the dev split of the scenes: with the profile's steps and rate R2 falls
     with the width (from 0.79 to 0.68 for BatchTopK), that is, the wide dictionaries have not converged.
     """
@@ -193,11 +193,11 @@ def fit_measures(session: Session, f: Fitted) -> dict[str, float]:
 def constructed_codes(
     session: Session, judge: Embeddings, fitted: Iterable[Fitted]
 ) -> Iterator[tuple[str, dict[str, int], SparseCodes]]:
-    """The positive controls that belong to the fitted Matryoshka dictionaries: arm, what it stands beside, codes.
+    """Yield the positive controls of the fitted Matryoshka dictionaries: arm, the dictionary to compare with, codes.
 
     nearest: as many latents of `nearest_images`, each on as many images as activate a trained latent on average.
     resized: as many latents, made of those that "nearest" has at the second width, so that narrower ones are mixed and
-    wider ones have others beside them that mean nothing.
+    wider ones also have others that mean nothing.
     """
     middle = widths(session)[:2][-1]
     for f in fitted:
@@ -290,7 +290,7 @@ def distinctness(session: Session, fitted: Iterable[Fitted]) -> pd.DataFrame:
 
     Columns: seed, latents (with TOP_IMAGES images), any (share of pairs that share an image), half (share with Jaccard
     above one half), any_random (by calculation), half_random (of as many sets, drawn). The shares are NaN where fewer
-    than two latents have so many images.
+    than two latents have that many images.
     """
     train = session.world.embeddings("train")
     rows: list[dict[str, float]] = []
@@ -314,7 +314,7 @@ def distinctness(session: Session, fitted: Iterable[Fitted]) -> pd.DataFrame:
 
 
 def random_sets(ids: np.ndarray, sets: int, seed: int) -> TopExamples:
-    """Lists of TOP_IMAGES random images, as if they were the top images of so many latents."""
+    """Draw lists of TOP_IMAGES random images, as if they were the top images of latents."""
     random = np.random.default_rng(seed)
     rows = np.concatenate([random.choice(len(ids), TOP_IMAGES, replace=False) for _ in range(sets)])
     starts = np.arange(0, TOP_IMAGES * sets + 1, TOP_IMAGES)

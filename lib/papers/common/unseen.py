@@ -1,4 +1,4 @@
-"""How well a small encoder does on inputs that were not in its training."""
+"""Measure how well a small encoder does on inputs that were not in its training."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def c7(agreement: pd.DataFrame, table: pd.DataFrame, k: int, n: int, judges_shar
 def c11(overlap: pd.DataFrame, n: int) -> Evidence:
     """Whether latents have different top images. overlap: of `distinctness`."""
     rows = overlap.sort_values("seed")
-    # With every latent twice, w pairs of 2 w latents are twins, and each pair of copies stands there four times.
+    # With every latent twice, w pairs of 2 w latents are twins, and each pair of copies occurs there four times.
     doubled = (1 + 2 * rows.half * (rows.latents - 1)) / (2 * rows.latents - 1)
     return Evidence(
         "p1.C11",

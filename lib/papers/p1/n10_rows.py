@@ -1,4 +1,4 @@
-"""Paper 1: the strongest pictures of some neurons and some latents, drawn at random, to be told apart by eye."""
+"""Paper 1: the strongest pictures of some neurons and some latents, drawn at random, to be distinguished by eye."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EACH, PICTURES = 2, 8
 
 
 def random_rows(session: Session, fitted: Fitted, seed: int = 0) -> pd.DataFrame:
-    """The strongest test pictures of EACH neurons and EACH latents, in a random order.
+    """Draw EACH neurons and EACH latents and their strongest test pictures, in a random order.
 
     Latents are drawn from those with PICTURES pictures, or are those with most where there are too few.
     Columns: row (a letter), what (neuron or latent), number, picture (a row number of the test split); one row per

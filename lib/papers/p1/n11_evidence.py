@@ -12,7 +12,7 @@ from lib.report.seeds import seeds_of
 
 LEAST_STEP = 0.1
 """A rank is in the embedding if two pictures that share it are more alike than two that share only the rank above, by
-this share of a standard deviation over pairs. Below it, knowing the cosine hardly helps to tell the rank."""
+this share of a standard deviation over pairs. Below it, the cosine says almost nothing about the rank."""
 
 
 def c10(latents: pd.DataFrame, cosines: pd.DataFrame, n: int, chance: float) -> Evidence:

@@ -31,7 +31,7 @@ TAXONOMY_EXPANSION = 2
 """Width divided by the dimension of the embedding, as in the paper."""
 
 COMPARED_PICTURES = 1500
-"""Pictures of which every pair is compared to see which ranks the embedding holds."""
+"""Number of pictures whose pairs are all compared, to see which ranks the embedding distinguishes."""
 
 
 def prefixes(session: Session) -> tuple[int, ...]:
@@ -40,7 +40,7 @@ def prefixes(session: Session) -> tuple[int, ...]:
 
 
 def taxonomy_recipes(session: Session) -> list[Recipe]:
-    """The nested dictionary, one whose latents have no order, and the nested one untrained."""
+    """List the nested dictionary, one whose latents have no order, and the untrained nested one."""
     nested = replace(wide_recipe(session, "matryoshka", TAXONOMY_EXPANSION), prefixes=prefixes(session))
     return [nested, wide_recipe(session, "batch_topk", TAXONOMY_EXPANSION), replace(nested, trained=False)]
 
@@ -105,7 +105,8 @@ def taxon_means(
 
 
 def rank_cosines(session: Session) -> pd.DataFrame:
-    """How alike the embedding finds two training pictures, by the depth of their common ancestor: depth, cosine, sd.
+    """Measure how alike the embedding finds two training pictures, by the depth of their common ancestor: depth,
+    cosine, sd.
 
     cosine: mean over the pairs of that depth. sd: of the cosine over all pairs, the same in every row.
     """

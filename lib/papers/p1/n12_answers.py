@@ -24,13 +24,13 @@ from lib.papers.p1.n12_steering import (
 from lib.worlds.session import Session
 
 SWEPT_ARMS = ("clamp", "clamp + error", "difference in means")
-"""Arms whose strength is chosen on dev pictures, for each arm and the latents of each seed by themselves."""
+"""Arms whose strength is chosen on dev pictures, separately for each arm and each seed's latents."""
 
 STRENGTHS = {
     "insert": (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0),
     "suppress": (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
 }
-"""Strengths that are tried: of a clamp in units of the latent's scale, of the difference in means in its own length."""
+"""Strengths to try: for a clamp in units of the latent's scale, for the difference in means in units of its length."""
 
 Strengths = dict[tuple[str, str, int], float]
 """The best strength on dev pictures, by task, arm and seed."""
@@ -84,7 +84,7 @@ def sweep_strengths(session: Session, all_drawn: list[DrawnLatents]) -> pd.DataF
 
 
 def best_strengths(swept: pd.DataFrame) -> Strengths:
-    """For each task, arm and seed the strength with the highest `both` on dev pictures, the weakest of equal ones.
+    """Find for each task, arm and seed the strength with the highest `both` on dev pictures, the weakest of equal ones.
 
     It is the weakest, too, where no dev picture has a concept to suppress, and `both` has no value.
     """
@@ -127,7 +127,9 @@ def summarise_answers(answers: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise_by_kind(answers: pd.DataFrame) -> pd.DataFrame:
-    """`summarise_answers` for concepts that are kinds of objects and for all others apart, with the column kind."""
+    """Apply `summarise_answers` separately to concepts that are kinds of objects and to all others, with the column
+    kind.
+    """
     parts = [summarise_answers(rows).assign(kind=kind) for kind, rows in answers.groupby("kind")]
     return pd.concat(parts, ignore_index=True)
 

@@ -46,14 +46,15 @@ STRENGTHS = (1.0, 2.0, 4.0, 8.0)
 """Strengths that are tried on dev pictures with the dictionary of the first seed, for each place and arm."""
 
 SEEDS = 3
-"""Seeds whose dictionaries are compared, each on pictures of its own."""
+"""Seeds whose dictionaries are compared, each on different pictures."""
 
 KINDS_STEERED = 16
 """Kinds of objects that are inserted, evenly spread over those that enough patches show."""
 
 
 def kinds_at(session: Session, block: int, seed: int) -> DrawnLatents:
-    """For KINDS_STEERED kinds of objects the live latent, in a block's dictionary, whose activation falls most on it.
+    """Find for KINDS_STEERED kinds of objects the live latent of a block's dictionary that is most specific to the
+    kind.
 
     Kinds that fewer than LEAST_PATCHES patches show are left out.
     """
@@ -105,7 +106,7 @@ def _steered(
     strength: float,
     plain: dict[tuple[int, str], list[str]],
 ) -> pd.DataFrame:
-    """plain: what the model says of the same pictures without an edit, by seed and split; what is missing is added."""
+    """plain: the model's answers about the same pictures without an edit, by seed and split; missing ones are added."""
     plan = plan_pictures(session, drawn, split, insert=True, each=1)
     edit_of = edit_of_arm(drawn, plan, arm, strength)
     assert edit_of is not None
@@ -119,7 +120,7 @@ def _steered(
 
 
 def on_object(edit_of: Callable[[slice], Edit], plan: SteeringPlan, patch: int) -> Callable[[slice], Edit]:
-    """The same edits, in the patches that show the main object of each picture alone.
+    """Restrict the same edits to the patches that show the main object of each picture.
 
     patch: width of a patch in pixels.
     """

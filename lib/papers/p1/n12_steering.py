@@ -1,10 +1,10 @@
-"""Paper 1: clamp a latent inside the image tower, and record what the multimodal LLM says then.
+"""Paper 1: clamp a latent inside the image tower, and record the answers of the multimodal LLM.
 
 Source: Pach et al., arXiv 2504.02821, section 4.3 and appendix B. As there, a Matryoshka dictionary of the tokens of
 the block that the LLaVA reads is used, one latent is overwritten in every token, and decoder and projector stay
-unchanged. Departures: answers are compared with what is known of the scene, and not shown to a judge; a second arm
+unchanged. Departures: answers are compared with the known facts of the scene, and not shown to a judge; a second arm
 keeps the dictionary's error; a third goes through the dictionary without an edit, so that its reconstruction is not
-taken for steering.
+mistaken for steering.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ from lib.sae.training.train_ahead import Run, train_ahead
 from lib.worlds.session import Session
 
 PATCH_PICTURES, PATCH_EXPANSION, PATCH_STEPS = 1500, 4, 400
-"""Training scenes whose patches the dictionary learns from, its width divided by the block's, and its steps."""
+"""Number of training scenes for the dictionary of patches, its width divided by the block's, and its steps."""
 
 LEAST_PATCHES, LEAST_LIFT, LEAST_KIND_LIFT = 50, 0.5, 0.3
 """A latent can be drawn if at least this many patches activate it, and if the share of its activation on one concept
 exceeds that concept's share of all patches by more than this. For a kind of object it is less: a patch shows a part of
-an object, an ear or a wheel, which other kinds have as well, and no latent of one in 200 patches is as sure as one of a
+an object, an ear or a wheel, which other kinds also have, and no latent of one in 200 patches is as sure as one of a
 colour."""
 
 LATENTS_PER_SEED, PICTURES_PER_LATENT = 12, 2
 """Latents drawn per seed, and pictures per latent and task."""
 
 KIND = 0
-"""Number of the factor that is an object's kind; half of the drawn latents stand for one, as far as there are any."""
+"""Number of the factor that is an object's kind; half of the drawn latents stand for a kind, if there are enough."""
 
 PATCH_FACTORS = (0, 1, 9, 10)
 """Numbers of the factors that SHOWN names: kind, colour, background, pattern."""
@@ -56,7 +56,7 @@ PATCH_FACTORS = (0, 1, 9, 10)
 STEERING_ARMS = ("plain", "reconstruct", "clamp", "clamp + error", "difference in means", "random latent")
 
 ANSWER_TOKENS = 32
-"""Tokens of an answer at most; the longest description has fewer."""
+"""Largest number of tokens of an answer; the longest description has fewer."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ class DrawnLatents:
     scale: np.ndarray
     """(n,) mean of each latent's sixteen largest activations, the unit of strengths."""
     concept: list[tuple[int, int]]
-    """(factor, value) that each latent stands for."""
+    """Concept of each latent, (factor, value)."""
     lift: np.ndarray
-    """(n,) share of a latent's activation on its concept, less the concept's share of all patches."""
+    """(n,) share of a latent's activation on its concept, minus the concept's share of all patches."""
     other: np.ndarray
     """(n,) a random latent for each, as a control."""
     other_scale: np.ndarray
@@ -99,24 +99,24 @@ def _block(session: Session, block: int | None) -> int:
 
 
 def patch_tokens(session: Session, block: int | None = None) -> Embeddings:
-    """Patches of the first PATCH_PICTURES training scenes after a block; None: the one that the LLaVA reads."""
+    """Embed patches of the first PATCH_PICTURES training scenes after a block; None: the one that the LLaVA reads."""
     pairs, block = session.world.pairs("train").first(PATCH_PICTURES), _block(session, block)
     return embed(pairs, session.world.encoder, towers=("image",), layer=block, tokens="patches")
 
 
 def patch_concepts() -> list[tuple[int, int]]:
-    """(factor, value) of every concept that a patch can show, in the order of `shown_codes`."""
+    """List every concept that a patch can show as (factor, value), in the order of `shown_codes`."""
     return [(factor, value) for factor, names in zip(PATCH_FACTORS, SHOWN, strict=True) for value in range(len(names))]
 
 
 def concept_name(concept: tuple[int, int]) -> str:
-    """The word for a concept, such as "cat" or "striped"."""
+    """Return the word for a concept, such as "cat" or "striped"."""
     factor, value = concept
     return SHOWN[PATCH_FACTORS.index(factor)][value]
 
 
 def shown_concepts(session: Session) -> np.ndarray:
-    """bool (patches, concepts): which concepts each of `patch_tokens` shows."""
+    """Say which concepts each of `patch_tokens` shows, bool (patches, concepts)."""
     patch = session.world.llava.patch
     codes = np.concatenate([shown_codes(layout_of("train", 0, row), patch) for row in range(PATCH_PICTURES)])
     table = np.zeros((len(codes), len(patch_concepts())), dtype=bool)
@@ -125,7 +125,7 @@ def shown_concepts(session: Session) -> np.ndarray:
 
 
 def patch_training(session: Session, patches: Embeddings, seed: int) -> Run:
-    """Configuration and rows of the training of the Matryoshka dictionary of one seed."""
+    """Return configuration and rows of the training of the Matryoshka dictionary of one seed."""
     width = PATCH_EXPANSION * patches.tower("image").shape[1]
     sae = SAEConfig("matryoshka", width, session.profile.sae.k)
     return Run(TrainConfig(sae, steps=PATCH_STEPS, batch=512, dead_after=len(patches), seed=seed), patches)
@@ -133,16 +133,16 @@ def patch_training(session: Session, patches: Embeddings, seed: int) -> Run:
 
 @dataclass(frozen=True)
 class PatchDictionary:
-    """The dictionary of the patches of a block, and what its latents respond to."""
+    """The dictionary of the patches of a block, with the concepts to which its latents respond."""
 
     seed: int
     """Seed of the dictionary."""
     sae: SAE
     """The dictionary."""
     patches: Embeddings
-    """The patches that it was trained on."""
+    """The patches on which it was trained."""
     truth: np.ndarray
-    """bool (patches, concepts): what each patch shows, of `patch_concepts`."""
+    """bool (patches, concepts): which of `patch_concepts` each patch shows."""
     codes: SparseCodes
     """The codes of the patches."""
     lift: np.ndarray
@@ -153,9 +153,9 @@ class PatchDictionary:
     def described(
         self, session: Session, latent: np.ndarray, concept: np.ndarray, random: np.random.Generator, eligible: int
     ) -> DrawnLatents:
-        """Latents (n,) with all that steering needs to know of them; each gets a random other one as a control.
+        """Collect what steering needs to know about latents (n,); each gets a random other one as a control.
 
-        concept: (n,) number of what each stands for, among `patch_concepts`. eligible: how many could have been drawn.
+        concept: (n,) number of each latent's concept in `patch_concepts`. eligible: how many could have been drawn.
         """
         other = np.array([random.choice(self.live[self.live != one]) for one in latent])
         scale, matrix = _scales(self.codes), as_tensor(self.patches.tower("image"))
@@ -185,7 +185,7 @@ def patch_dictionary(session: Session, seed: int, block: int | None = None) -> P
 
 
 def draw_all_latents(session: Session) -> list[DrawnLatents]:
-    """`draw_latents` of every seed of the session."""
+    """Apply `draw_latents` to every seed of the session."""
     patches = patch_tokens(session)
     train_ahead((patch_training(session, patches, seed) for seed in session.seeds), session.device)
     return [draw_latents(session, seed) for seed in session.seeds]
@@ -194,7 +194,7 @@ def draw_all_latents(session: Session) -> list[DrawnLatents]:
 def draw_latents(session: Session, seed: int) -> DrawnLatents:
     """Train the dictionary of a seed, name its latents by what patches show, and draw LATENTS_PER_SEED clear ones.
 
-    Left to chance nearly all would be colours, of which a patch shows most; so half of them stand for kinds of objects,
+    By chance nearly all would be colours, of which a patch shows most; so half of them stand for kinds of objects,
     or as many as there are.
     """
     found = patch_dictionary(session, seed)
@@ -207,7 +207,7 @@ def draw_latents(session: Session, seed: int) -> DrawnLatents:
 
 
 def draw_by_quota(latents: np.ndarray, kinds: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """LATENTS_PER_SEED of the latents, sorted; half of them are of `kinds` (bool), unless one of the sorts is short."""
+    """Draw LATENTS_PER_SEED of the latents, sorted; half are of `kinds` (bool), unless there are too few of a sort."""
     half = LATENTS_PER_SEED // 2
     first, second = (random.permutation(latents[sort]) for sort in (kinds, ~kinds))
     of_kinds = first[: max(half, LATENTS_PER_SEED - len(second))]
@@ -215,7 +215,7 @@ def draw_by_quota(latents: np.ndarray, kinds: np.ndarray, random: np.random.Gene
 
 
 def concept_lifts(codes: SparseCodes, truth: np.ndarray) -> np.ndarray:
-    """(width, c) share of each latent's activation on each concept, less the concept's share of all patches.
+    """Share of each latent's activation on each concept, minus the concept's share of all patches, (width, c).
 
     truth: bool (patches, c).
     """
@@ -247,7 +247,7 @@ class SteeringPlan:
     split: str
     """Split of the pictures."""
     insert: bool
-    """True: pictures lack the concept, which is to be named. False: they show it, and it is not to be named."""
+    """True: pictures lack the concept, and the model should name it. False: they show it, and it should not."""
     latent: np.ndarray
     """(n,) rows of `DrawnLatents`."""
     picture: np.ndarray
@@ -271,7 +271,7 @@ def plan_pictures(
 
 @cache
 def _facts(split: str, n: int) -> list[tuple[set[tuple[int, int]], set[tuple[int, int]]]]:
-    """Facts that a description of each scene must mention, and all facts that are true of it."""
+    """Return the facts that a description of each scene must mention, and all facts that are true of it."""
     facts = []
     for layout in (layout_of(split, 0, row) for row in range(n)):
         told = set(read(describe(layout).answer))
@@ -292,8 +292,8 @@ def describe_pictures(
 ) -> list[str]:
     """Let the model describe pictures under an edit.
 
-    edit_of: makes the edit for a batch of the pictures; None runs the model without an edit. block: whose output is
-    edited; None: the one that the LLaVA reads.
+    edit_of: makes the edit for a batch of the pictures; None runs the model without an edit. block: the block whose
+    output is edited; None: the one that the LLaVA reads.
     """
     llava, answers = session.world.llava, []
     for start in range(0, len(images), BATCH):
@@ -309,9 +309,9 @@ def describe_pictures(
 
 
 def edit_of_arm(drawn: DrawnLatents, plan: SteeringPlan, arm: str, strength: float) -> Callable[[slice], Edit] | None:
-    """The edit that an arm makes, None for the plain model.
+    """Return the edit of an arm, or None for the plain model.
 
-    strength: at least 0; suppression turns its sign. A clamp sets the latent to `strength` times its scale; the
+    strength: at least 0; suppression reverses its sign. A clamp sets the latent to `strength` times its scale; the
     difference in means is added `strength` times.
     """
     strength = strength if plan.insert else -strength

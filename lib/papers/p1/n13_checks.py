@@ -1,8 +1,8 @@
 """Paper 1: checks of its numbers: support, chance, the other denominator, and what training adds to a score.
 
 The critique that mean scores do not separate trained from untrained dictionaries is Klotz et al.'s (TAPAScore, arXiv
-2606.24716), and Korznikov et al.'s (arXiv 2602.14111) for other measures. The denominator that counts all pairs is one
-that no released code has: the paper's and MonoLoss's (arXiv 2602.12403) divide by the sum of the weights.
+2606.24716), and Korznikov et al.'s (arXiv 2602.14111) for other measures. No released code has the denominator that
+counts all pairs: the paper's and MonoLoss's (arXiv 2602.12403) divide by the sum of the weights.
 """
 
 from __future__ import annotations

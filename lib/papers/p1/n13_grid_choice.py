@@ -81,7 +81,7 @@ def choose_grids(neurons: pd.DataFrame) -> pd.DataFrame:
 
 
 def scores_of_others(neurons: pd.DataFrame) -> pd.DataFrame:
-    """The same neurons with the scores dealt out anew within each seed, so that they know nothing of the grids."""
+    """Return the same neurons with scores shuffled within each seed, so that these know nothing about the grids."""
     parts = [
         rows.assign(score=np.random.default_rng(int(seed)).permutation(rows.score))
         for seed, rows in neurons.groupby("seed")

@@ -2,7 +2,7 @@
 
 Source: Pach et al., arXiv 2504.02821, tables 1a and A2: class tokens after blocks 11, 17, 22 and 23 of CLIP ViT-L, and
 the projected embedding. Here it is every block of the small tower. An untrained dictionary of the same sparsity shows
-how much of a rise is due to the block's own geometry, and linear probes of the ground truth what a block holds at all.
+how much of a rise is due to the block's own geometry, and linear probes of the ground truth show what a block contains.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def layer_table(session: Session, judge: str) -> pd.DataFrame:
 
 
 def probe_codes(train: Embeddings, truth: np.ndarray, test: Embeddings) -> SparseCodes:
-    """Codes of one linear probe for each fact: 1 on the test images that it is surest of, else 0.
+    """Make codes of one linear probe for each fact: 1 on the test images of which it is surest, else 0.
 
     The probes are ridge regressions from the training rows to the facts, truth (n, facts). Each is active on the share
     of the test images that its fact has of the training images, so that no score depends on a threshold.

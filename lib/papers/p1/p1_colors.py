@@ -14,4 +14,4 @@ _ARMS = {
 }
 
 COLORS = {arm: color for color, arms in _ARMS.items() for arm in arms}
-"""Arm to colour: what the paper proposes, another form of it, baselines, positive and negative controls."""
+"""The colour of each arm: the paper's method, a variant of it, baselines, positive and negative controls."""

@@ -1,4 +1,4 @@
-"""Paper 2: cards of a shared and of a failing concept, and the facts that the shared latents of a pair stand for."""
+"""Paper 2: cards of a shared and of a failing concept, and the facts for which the shared latents of a pair stand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAMED_LIFT = 0.3
 
 
 def card_table(session: Session, fitted: FittedTwoTower) -> pd.DataFrame:
-    """The strongest pictures and captions of the latent whose two sides agree most, and least, by the main judge.
+    """Find the strongest pictures and captions of the latents whose two sides agree most and least, by the main judge.
 
     Columns: concept (shared or failing), latent, agreement, place, picture and caption (row numbers of the split).
     Only latents with full lists are considered; where there are none, the table has no rows.
@@ -64,7 +64,7 @@ def card_captions(session: Session, cards: pd.DataFrame) -> list[str]:
 
 
 def pair_facts(session: Session, fitted: Iterable[FittedTwoTower]) -> pd.DataFrame:
-    """Share of the latents of test pairs whose fact is true of the picture, and whose fact the caption says.
+    """Share of the latents of test pairs whose fact is true of the picture, and whose fact the caption mentions.
 
     One row per arm, seed and kind of latent: shared by picture and caption, of the picture only, of the caption only.
     Latents are named on dev pictures; those without a clear name are left out. Empty without ground truth.

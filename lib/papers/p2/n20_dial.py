@@ -12,7 +12,7 @@ from lib.papers.p2.two_tower_gap import dial_leads
 from lib.report.figures import BASELINE, SECOND_BASELINE, VARIANT, chance_line, seed_band
 
 LEADS = {"r10": "R@10 of codes", "gap": "intra - inter", "coverage": "share of latents with ten of each"}
-"""Columns of `gap_table`, one panel each, and what they are."""
+"""Columns of `gap_table`, one panel each, with their descriptions."""
 
 _LINES = {"SAE-S": BASELINE, "distance, one decoder": VARIANT, "cosine, two decoders": SECOND_BASELINE}
 

@@ -20,7 +20,7 @@ ARMS = (*MAIN, "untrained")
 
 
 def c1(table: pd.DataFrame, n: int) -> Evidence:
-    """Separate encoders have nothing that makes latent i the same in both towers."""
+    """Judge whether separate encoders leave latent i of both towers unrelated."""
     gap = measured(of(table, "gap", "SAE-D"), table)
     if isinstance(gap, str):
         return not_measured("p2.C1", gap)
@@ -39,7 +39,7 @@ def c1(table: pd.DataFrame, n: int) -> Evidence:
 
 
 def c2(table: pd.DataFrame, n: int) -> Evidence:
-    """A shared ordinary dictionary lies between the two."""
+    """Judge whether a shared ordinary dictionary is between the other two."""
     return Evidence(
         "p2.C2",
         {
@@ -55,7 +55,7 @@ def c2(table: pd.DataFrame, n: int) -> Evidence:
 
 
 def c4(codes: pd.DataFrame, dial: pd.DataFrame, n: int) -> Evidence:
-    """The two codes of a pair agree, and find each other. dial: of `gap_table`."""
+    """Judge whether the two codes of a pair agree, and find each other. dial: of `gap_table`."""
     recall = {arm: of(codes, "r10", arm) for arm in (*MAIN, "untrained", "k-means")}
     cosine = {arm: of(codes, "matched", arm) - of(codes, "random", arm) for arm in MAIN}
     return Evidence(
@@ -76,7 +76,7 @@ def c4(codes: pd.DataFrame, dial: pd.DataFrame, n: int) -> Evidence:
 
 
 def c5(codes: pd.DataFrame, n: int) -> Evidence:
-    """What the paper does not report: reconstruction."""
+    """Judge the cost in reconstruction, which the paper does not report."""
     cost = {tower: lead(codes, column, "VL-SAE", "SAE-S") for tower, column in TOWERS.items()}
     means = {arm: np.mean([of(codes, column, arm) for column in TOWERS.values()], axis=0) for arm in ARMS}
     return Evidence(
@@ -96,14 +96,14 @@ def c5(codes: pd.DataFrame, n: int) -> Evidence:
 
 
 def c9(table: pd.DataFrame, n: int) -> Evidence:
-    """More training pairs, the same number of steps."""
+    """Judge whether more training pairs help, with the same number of steps."""
     few = "VL-SAE on 10%"
     positive, negative = (control(lead(table, "gap", arm, few)) for arm in ("k-means", "untrained"))
     return raises_and_lowers("p2.C9", table, n, "VL-SAE", few, positive, negative)
 
 
 def c10(table: pd.DataFrame, n: int) -> Evidence:
-    """Nothing in the loss couples the two sides of a pair."""
+    """Judge whether the right pairing matters, since nothing in the loss couples the two sides of a pair."""
     own = of(table, "gap", "VL-SAE")
     return Evidence(
         "p2.C10",

@@ -1,4 +1,4 @@
-"""Paper 2: what decides a two-tower dictionary before its first step, and what the norm of its inputs makes of it.
+"""Paper 2: what decides a two-tower dictionary before its first step, and how the norm of its inputs changes it.
 
 The initial weights are those of `torch.nn.Linear`. A row x of norm r meets encoder rows with |w|^2 about 1/3, so that
 w.x scatters by r / sqrt(3 d), and biases that scatter by 1 / sqrt(3 d): at r = 1 the biases choose the latents, at r =

@@ -12,10 +12,10 @@ from lib.report.seeds import seeds_of
 
 
 def c11(scored: Scored, chosen: pd.DataFrame) -> Evidence:
-    """A fixed weight of the codes. chosen: of `choose_alphas`, for the gains by other choices.
+    """Judge the gain at a fixed weight of the codes. chosen: of `choose_alphas`, for the gains by other choices.
 
-    Pictures are drawn, each with all its tasks, so that a picture's gain is its mean over the tasks; a task on pictures
-    of another split lends each the gain of the picture with the same number.
+    The bootstrap draws pictures, each with all its tasks, so a picture's gain is its mean over the tasks; for a task on
+    pictures of another split, each picture takes the gain of the one with the same number.
     """
     seeds = seeds_of(chosen)
     gains = np.stack(

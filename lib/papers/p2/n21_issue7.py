@@ -1,4 +1,5 @@
-"""Paper 2: its table 1, and what an outside user measured with the released ViT-B/32 weights (issue 7, 2026-08-31).
+"""Paper 2: its table 1, and the measurements of an outside user with the released ViT-B/32 weights (issue 7,
+2026-08-31).
 
 The weights and the four data sets cannot be shipped; `python -m lib score vl-sae FOLDER` reads them.
 """
@@ -24,7 +25,7 @@ from lib.sae.models.two_towers import TwoTowers
 
 CHECKPOINT = "vlsae_ViT-B-32.pth"
 SHA256 = "41dff216"
-"""How the hash of the checkpoint begins (issue 7 of the authors' repository)."""
+"""The first digits of the checkpoint's hash (issue 7 of the authors' repository)."""
 
 MODEL = "ViT-B-32 laion2b_s34b_b79k"
 """The open_clip model whose embeddings the checkpoint reads."""
@@ -53,13 +54,13 @@ REPORTED = {
     "eurosat": Reported(0.2, 47.2, 51.0, 47.15, 46.03, 47.27),
     "mnist": Reported(1.0, 69.8, 71.8, 69.96, 62.51, 58.79),
 }
-"""What the paper and the user report, by data set."""
+"""The numbers that the paper and the user report, by data set."""
 
 
 def score_released(encoder: TextEncoder, folder: Path, sha256: str = SHA256) -> pd.DataFrame:
-    """Measure the released weights: one row per data set with what is reported, and what was measured here, in percent.
+    """Measure the released weights: one row per data set with the reported and the measured numbers, in percent.
 
-    encoder: the model of the weights, MODEL. folder: holds CHECKPOINT, and the data sets in CLIP_benchmark's layout
+    encoder: the model of the weights, MODEL. folder: contains CHECKPOINT, and the data sets in CLIP_benchmark's layout
     under the names of REPORTED. base: accuracy by embeddings alone. latents, decoders: with Eq. 10. Raises
     CompanionError where something is missing or belongs to another encoder.
     """

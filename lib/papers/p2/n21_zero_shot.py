@@ -38,12 +38,12 @@ CEILING = 0.96
 
 @dataclass(frozen=True)
 class Task:
-    """Which of the values of a factor does a picture have?"""
+    """The task to say which of the values of a factor a picture has."""
 
     factor: str
     """A factor of `scene_grammar`."""
     templates: tuple[str, ...]
-    """Their embeddings are averaged, as CLIP does."""
+    """The prompts, whose embeddings are averaged, as CLIP does."""
     split: str = "test"
     """The pictures of the result; weights are chosen on dev pictures."""
 
@@ -60,8 +60,9 @@ TASKS: dict[str, Task] = {
     "second colour": Task("other colour", ("an object with a {} object", "an object next to a {} thing")),
     "count": Task("count", ("{} objects in all", "a picture of {} objects in all")),
 }
-"""What leaves something to gain: below CEILING, and no value that most pictures have (as *medium* in size). Colours and
-patterns of the ground, and kind and colour of the main object in combinations seen in training, are solved."""
+"""Tasks that leave something to gain: below CEILING, and no value that most pictures have (as *medium* in size).
+Colours and patterns of the ground, and kind and colour of the main object in combinations seen in training, are solved.
+"""
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def _pictures(session: Session, task: Task, split: str) -> _Pictures:
 def _hits(
     sae: TwoTowers, pictures: _Pictures, classes: Embeddings, source: Source, alphas: Iterable[float]
 ) -> dict[float, np.ndarray]:
-    """Alpha to hits, bool, of the pictures that have the factor."""
+    """For each alpha the hits, bool, on the pictures that have the factor."""
     h_v, h_l = _codes(sae, pictures.rows, "image", source), _codes(sae, classes, "text", source)
     return _classify(pictures, classes, h_v @ h_l.T, alphas)
 
@@ -139,7 +140,7 @@ def _codes(sae: TwoTowers, rows: Embeddings, tower: Tower, source: Source) -> np
 def _classify(
     pictures: _Pictures, classes: Embeddings, agreement: np.ndarray, alphas: Iterable[float]
 ) -> dict[float, np.ndarray]:
-    """Alpha to hits by Eq. 10, with the agreement (n, classes) of the codes."""
+    """Compute for each alpha the hits by Eq. 10, with the agreement (n, classes) of the codes."""
     x, y = unit_rows("pictures", pictures.rows.tower("image")), unit_rows("classes", classes.tower("text"))
     known, shape = pictures.known, (int(pictures.known.sum()), len(classes))
     alone = x @ y.T

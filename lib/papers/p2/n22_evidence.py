@@ -1,6 +1,6 @@
 """Paper 2, notebook 22: the evidence for C14 to C16, decoding by shared concepts.
 
-All rules answer the same questions about the same scenes, so that what is drawn are scenes, not questions.
+All rules answer the same questions about the same scenes, so the units that are drawn are scenes, not questions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lib.report.seeds import seeds_of
 
 ADDITIVE, CONVEX = "concepts, additive", "concepts, convex"
 ORACLE, ANOTHER = "oracle", "another scene's oracle"
-"""Words moved to the true list of what is in the picture, and to that of another picture."""
+"""The edits that move words to the true list of the picture's objects, and to that of another picture."""
 
 
 def c14(answered: pd.DataFrame) -> Evidence:

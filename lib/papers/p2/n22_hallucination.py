@@ -1,8 +1,8 @@
-"""Paper 2: does decoding by shared concepts keep a multimodal LLM from naming what is not there?
+"""Paper 2: does decoding by shared concepts keep a multimodal LLM from naming things that are not there?
 
-Source: Shen et al. 2025, arXiv 2510.21323, sections 3.4 and 4.3. The suspicion that is tested here: with a plausibility
+Source: Shen et al. 2025, arXiv 2510.21323, sections 3.4 and 4.3. We test a suspicion: with a plausibility
 cut at 0.8 decoding is nearly greedy, while the regular baseline samples at temperature 1, so the cut alone may explain
-the gain. And a shift that is the same for all words may not be able to tell a model what is there, whatever the
+the gain. And a shift that is the same for all words may not be able to inform a model of what is there, whatever the
 concepts: so words are also moved to those of the true list of what is there (the oracle), and of another picture's.
 """
 
@@ -39,11 +39,13 @@ from lib.sae.training.train import train_cached
 from lib.worlds.session import Session
 
 EDITED_LAYER = 2
-"""Block whose output is read and edited: the last but one of four, where the paper has number 29 of 32."""
+"""Number of the block whose output is read and edited: the last but one of four; the paper has number 29 of 32."""
 
 _PAIRS, _WIDTH, _K, _STEPS, _BATCH, _RATE = 600, 1024, 16, 300, 128, 1e-3
 QUESTIONED_SCENES, CAPTIONED_SCENES, LONGEST_LIST = 32, 24, 10
-"""Test scenes that questions are asked about, test scenes that are described, and words of a description at most."""
+"""Test scenes that questions are asked about, test scenes that are described, and the largest number of words of a
+description.
+"""
 
 MIXINGS = ("additive", "convex")
 """Rules for mixing the picture's code into the words'."""
@@ -56,7 +58,7 @@ def scenes_llava() -> Llava:
 
 
 def first_pictures(split: str, count: int) -> list:
-    """The first pictures of a split, as PIL images."""
+    """Return the first pictures of a split, as PIL images."""
     from PIL import Image
 
     return [Image.fromarray(picture_of(split, 0, row)) for row in range(count)]
@@ -97,7 +99,7 @@ def train_edits(session: Session, similarity: Similarity = "cosine") -> dict[str
 
 @cache
 def true_words() -> torch.Tensor:
-    """Mean words of the true list of what is in each questioned test scene, at EDITED_LAYER, (scenes, d)."""
+    """Mean words of the true list for each questioned test scene, at EDITED_LAYER, (scenes, d)."""
     lists = [list_kinds(layout_of("test", 0, row)).answer for row in range(QUESTIONED_SCENES)]
     return mean_representations(scenes_llava(), first_pictures("test", QUESTIONED_SCENES), lists, EDITED_LAYER)[1]
 
@@ -109,7 +111,7 @@ def oracles(scenes: torch.Tensor) -> dict[str, Edit]:
 
 
 def question_table() -> pd.DataFrame:
-    """All questions, one row each: negatives, scene, prompt, yes (whether that is the right answer)."""
+    """List all questions, one row each: negatives, scene, prompt, yes (whether that is the right answer)."""
     rows = [
         {"negatives": how, "scene": row, "prompt": question.prompt, "yes": question.answer == "yes"}
         for how in NEGATIVES
@@ -159,7 +161,7 @@ def pope_table(answered: pd.DataFrame) -> pd.DataFrame:
 
 
 CHAIR_RULES = ("regular", "greedy", "cut only", "concepts, additive", "concepts, convex", ORACLE)
-"""Ways of decoding that list what is in a picture."""
+"""Ways of decoding for listing the objects in a picture."""
 
 
 def count_listed_objects(session: Session) -> pd.DataFrame:
@@ -192,7 +194,7 @@ def chair_table(listed: pd.DataFrame) -> pd.DataFrame:
 
 
 def list_objects(rule: str, concepts: Mapping[str, Edit], seed: int) -> list[str]:
-    """Let the model list what is in each test picture, decoding word by word by a rule; the seed decides the draws."""
+    """Let the model list the objects in each test picture, word by word with a rule; the seed decides the draws."""
     model, generator = scenes_llava(), torch.Generator().manual_seed(seed)
     (inputs,) = model.batches(first_pictures("test", CAPTIONED_SCENES), ["what is in the picture"] * CAPTIONED_SCENES)
     every = {**concepts, **oracles(torch.arange(CAPTIONED_SCENES))}

@@ -38,16 +38,16 @@ from lib.report.effects import over_items
 from lib.report.figures import CONTROL
 
 SCENES = 200
-"""Scenes of the exam: the first of the test split that lack a partner."""
+"""Number of scenes of the exam: the first of the test split that lack a partner."""
 
 ABOUT = ("missing partner", "other absent kind", "kind beside its partner", "other present kind")
-"""What a kind can be to a scene."""
+"""The relations that a kind can have to a scene."""
 
 WAYS = ("in its list", "asked alone", "asked after its list", "asked after the true list")
-"""Ways to find out what the model takes to be there."""
+"""Ways to find out which things the model believes to be there."""
 
 OVERSHOOT = 3.0
-"""Weight of the shift towards the same question after another list; on dev scenes 3 did more than 1."""
+"""Weight of the shift towards the same question after another list; on dev scenes 3 had more effect than 1."""
 
 _LIST, _CHUNK = "what is in the picture", 256
 
@@ -72,22 +72,22 @@ def pictures() -> list[Image.Image]:
 
 @cache
 def own_lists() -> list[str]:
-    """The model's answer, word by word the likeliest, to "what is in the picture" for each scene of the exam."""
+    """Return the model's greedy answer to "what is in the picture" for each scene of the exam."""
     return paired_llava().generate(pictures(), [_LIST] * SCENES, 12)
 
 
 def true_lists() -> list[str]:
-    """The right answers."""
+    """The right answers to the questions."""
     return [list_kinds(paired_layout("test", 0, row)).answer for row in exam()]
 
 
 def role(kind: int, there: set[int]) -> str:
-    """Return which of ABOUT a kind is to a scene that shows the kinds `there`."""
+    """Return the relation, one of ABOUT, of a kind to a scene that shows the kinds `there`."""
     return ABOUT[2 * (kind in there) + (PARTNER[kind] not in there)]
 
 
 def asked() -> pd.DataFrame:
-    """All questions of the exam, once each: scene (its number in the exam), prompt, about."""
+    """List all questions of the exam, once each: scene (its number in the exam), prompt, about."""
     rows = []
     for scene, row in enumerate(exam()):
         there = kinds_in(paired_layout("test", 0, row))
@@ -97,7 +97,8 @@ def asked() -> pd.DataFrame:
 
 
 def prior_table() -> pd.DataFrame:
-    """How often the model takes a kind to be there: one row for each of WAYS and ABOUT, with 95 % over scenes.
+    """Measure how often the model believes a kind to be there: one row for each of WAYS and ABOUT, with 95 % over
+    scenes.
 
     rate: of questions answered with yes, or of kinds that the list names; n of them.
     """
@@ -117,7 +118,8 @@ def prior_table() -> pd.DataFrame:
 
 
 def oracle_table() -> pd.DataFrame:
-    """What it does to move the words of a question after the model's own list, behind each block, by two targets.
+    """Measure the effect of moving the words of a question after the model's own list, after each block, by two
+    targets.
 
     target: the words of the true list alone, with the paper's weight, or those of the same question after the true
     list, with weight OVERSHOOT. of: whose list. accuracy (of as many questions with answer yes as no, with 95 % over
@@ -161,7 +163,7 @@ def _gain(questions: pd.DataFrame, odds: np.ndarray, plain: np.ndarray) -> dict[
 def answer_odds(
     questions: pd.DataFrame, told: list[str] | None, edit: TowardsEdit | None = None
 ) -> tuple[np.ndarray, list[torch.Tensor]]:
-    """Log odds of yes against no, (n,), to questions asked alone or after a list for each scene.
+    """Compute log odds of yes against no, (n,), for questions asked alone or after a list for each scene.
 
     edit: moves the words; its targets are one for each question. Also returns the mean words of each question behind
     every block, (n, d) each.
@@ -193,7 +195,7 @@ def _words_of_lists(lists: list[str]) -> list[torch.Tensor]:
 
 
 def _named(lists: Iterable[str]) -> pd.DataFrame:
-    """For each scene and thing that a kind can be to it: kinds that the list names (part), and kinds (whole)."""
+    """Count for each scene and relation the kinds that the list names (part), and all kinds (whole)."""
     rows = []
     for scene, (row, text) in enumerate(zip(exam(), lists, strict=True)):
         there, named = kinds_in(paired_layout("test", 0, row)), {kind for _, kind in read(text)}

@@ -13,7 +13,7 @@ from lib.report.seeds import curve, seeds_of
 
 
 def c3(table: pd.DataFrame, n: int) -> Evidence:
-    """The paper's figure 3: VL-SAE over SAE-S over SAE-D at every K.
+    """Judge the paper's figure 3: VL-SAE above SAE-S above SAE-D at every K.
 
     table: of `alignment_table` for the main judge. n: rows that were judged.
     """
@@ -54,7 +54,7 @@ def largest(curves: np.ndarray) -> np.ndarray:
 
 
 def c6(codes: pd.DataFrame, n: int) -> Evidence:
-    """Latents that no test row activates, the mean of both towers.
+    """Judge the share of latents that no test row activates, averaged over both towers.
 
     codes: of `code_table`. n: test rows.
     """

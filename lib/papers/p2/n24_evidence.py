@@ -15,7 +15,7 @@ from lib.report.seeds import seeds_of
 
 
 def c7(table: pd.DataFrame, dial: pd.DataFrame, n: int) -> Evidence:
-    """The second decoder. dial: of `gap_table`, with CLIP's gap among its strengths."""
+    """Judge the effect of the second decoder. dial: of `gap_table`, with CLIP's gap among its strengths."""
     one = "distance, one decoder"
     positive = lead_with_clips_gap(dial, "gap", one)
     negative = control(lead(table, "gap", "untrained", f"{one}, untrained"))
@@ -23,7 +23,7 @@ def c7(table: pd.DataFrame, dial: pd.DataFrame, n: int) -> Evidence:
 
 
 def c8(table: pd.DataFrame, dial: pd.DataFrame, n: int) -> Evidence:
-    """The distance against the cosine: both select the same latents, so that only values and gradients can differ.
+    """Judge the distance against the cosine: both select the same latents, so only values and gradients can differ.
 
     dial: of `gap_table`, with CLIP's gap among its strengths.
     """
@@ -43,13 +43,13 @@ def c8(table: pd.DataFrame, dial: pd.DataFrame, n: int) -> Evidence:
 
 
 def c12(table: pd.DataFrame, n: int) -> Evidence:
-    """The sparsifier."""
+    """Judge the effect of the sparsifier."""
     positive, negative = (control(lead(table, "gap", arm, "L1 for TopK")) for arm in ("k-means", "untrained"))
     return raises_and_lowers("p2.C12", table, n, "VL-SAE", "L1 for TopK", positive, negative)
 
 
 def c13(table: pd.DataFrame, n: int) -> Evidence:
-    """A cheaper way to the same: subtract each modality's mean."""
+    """Judge a cheaper way to the same effect: subtract each modality's mean."""
     gain = lead(table, "gap", "SAE-S centred", "SAE-S")
     missing = lead(table, "gap", "VL-SAE", "SAE-S")
     return Evidence(

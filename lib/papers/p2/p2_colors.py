@@ -24,4 +24,4 @@ _ARMS = {
 }
 
 COLORS = {arm: color for color, arms in _ARMS.items() for arm in arms}
-"""Arm to colour: what the paper proposes, other forms of it, its two baselines, positive and negative controls."""
+"""The colour of each arm: the paper's method, variants of it, its two baselines, positive and negative controls."""

@@ -33,7 +33,7 @@ DEFAULT_WIDTH, DEFAULT_K = 512, 32
 """Latents and active latents; one in sixteen is active, as in the paper's ViT-B models (256 of 4096)."""
 
 FOUND = {"kmeans": kmeans, "exemplars": exemplars}
-"""Encoders that are found and not trained."""
+"""Encoders that are computed from the rows and not trained."""
 
 DEFAULT_STEPS, DEFAULT_BATCH, LEARNING_RATE = 800, 128, 1e-3
 """Steps, pairs per step and learning rate.
@@ -43,13 +43,13 @@ The rate is that of the released CLIP script; the paper prints 1e-4 (`n20_rates`
 
 
 NORM = 10.0
-"""Norm of the rows in training, about that of the raw embeddings of CLIP that the paper trains on."""
+"""Norm of the rows in training, about that of the raw CLIP embeddings on which the paper trains."""
 
 L1_WEIGHT = 1e-4
 """Weight of the L1 term, as in the paper."""
 
 TOP_MEMBERS = 10
-"""Number of pictures and of captions that stand for a latent, as in the released code."""
+"""Number of pictures and of captions that represent a latent, as in the released code."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ class TwoTowerArm:
     rows: float = 1.0
     """Share of the training rows to train on."""
     subtract: Literal["nothing", "means", "random"] = "nothing"
-    """What to take off each tower's rows: its mean, or a random vector as long as that."""
+    """The vector to subtract from each tower's rows: its mean, or a random vector of the same length."""
     gap: float | None = None
-    """Strength of the modality gap that the rows are given (`set_gap`); None leaves them as they are."""
+    """Strength of the modality gap that the rows get (`set_gap`); None leaves them unchanged."""
     shuffle: bool = False
     """Train with the captions in another order than the pictures."""
     trained: bool = True
@@ -79,7 +79,7 @@ class TwoTowerArm:
 
     @property
     def learns(self) -> bool:
-        """Whether there is anything to train for it."""
+        """True if the arm needs any training."""
         return self.trained and self.recipe not in FOUND
 
 
@@ -126,7 +126,7 @@ class FittedTwoTower:
     session: Session
     """Session in whose world it was trained."""
     arm: TwoTowerArm
-    """How it was made."""
+    """The arm that made it."""
     seed: int
     """Seed of the training."""
     sae: TwoTowers
@@ -167,7 +167,7 @@ def two_tower_setting(session: Session) -> Setting:
 
 def check_pairs(session: Session) -> None:
     """Refuse fewer pairs than the arms of a notebook need: exemplars and k-means have no more latents than there are
-    training rows, a tenth of these trains an arm of its own, and a latent's lists are of test pairs."""
+    training rows, a tenth of these trains a separate arm, and a latent's lists are of test pairs."""
     width = two_tower_setting(session).width
     least = max(math.ceil(width / len(TOWERS)), round(1 / LESS_DATA.rows))
     check_sizes(session, f"a control whose {width} latents are training rows", train=least, test=TOP_MEMBERS)
@@ -237,7 +237,7 @@ def shuffled_captions(data: Embeddings, seed: int) -> Embeddings:
 
 
 def less_random_vectors(data: Embeddings, train: Embeddings) -> Embeddings:
-    """Each tower less a vector of random direction (the same for all seeds) that is as long as the tower's mean."""
+    """Subtract from each tower a vector of random direction (the same for all seeds), as long as the tower's mean."""
     drawn = np.random.default_rng(0).standard_normal((len(TOWERS), data.tower("image").shape[1]))
     lengths = [np.linalg.norm(train.tower(tower).mean(axis=0, dtype=np.float64)) for tower in TOWERS]
     offsets = drawn * (np.array(lengths) / np.linalg.norm(drawn, axis=1))[:, None]

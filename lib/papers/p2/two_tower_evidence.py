@@ -1,4 +1,4 @@
-"""What the evidence of notebooks 20, 23 and 24 has in common: changes of intra and inter between two arms.
+"""The common part of the evidence of notebooks 20, 23 and 24: changes of intra and inter between two arms.
 
 Tables are those of `alignment_table` for one judge, which leaves out the numbers of a dictionary in which fewer than
 two latents have ten pictures and ten captions.
@@ -28,9 +28,9 @@ ABOUT = {
 def raises_and_lowers(
     id: str, table: pd.DataFrame, n: int, arm: str, other: str, positive: Effect | None, negative: Effect | None
 ) -> Evidence:
-    """The evidence for a claim that an arm has a higher intra and a lower inter than another.
+    """Judge a claim that an arm has a higher intra and a lower inter than another.
 
-    n: rows that the lists of the concepts are drawn from.
+    n: number of rows from which the lists of the concepts are drawn.
     """
     change = {column: lead(table, column, arm, other) for column in ("gap", "intra", "inter")}
     return Evidence(
@@ -64,7 +64,7 @@ def inter_change(id: str, part: str, change: np.ndarray, base: np.ndarray, table
 
 
 def measured(values: np.ndarray, table: pd.DataFrame) -> Effect | str:
-    """Values (seeds,) as an effect, or with which seeds there are no concepts to compare."""
+    """Make an effect of values (seeds,), or name the seeds with which there are no concepts to compare."""
     lacking = [str(seed) for seed, value in zip(seeds_of(table), values, strict=True) if np.isnan(value)]
     if lacking:
         return f"fewer than two latents have ten pictures and ten captions (seeds {', '.join(lacking)})"
@@ -72,10 +72,10 @@ def measured(values: np.ndarray, table: pd.DataFrame) -> Effect | str:
 
 
 def control(values: np.ndarray) -> Effect | None:
-    """Values (seeds,) as a control; None where with some seed there are no concepts to compare."""
+    """Make a control of values (seeds,); None where with some seed there are no concepts to compare."""
     return over_seeds(values) if np.isfinite(values).all() else None
 
 
 def known(effects: Mapping[str, np.ndarray]) -> dict[str, Effect]:
-    """Further numbers by name, without those that some seed has no concepts for."""
+    """Collect further numbers by name, without those for which some seed has no concepts."""
     return {name: over_seeds(values) for name, values in effects.items() if np.isfinite(values).all()}

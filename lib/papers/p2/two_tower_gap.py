@@ -1,7 +1,7 @@
-"""Paper 2: the modality gap as a dial, the condition under which a second decoder or a distance has something to do.
+"""Paper 2: the modality gap as a dial, since only with a gap can a second decoder or a distance have an effect.
 
-Every arm is trained anew on the world's pairs with the gap set to a share of CLIP's (`set_gap`). Captions, pictures and
-judges stay what they are. At CLIP's own gap the differences of the arms are positive controls of notebooks 20 and 24.
+Every arm is trained again on the world's pairs with the gap set to a share of CLIP's (`set_gap`). Captions, pictures
+and judges stay the same. At CLIP's own gap the differences of the arms are positive controls of notebooks 20 and 24.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def gap_table(session: Session, strengths: Sequence[float] = STRENGTHS) -> pd.Da
 
 
 def dial_leads(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """What VL-SAE has more of than each other arm in a column of `gap_table`: strength, over, seed, lead."""
+    """Compute the lead of VL-SAE over each other arm in a column of `gap_table`: strength, over, seed, lead."""
     rows = []
     for strength, part in table.groupby("strength"):
         for other in DIAL_ARMS[1:]:
@@ -67,6 +67,6 @@ def dial_leads(table: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def lead_with_clips_gap(table: pd.DataFrame, column: str, other: str) -> Effect | None:
-    """The lead of VL-SAE over an arm at CLIP's gap, as a control; None where there are no concepts to compare."""
+    """Return the lead of VL-SAE over an arm at CLIP's gap, as a control; None without concepts to compare."""
     values = lead(table[table.strength == max(STRENGTHS)], column, VL_SAE.name, other)
     return over_seeds(values) if np.isfinite(values).all() else None

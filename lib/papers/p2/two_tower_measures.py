@@ -36,7 +36,7 @@ def alignment_table(session: Session, fitted: Iterable[FittedTwoTower]) -> pd.Da
     """Alignment of pictures and captions, one row per dictionary and judge.
 
     Measured are the latents with full lists, TOP_MEMBERS pictures and as many captions: a mean of fewer is noisy, and a
-    dictionary must not gain by latents that hardly fire. How many these are is the other half of the result.
+    dictionary must not gain by latents that rarely fire. How many these are is the other half of the result.
 
     Columns: arm, k, seed, judge, the numbers of `Alignment`, latents (with full lists), coverage (their share of the
     width), sd (of intra - inter over trials), repeated (intra where captions that occur twice are kept), gap_any (intra

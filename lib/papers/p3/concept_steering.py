@@ -22,7 +22,7 @@ STEERED_CONCEPTS = 12
 """Number of concepts: the facts of a group that texts mention most often."""
 
 QUERIES, GALLERY = 60, 600
-"""Test rows that are steered, and test rows that they rank."""
+"""Numbers of test rows to steer, and of test rows that they rank."""
 
 AMOUNT = 0.5
 """Amount that is added to the latent, in units of the embedding, whose norm is 1."""
@@ -32,7 +32,7 @@ RIVALS = {
     "other": "another concept's latent",
     "direction": "dense direction",
 }
-"""Columns of `steering_table` beside the concept's own latent, and what each raises instead."""
+"""Further columns of `steering_table`, with what each raises instead of the concept's own latent."""
 
 
 def steering_table(session: Session, material: Material, fitted: Iterable[Shared], group: str) -> pd.DataFrame:
@@ -80,7 +80,7 @@ def steering_summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _from(latents: list[int], place: int) -> list[int]:
-    """The latent of a concept, and that of the next concept which has another one; the same if none has."""
+    """Return the latent of a concept, and that of the next concept with a different one; the same if none has."""
     after = [*latents[place:], *latents[:place]]
     return [after[0], next((latent for latent in after if latent != after[0]), after[0])]
 

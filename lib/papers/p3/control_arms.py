@@ -34,32 +34,32 @@ CLIPS_GAP, NO_GAP = 1.0, 0.0
 
 @dataclass(frozen=True)
 class ControlArm:
-    """An arm, and what is changed of the pairs that it is trained and tested on."""
+    """An arm, and how the pairs for its training and test are changed."""
 
     arm: PairedArm
     change: Callable[[Material], Material]
 
 
 def with_gap(material: Material, strength: float) -> Material:
-    """The material with another gap between its modalities; what judges and names its rows is left out."""
+    """Return the material with another gap between its modalities, without judges and class names."""
     by = material.train
     return _unnamed(material, *(set_gap(rows, by, strength) for rows in (material.train, material.test)))
 
 
 def with_strangers(material: Material) -> Material:
-    """The material with its training pairs broken: each first member meets the second member of another pair."""
+    """Return the material with broken training pairs: each first member meets the second member of another pair."""
     second = material.towers[1]
     order = _derangement(len(material.train))
     return replace(material, train=_changed(material.train, "strangers", {second: material.train.tower(second)[order]}))
 
 
 def with_dealt_members(material: Material) -> Material:
-    """The material with the members of half of its pairs swapped, so that no bias serves one modality."""
+    """Return the material with the members of half of its pairs swapped, so that no bias serves only one modality."""
     return _unnamed(material, *(_dealt(rows, material) for rows in (material.train, material.test)))
 
 
 def as_it_is(material: Material) -> Material:
-    """The material itself."""
+    """Return the material unchanged."""
     return material
 
 
@@ -69,13 +69,13 @@ SPLIT_CONTROLS: dict[str, ControlArm] = {
     "SAE-1b, no gap": ControlArm(PAIRED_ARMS["SAE-1b"], partial(with_gap, strength=NO_GAP)),
     "SAE-2b, biases dealt out": ControlArm(PAIRED_ARMS["SAE-2b"], with_dealt_members),
 }
-"""Controls of what splits a dictionary: claims C1 and C10."""
+"""Controls for the causes of splitting: claims C1 and C10."""
 
 STRANGERS, OWN_MASKS = "GSAE, strangers", "MGSAE, own masks"
 
 
 def sharing_controls(mask: float = MASK_PROBABILITY) -> dict[str, ControlArm]:
-    """Controls of what the group norm and the mask do: claims C2 to C4, C8 and C11. mask: MGSAE's probability."""
+    """Controls for the group norm and the mask: claims C2 to C4, C8 and C11. mask: MGSAE's probability."""
     own = PairedArm("mgsae", group_factor=1.0, mask_probability=mask, mask_rows="member")
     return {
         STRANGERS: ControlArm(PAIRED_ARMS["GSAE"], with_strangers),
@@ -104,7 +104,7 @@ def _dealt(rows: Embeddings, material: Material) -> Embeddings:
 
 
 def _derangement(n: int) -> np.ndarray:
-    """An order of n rows in which none stays: along a random circle each takes the place of the next."""
+    """Draw an order of n rows in which none stays in place: each takes the next one's place along a random circle."""
     circle = np.random.default_rng(0).permutation(n)
     order = np.empty(n, dtype=np.int64)
     order[circle] = np.roll(circle, 1)

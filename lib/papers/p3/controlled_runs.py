@@ -27,7 +27,7 @@ RHO = 0.85
 def controlled_arms(
     session: Session, arms: Mapping[str, PairedArm], controls: Mapping[str, ControlArm]
 ) -> MeasuredRuns:
-    """Arms and controls at RHO; each seed draws directions and pairs of its own."""
+    """Arms and controls at RHO; each seed draws other directions and pairs."""
     table = measure_controlled(arms, [RHO], session.seeds, session.device)
     materials = {seed: controlled_material(RHO, seed, CONTROLLED_SETTING) for seed in session.seeds}
     ahead = (

@@ -1,4 +1,4 @@
-"""The measured runs of one material, and the effects that claims are made of: levels, gains and ratios of its arms."""
+"""The measured runs of one material, and the effects on which claims rest: levels, gains and ratios of its arms."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from lib.report.effects import Effect, nested, over_seeds
 from lib.report.seeds import per_seed, seeds_of
 
 EMBEDDINGS, KNOWN_CONCEPTS = "dense embeddings", "known concepts"
-"""Arms of `MeasuredRuns.controls` that nothing is trained for."""
+"""Arms of `MeasuredRuns.controls` for which nothing is trained."""
 
 
 @dataclass(frozen=True)
 class MeasuredRuns:
-    """What the dictionaries of one material came to: a world's embeddings, or the controlled vectors, never both."""
+    """The results of the dictionaries of one material: a world's embeddings, or the controlled vectors, never both."""
 
     table: pd.DataFrame
     """`measures.measure_dictionaries`: one row for each arm and seed."""
@@ -27,7 +27,7 @@ class MeasuredRuns:
     """The same columns, as far as they are known, of control arms and of `measures.references`."""
     pairs: pd.DataFrame | None = None
     """`measures.pair_table`, where all seeds share their test pairs; None where each seed draws its own, so that the
-    scatter over seeds holds that over pairs."""
+    scatter over seeds includes that over pairs."""
 
     @property
     def seeds(self) -> list[int]:
@@ -35,7 +35,7 @@ class MeasuredRuns:
         return seeds_of(self.table)
 
     def has(self, column: str) -> bool:
-        """Whether the material has what a column takes, such as a judge or classes."""
+        """True if the material has what a column needs, such as a judge or classes."""
         return bool(self.table[column].notna().all())
 
     def values(self, column: str, arm: str) -> np.ndarray:

@@ -96,7 +96,8 @@ def class_codes(material: Material, one: Shared) -> SparseCodes | None:
 
 
 def references(material: Material, seeds: Iterable[int]) -> pd.DataFrame:
-    """What no dictionary is trained for, one row each for every seed, whose values do not differ by seed.
+    """Measure references for which no dictionary is trained, one row for every seed, with the same values for all
+    seeds.
 
     EMBEDDINGS: retrieval (r1, r5, mrr) and zero-shot classification by the embeddings themselves. KNOWN_CONCEPTS: the
     same and mms for codes that have a latent for each dimension of the judge, active where that is positive; only where

@@ -1,4 +1,4 @@
-"""Paper 3: what can be said exactly on why dictionaries split, with dictionaries and codes made by hand.
+"""Paper 3: exact results on why dictionaries split, with dictionaries and codes made by hand.
 
 Kaushik et al. 2026 (arXiv 2601.20028), theorem 1, says that a dictionary whose latents are all used by one modality
 only can be traded for one with a shared latent for each pair. The proof here is our own, as is the closed form of the

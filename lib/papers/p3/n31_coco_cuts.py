@@ -1,4 +1,4 @@
-"""Paper 3: five dictionaries on 500 real pairs, split anew for each seed, compared with an independent prototype.
+"""Paper 3: five dictionaries on 500 real pairs, with a new split for each seed, compared with an independent prototype.
 
 400 of the pairs train, 100 test; 1024 latents, K = 16, 600 steps of 64 pairs, Adam at 1e-3. The prototype has the same
 equations and sizes in numpy, with gradients by hand; its splits and starting weights are its own. It printed the means
@@ -30,7 +30,7 @@ from lib.worlds.session import Session
 COCO_SETTING = Setting(width=1024, k=16, steps=600, batch=64, lr=1e-3)
 
 COCO_TEST_PAIRS = 100
-"""Pairs to test on."""
+"""Number of test pairs."""
 
 COCO_SEEDS = range(5)
 """Seeds of the split and of the training."""
@@ -104,7 +104,7 @@ def beside_printed(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def printed_text(beside: pd.DataFrame) -> pd.DataFrame:
-    """`beside_printed` as text: one row per measure, one column per arm with "mean ± sd (printed)"."""
+    """Write `beside_printed` as text: one row per measure, one column per arm with "mean ± sd (printed)"."""
 
     def cell(row: pd.Series) -> str:
         places = 0 if row["mean"] > 1 else 3

@@ -1,4 +1,4 @@
-"""Paper 3: the part that all codes have in common, and what is left of their agreement without it.
+"""Paper 3: the part that all codes have in common, and how much of their agreement remains without it.
 
 A latent that fires on most rows makes the codes of any two rows alike. It raises the cosine of pairs as well as that of
 strangers, and helps neither retrieval nor classification. So every agreement is shown three times: with all latents;
@@ -28,7 +28,7 @@ DENSE = EMBEDDINGS
 """Name of the reference arm."""
 
 DUST = 1e-9
-"""A row whose entries are no larger has no direction: rounding leaves as much of equal rows less their mean."""
+"""A row whose entries are no larger has no direction: rounding leaves as much of equal rows minus their mean."""
 
 _Row = dict[str, float | str]
 

@@ -38,7 +38,7 @@ def sound_encoder_table(encoder: ClapEncoder, draws: tuple[int, ...] = (1, 2, 3)
 
 
 def spectrogram(encoder: ClapEncoder, sound: Sound) -> np.ndarray:
-    """(mel bins, frames) in decibels: what the encoder sees of a sound that is as long as its window."""
+    """(mel bins, frames) in decibels: the encoder's input for a sound as long as its window."""
     samples = torch.from_numpy(cut(sound, encoder.extractor, 1))
     return log_mel(samples, encoder.extractor)[0, 0].numpy().T
 

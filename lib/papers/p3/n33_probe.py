@@ -1,7 +1,7 @@
 """Paper 3: bias discovery, a linear probe on a biased sample explained by latents (Kaushik et al., figure 5).
 
-The sample is made so that the probed fact comes with another one nine times in ten. A dictionary that names its latents
-well shows the planted fact among the probe's strongest latents.
+The sample is made so that the probed fact comes with another fact nine times in ten. A dictionary that names its
+latents well shows the planted fact among the probe's strongest latents.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def biased_probe_table(
 ) -> pd.DataFrame:
     """Strongest latents of a probe for `probed` on a sample biased to `planted`, LISTED_LATENTS rows per dictionary.
 
-    lift: share of the planted fact among the rows that activate the latent less its share in all rows.
+    lift: share of the planted fact among the rows that activate the latent, minus its share in all rows.
     """
     facts = session.world.facts("train")
     rows, positive = biased_rows(facts, probed, planted)

@@ -11,10 +11,10 @@ from lib.papers.p3.pair_dictionaries import MASK_PROBABILITY, PAIRED_ARMS, Paire
 from lib.worlds.session import Session
 
 WIDTHS, SPARSITIES = (128, 256, 512), (3, 12)
-"""Latents, the paper's 4, 8 and 16 times the dimensions, and active latents a row; a row shows four concepts."""
+"""Numbers of latents (the paper's 4, 8 and 16 per dimension) and of active ones per row, which has four concepts."""
 
 SIZE_SEEDS = 2
-"""Seeds of each cell, at most: there are 18 runs for each."""
+"""Largest number of seeds of each cell: each seed takes 18 runs."""
 
 FACTOR = 0.2
 """Weight of the group norm, in units of the paper's: its table 3 has 0.01, and not 0.05."""

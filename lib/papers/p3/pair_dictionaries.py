@@ -1,8 +1,8 @@
 """Paper 3: shared dictionaries of paired embeddings from any world.
 
-`Material` is what is studied: two towers of a world, or the controlled vectors. An arm is a way to train a dictionary
-on it. Both baselines are among the arms of every table, because a bias for each modality accounts for most of what the
-group norm seems to gain.
+`Material` is the object of study: two towers of a world, or the controlled vectors. An arm is a way to train a
+dictionary on it. Both baselines are among the arms of every table, because a bias for each modality accounts for most
+of what the group norm seems to gain.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ ALIGNMENT_WEIGHT = 0.1
 """Weight of the iso-energy alignment. It is not tuned; the published weight belongs to another scale."""
 
 MOST_LATENTS, WORLD_STEPS = 1024, 500
-"""Latents at most and steps of a run on a world's embeddings."""
+"""Largest number of latents, and number of steps, of a run on a world's embeddings."""
 
 CONTROLLED_PAIRS = (8000, 4000)
-"""Pairs to train on and to test on."""
+"""Numbers of training and of test pairs."""
 
 
 @dataclass(frozen=True)
 class Material:
-    """Paired embeddings to train dictionaries on, and what is needed to measure them."""
+    """Paired embeddings for training dictionaries, and everything needed to measure them."""
 
     train: Embeddings
     """Training pairs."""
@@ -74,7 +74,7 @@ class Material:
 
 @dataclass(frozen=True)
 class PairedArm:
-    """How a dictionary of pairs is trained."""
+    """The settings for training a dictionary of pairs."""
 
     recipe: str
     """A name in `lib.sae.recipes`, or "matched": two dictionaries of half the width, one per modality, that are matched
@@ -102,7 +102,7 @@ PAIRED_ARMS: dict[str, PairedArm] = {
 SOUND_ARMS: dict[str, PairedArm] = PAIRED_ARMS | {
     "MGSAE": PairedArm("mgsae", group_factor=1.0, mask_probability=SOUND_MASK_PROBABILITY),
 }
-"""The same for sounds."""
+"""The same arms for sounds."""
 
 BATCH_ARMS: dict[str, PairedArm] = {
     "BatchTopK-1b": PairedArm("paired_batch_topk", biases=1),
@@ -168,7 +168,7 @@ def world_material(session: Session, setting: Setting, towers: Pair = ("image", 
 
 
 def fact_judge(pairs: Pairs) -> tuple[np.ndarray, np.ndarray] | None:
-    """Facts that are true of each pair's first member, and that its first caption says: (n, facts) each, centred."""
+    """Facts that are true of each pair's first member, and facts of its first caption: (n, facts) each, centred."""
     if pairs.facts is None:
         return None
     truth, said = pairs.facts.truth.astype(np.float64), pairs.facts.mentioned[:, 0].astype(np.float64)

@@ -1,6 +1,6 @@
 """Paper 3, evidence on group sparsity and masks: claims C2, C3, C5, C6 and C9, of a world or of controlled vectors.
 
-The paper has one plain SAE; here there are two, with one bias and with one for each modality, and both are asked.
+The paper has one plain SAE; here there are two, with one bias and with one for each modality, and both are compared.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NO_FACTS = "this world has no facts to say which rows show a concept"
 
 
 def c2(runs: MeasuredRuns) -> Evidence:
-    """The group norm makes more latents serve both modalities."""
+    """Judge whether the group norm makes more latents serve both modalities."""
     return Evidence(
         "p3.C2",
         {
@@ -40,7 +40,7 @@ def c2(runs: MeasuredRuns) -> Evidence:
 
 
 def c3(runs: MeasuredRuns) -> Evidence:
-    """The mask makes still more latents serve both, and no more die."""
+    """Judge whether the mask makes still more latents serve both, without more dead ones."""
     return Evidence(
         "p3.C3",
         {
@@ -56,7 +56,7 @@ def c3(runs: MeasuredRuns) -> Evidence:
 
 
 def c5(runs: MeasuredRuns) -> Evidence:
-    """The multimodal monosemanticity score rises, and the number of latents that have one."""
+    """Judge whether the multimodal Monosemanticity Score rises, and the number of latents that have one."""
     if not runs.has("mms"):
         return not_measured("p3.C5", NO_JUDGE)
     chance = runs.values("mms_chance", "SAE-2b")
@@ -77,7 +77,7 @@ def c5(runs: MeasuredRuns) -> Evidence:
 
 
 def c6(runs: MeasuredRuns) -> Evidence:
-    """What it costs: reconstruction."""
+    """Judge the cost: reconstruction."""
     plain = runs.values("fvu", "SAE-2b")
     price = runs.ratio("fvu", "GSAE", "SAE-2b")
     return Evidence(
@@ -96,7 +96,7 @@ def c6(runs: MeasuredRuns) -> Evidence:
 
 
 def c9(steering: pd.DataFrame | None, n: int) -> Evidence:
-    """A shared latent found in one modality steers what the other one retrieves.
+    """Judge whether a shared latent found in one modality steers what the other one retrieves.
 
     steering: of `concept_steering.steering_table`, None where the world has no facts. n: test pairs.
     """

@@ -17,7 +17,7 @@ COLLAPSE = "active latents at the largest weight"
 
 
 def c1(runs: MeasuredRuns, along: pd.DataFrame | None = None) -> Evidence:
-    """A dictionary that is trained only to reconstruct splits.
+    """Judge whether a dictionary that is trained only to reconstruct splits.
 
     along: `measures.measure_dictionary` of SAE-2b, with the cosine of a concept's two directions as column `rho`; None
     where that is not known.
@@ -48,7 +48,7 @@ def last_sparse_weight(sweep: pd.DataFrame, k: int) -> float:
 
 
 def c7(sweep: pd.DataFrame, strangers: pd.DataFrame, k: int, n: int) -> Evidence:
-    """More weight of the group norm makes codes alike, worsens reconstruction, and at last collapses the codes.
+    """Judge whether more group norm makes codes alike, worsens reconstruction, and finally collapses the codes.
 
     sweep: `measures.measure_dictionary` of GSAE, with the weight as column `factor`, in units of the paper's.
     strangers: the same of GSAE trained on pairs of strangers, at `last_sparse_weight` at least, where the rises end.
@@ -82,7 +82,7 @@ def c7(sweep: pd.DataFrame, strangers: pd.DataFrame, k: int, n: int) -> Evidence
 
 
 def c10(runs: MeasuredRuns) -> Evidence:
-    """A bias for each modality undoes much of the splitting, without any group norm."""
+    """Judge whether a bias for each modality undoes much of the splitting, without any group norm."""
     wide = {arm: runs.control("cosine", f"{arm}, CLIP's gap") for arm in ("SAE-1b", "SAE-2b")}
     return Evidence(
         "p3.C10",

@@ -1,6 +1,6 @@
 """Paper 3, evidence on retrieval and classification by codes: claims C4, C8 and C11.
 
-Every baseline of the paper is there twice, with one bias and with one for each modality, and both are asked.
+Every baseline of the paper appears twice, with one bias and with one for each modality, and both are compared.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from lib.report.evidence import Evidence
 NO_CLASSES = "this world has no classes to name"
 
 USES = {"R@1": "r1", "R@5": "r5", "zero-shot": "zero_shot"}
-"""What codes are used for, and the column of `measures.measure_dictionary`."""
+"""The uses of codes, with their columns of `measures.measure_dictionary`."""
 
 
 def c4(runs: MeasuredRuns) -> Evidence:
-    """Codes of GSAE and MGSAE are better at retrieval and zero-shot classification than those of a plain SAE."""
+    """Judge whether codes of GSAE and MGSAE retrieve and classify zero-shot better than those of a plain SAE."""
     return Evidence(
         "p3.C4",
         _gains(runs, USES, ("SAE-2b", "SAE-1b")),
@@ -33,7 +33,7 @@ def c4(runs: MeasuredRuns) -> Evidence:
 
 
 def c8(runs: MeasuredRuns) -> Evidence:
-    """Whether the mask helps accuracy."""
+    """Judge whether the mask helps accuracy."""
     named = runs.has("zero_shot")
     return Evidence(
         "p3.C8",
@@ -50,7 +50,7 @@ def c8(runs: MeasuredRuns) -> Evidence:
 
 
 def c11(runs: MeasuredRuns) -> Evidence:
-    """Codes of GSAE and MGSAE are better at both than those of BatchTopK and Matryoshka with as many active latents."""
+    """Judge whether codes of GSAE and MGSAE do both better than those of BatchTopK and Matryoshka at equal sparsity."""
     named = runs.has("zero_shot")
     label, column = ("zero-shot", "zero_shot") if named else ("R@1", "r1")
     return Evidence(
@@ -68,7 +68,7 @@ def c11(runs: MeasuredRuns) -> Evidence:
 
 
 def _gains(runs: MeasuredRuns, labels: Iterable[str], bases: Sequence[str]) -> dict[str, Effect | str]:
-    """Each of the paper's two methods over each baseline, for each use of the codes."""
+    """Compute the gain of each of the paper's two methods over each baseline, for each use of the codes."""
     known = {label: runs.has(USES[label]) for label in labels}
     return {
         f"{label}, {arm} over {over}": runs.gain(USES[label], arm, over) if known[label] else NO_CLASSES
@@ -79,6 +79,6 @@ def _gains(runs: MeasuredRuns, labels: Iterable[str], bases: Sequence[str]) -> d
 
 
 def _dense(runs: MeasuredRuns) -> dict[str, Effect]:
-    """What the embeddings themselves reach, as far as it is known."""
+    """Return what the embeddings themselves reach, where it is known."""
     found = {label: runs.control(column, EMBEDDINGS) for label, column in USES.items() if runs.has(column)}
     return {f"{label}, {EMBEDDINGS}": over_seeds(values) for label, values in found.items()}

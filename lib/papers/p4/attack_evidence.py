@@ -12,7 +12,7 @@ from lib.report.evidence import Evidence
 
 
 def robust(found: Found, told: int = HALF_TOLD) -> Evidence:
-    """Claim 7, at one number of facts told. found: of `measure_attacks`."""
+    """Judge claim 7 at one number of facts in captions. found: of `measure_attacks`."""
     seeds = sorted({seed for _, seed, _ in found})
 
     def of(arm: str, name: str) -> np.ndarray:

@@ -20,7 +20,7 @@ from lib.worlds.atoms import AtomWorld, embed_atoms
 from lib.worlds.session import Session
 
 SHORT, LONG = (2, 4), (7, 12)
-"""Facts that short and long captions tell, the fewest and the most."""
+"""Smallest and largest number of facts in short and in long captions."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Pool:
     text: np.ndarray
     """(m, d) captions."""
     owner: np.ndarray
-    """(m,) number of the picture that each caption belongs to."""
+    """(m,) number of the picture to which each caption belongs."""
     asserted: np.ndarray | None = None
     """(m, factors) codes that the captions assert, where they are known."""
 
@@ -42,9 +42,9 @@ class Pool:
 def main_pools(session: Session, n: int | None = None) -> list[Pool]:
     """The main tests, on which claims are judged, of at most n pictures, by default as many as the setting says.
 
-    Where what captions tell is known there is a test with short captions (2 to 4 facts) and one with long captions (7
-    to 12, about details 6 to 8). In other worlds there is one with the first caption of each picture and, if they have
-    several, one with all.
+    Where the content of captions is known, there is a test with short captions (2 to 4 facts) and one with long
+    captions (7 to 12, about details 6 to 8). In other worlds there is one with the first caption of each picture and,
+    if they have several, one with all.
     """
     world, whole = session.world, session.world.embeddings("test")
     n = min(n or setting_of(session).searched, len(whole))
@@ -95,7 +95,9 @@ class MeasuredRanks:
 
 
 def control_ranks(pool: Pool, editor: Editor, oracle: Oracle | None) -> dict[str, Retrieval]:
-    """Ranks by masks that know nothing of their caption, and by those that know what it tells, where that is known."""
+    """Compute ranks by masks that do not depend on their caption, and by masks that know what it says, where that is
+    known.
+    """
     images, masks = image_side(editor, pool.image), editor.masker.read(pool.text)[1]
     made = {"other caption's mask": exchange_masks(masks, np.random.default_rng(editor.seed))}
     if oracle is not None and pool.asserted is not None:

@@ -11,7 +11,7 @@ from lib.report.evidence import Evidence
 from lib.report.seeds import arch, curve, per_seed, seeds_of
 
 MAIN, TUNED = "masker", "masker + text"
-"""The edit alone, and with a tuned text side."""
+"""The arms with the edit alone, and with a tuned text side."""
 
 LEAST_FALL = 0.1
 """Fall of untold facts below which a mask removes too little to test whether it plants anything (claim 3)."""
@@ -20,7 +20,7 @@ CONTROLS = ("all latents kept", "constant mask", "other caption's mask")
 
 
 def selective(table: pd.DataFrame, n: int) -> Evidence:
-    """Claim 1, from `selectivity_table`. n: captions."""
+    """Judge claim 1 from `selectivity_table`. n: captions."""
     arms = (TUNED, "caption's own code")
     masks = {f"mean mask, {column}": per_seed(table, column, arm=MAIN) for column in ("own", "same_factor", "untold")}
     return Evidence(
@@ -47,7 +47,7 @@ def fall_of_untold(table: pd.DataFrame, arm: str, column: str = "accuracy") -> n
 
 
 def erasing(table: pd.DataFrame, n: int) -> Evidence:
-    """Claim 2, from `probe_table`. n: captions."""
+    """Judge claim 2 from `probe_table`. n: captions."""
     cost = probe_means(table, "unedited", True) - probe_means(table, MAIN, True)
     falls = {
         "text tuned": fall_of_untold(table, TUNED),
@@ -75,7 +75,7 @@ def contradiction_means(table: pd.DataFrame, arm: str, column: str) -> np.ndarra
 
 
 def faithful(table: pd.DataFrame, probes: pd.DataFrame) -> Evidence:
-    """Claim 3, from `contradiction_table`. probes: `probe_table`, which tells whether the mask removes anything."""
+    """Judge claim 3 from `contradiction_table`. probes: `probe_table`, which shows if the mask removes anything."""
 
     def excess(arm: str) -> np.ndarray:
         return contradiction_means(table, arm, "wrong") - contradiction_means(table, arm, "by_chance")
@@ -102,7 +102,7 @@ def faithful(table: pd.DataFrame, probes: pd.DataFrame) -> Evidence:
 
 
 def aligned(table: pd.DataFrame, n: int) -> Evidence:
-    """Claim 4, from `gap_table`. n: captions."""
+    """Judge claim 4 from `gap_table`. n: captions."""
 
     def change(column: str, base: str, arm: str = MAIN) -> Effect:
         return over_seeds(per_seed(table, column, arm=arm) - per_seed(table, column, arm=base))
@@ -139,7 +139,7 @@ def gains(table: pd.DataFrame, arm: str, told: list[int], kind: str = "") -> np.
 
 
 def humped(table: pd.DataFrame, n: int) -> Evidence:
-    """Claim 6, from `dial_table`. n: captions."""
+    """Judge claim 6 from `dial_table`. n: captions."""
     told = sorted(int(facts) for facts in table.told.unique())
     gain = gains(table, MAIN, told)
     by_truth = gains(table, MAIN, told, "true_")

@@ -124,7 +124,7 @@ def _labels(captions: Captioned, factor: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def contradiction_table(session: Session, editors: Sequence[Editor], told: int, n: int) -> pd.DataFrame:
-    """What probes read from pictures edited by captions with one wrong value, one row per arm, seed and factor.
+    """Record what probes read from pictures edited by captions with one wrong value, per arm, seed and factor.
 
     wrong, right: share of pictures in which the probe reads the caption's value, and the picture's. by_chance: share
     in which it reads that same wrong value when the true caption edits. mask: share in which a probe of the mask alone,

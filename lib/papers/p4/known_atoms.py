@@ -17,7 +17,7 @@ from lib.sae.models.topk import TopK
 
 
 class KnownAtoms(TopK):
-    """The true atoms as latents, with the true code of every picture that it was told of."""
+    """The true atoms as latents, with the true code of every picture that it has been given."""
 
     def __init__(self, drawn: Sequence[Atoms]) -> None:
         """Take the codes of pictures of one world."""
@@ -35,7 +35,7 @@ class KnownAtoms(TopK):
         """The true codes of pictures, found by their ids."""
         unknown = [id for id in embeddings.ids.tolist() if id not in self._rows]
         if unknown or tower != "image":
-            raise CompanionError(f"no true code of {unknown[:1] or tower}; give pictures that it was told of")
+            raise CompanionError(f"no true code of {unknown[:1] or tower}; give pictures whose codes it has")
         rows = np.array([self._rows[id] for id in embeddings.ids.tolist()])
         latents = np.arange(FACTORS) * VALUES + self._codes[rows]
         starts = FACTORS * np.arange(len(rows) + 1)

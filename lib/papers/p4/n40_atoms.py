@@ -1,4 +1,6 @@
-"""Paper 4, notebook 40: known atoms, where the premise of text-conditioned editing holds, and what switches it off."""
+"""Paper 4, notebook 40: known atoms, where the premise of text-conditioned editing holds, and the switches that turn it
+off.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +37,10 @@ RATE = ATOM_ARMS["masker"].lr
 """Peak of the rate, chosen on dev captions among RATES, see `dev_table`."""
 
 RATES = (2e-3, 8e-3, 3.2e-2)
-"""Rates that were tried."""
+"""Rates to choose from."""
 
 SWITCH_SEEDS = 1
-"""Seeds of the session that the switches and the price take: the first ones, since what they show is large."""
+"""Number of seeds for the switches and the price: the first of the session, since their effects are large."""
 
 PRICES = (0.0, 0.1, 0.3, 1.0)
 """Weights of the mean mask in the loss."""
@@ -49,7 +51,7 @@ class Switch:
     """One way to change the world or the method."""
 
     name: str
-    """What is changed."""
+    """The changed setting."""
     dials: AtomDials = field(default_factory=AtomDials)
     """The world."""
     recipe: Recipe | None = ATOM_DICTIONARY
@@ -61,10 +63,10 @@ class Switch:
 
 
 EASY_ARMS = trained(1500, 3000, 2e-3) | {"text only": replace(ATOM_ARMS["text only"], steps=3000)}
-"""In 128 dimensions RATE is too large for an edit, and right for the text alone; chosen on dev, see `dev_table`."""
+"""The settings in 128 dimensions, where RATE is too large for an edit but right for text alone; see `dev_table`."""
 
 EASY = Switch("128 dimensions", AtomDials(d=128), Recipe("topk", 1, 12), arms=EASY_ARMS)
-"""Atoms that hardly interfere."""
+"""Atoms that barely interfere."""
 
 SWITCHES = (
     Switch("as above"),
@@ -79,12 +81,12 @@ SWITCHES = (
 
 
 def first_seeds(session: Session, n: int) -> Session:
-    """The same session with its first seeds only."""
+    """Return the same session with its first seeds only."""
     return replace(session, profile=session.profile.model_copy(update={"seeds": session.seeds[:n]}))
 
 
 def dev_table(session: Session, switch: Switch = SWITCHES[0]) -> pd.DataFrame:
-    """What rates do on the dev pairs of a switch's world, first seed, one row per arm and rate.
+    """Compare rates on the dev pairs of a switch's world, first seed, one row per arm and rate.
 
     loss: the least of the training. step: where it was. start, recall: R@1 in percent before, and there.
     """
@@ -139,7 +141,7 @@ def _recalls(scores: np.ndarray, test: Captioned) -> dict[str, float]:
 
 
 def price_table(session: Session, editors: Sequence[Editor], test: Captioned, n: int) -> pd.DataFrame:
-    """What a price on the mean mask buys and costs, one row per price and seed.
+    """Measure what a price on the mean mask buys and costs, one row per price and seed.
 
     fall: of untold facts, 0 as unedited, 1 as the majority value (claim 2). leak: excess of the caption's wrong value
     (claim 3). r1: R@1 at HALF_TOLD facts, percent. density: mean mask.

@@ -1,4 +1,4 @@
-"""Paper 4, notebook 41: what an edit gains over tuned text by what captions tell, and how its settings were chosen."""
+"""Paper 4, notebook 41: the gain of an edit over tuned text by the content of captions, and its settings."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from lib.report.figures import chance_line
 from lib.worlds.session import Session
 
 COMPARED = (("masker + text", "unedited"), ("masker + text", "text only"))
-"""Arms, and what their gains are measured against."""
+"""Arms, with the arms over which their gains are measured."""
 
 OTHER_STEPS = {"ours": 1.0, "half the steps": 0.5, "twice the steps": 2.0}
 """Training steps of the text head alone, as multiples of the setting's."""
 
 GAIN_TOLD = (2, 4, 6, 8)
-"""Numbers of facts told at which gains are measured."""
+"""Numbers of facts in captions at which gains are measured."""
 
 
 def hits_by_arm(session: Session, editors: Sequence[Editor], told: int, n: int) -> dict[str, np.ndarray]:
@@ -84,7 +84,7 @@ def replicated_gains(session: Session, gains: pd.DataFrame, n: int) -> pd.DataFr
 
 
 def choice_table(session: Session) -> pd.DataFrame:
-    """What other settings do on dev pairs, first seed, one row per arm and setting; the first of each arm is ours.
+    """Compare other settings on dev pairs, first seed, one row per arm and setting; the first of each arm is ours.
 
     masker + text with other dictionaries, text only with other numbers of steps. loss: the least of the
     training; step: where it was; start, recall: R@1 in percent before, and there. fvu, best_factor: see

@@ -46,7 +46,7 @@ def caption_table(data: Swaps, n: int) -> pd.DataFrame:
 
 
 def shortlist_table(session: Session, editors: Sequence[Editor], queries: int) -> pd.DataFrame:
-    """Share of the EXACT_BEST pictures that the first stage hands on, for captions that tell HALF_TOLD facts."""
+    """Share of the EXACT_BEST pictures that the first stage finds, for captions of HALF_TOLD facts."""
     pictures = session.world.embeddings("test")
     texts = caption_pictures(session, "test", 2 * queries, HALF_TOLD).text[:queries]
     stages: tuple[FirstStage, ...] = ("latents", "embeddings")

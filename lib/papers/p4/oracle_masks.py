@@ -1,6 +1,7 @@
-"""Paper 4: masks that know what a caption tells, and what the best score could gain: the headroom before any training.
+"""Paper 4: masks that know what a caption says, and how much the best score could gain: the headroom before any
+training.
 
-No method can use these: they take the ground truth. They tell whether a world leaves an edit anything to gain, and so
+No method can use these: they take the ground truth. They show whether a world leaves an edit anything to gain, and so
 whether what a learnt mask does there says something about the method.
 """
 
@@ -29,10 +30,10 @@ ORACLE = "oracle mask"
 """Name of the arm whose masks know the told factors."""
 
 FLOORS = (0.0, 0.25, 0.5, 0.75)
-"""What a soft oracle mask leaves of a latent that owes nothing to the told factors."""
+"""The share that a soft oracle mask keeps of a latent that is independent of the told factors."""
 
 CHOSEN_AT = (3, 8)
-"""Numbers of facts told by the dev captions on which the oracle's floor is chosen."""
+"""Numbers of facts in the dev captions on which the oracle's floor is chosen."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def best_oracle(session: Session, sae: SAE, rho: float, n: int) -> Oracle:
 
 @dataclass(frozen=True)
 class GaussianModel:
-    """Pictures as a mean, an effect of each factor's value, and normal noise: fitted with the true codes.
+    """A model of pictures as a mean, an effect of each factor's value, and normal noise, fitted with the true codes.
 
     Told facts fix the mean; untold ones add their covariance to that of the noise. The log-density of a picture under a
     caption is the best score that a linear-Gaussian world allows.
@@ -99,7 +100,7 @@ class GaussianModel:
     spreads: list[np.ndarray]
     """(d, d) covariance of each factor's effect."""
     noise: np.ndarray
-    """(d, d) covariance of what no factor explains."""
+    """(d, d) covariance of the rest, which no factor explains."""
 
     @classmethod
     def fit(cls, image: np.ndarray, codes: np.ndarray, values: Sequence[int]) -> GaussianModel:

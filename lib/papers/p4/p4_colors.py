@@ -15,4 +15,5 @@ _ARMS = {
 }
 
 COLORS = {arm: color for color, arms in _ARMS.items() for arm in arms}
-"""Arm to colour: what the paper proposes, its edit without tuned text, baselines, positive and negative controls."""
+"""The colour of each arm: the paper's method, its edit without tuned text, baselines, positive and negative controls.
+"""

@@ -24,7 +24,7 @@ EDITS: dict[str, MaskerConfig] = {
 
 
 def trained(steps: int, text_steps: int, rate: float, text_batch: int = 128) -> dict[str, MaskerConfig]:
-    """The EDITS, with so many steps and this peak of the rate; the text head alone has steps and a batch of its own."""
+    """The EDITS, with so many steps and this peak of the rate; the text head alone has its own steps and batch."""
     edits = {arm: replace(edit, steps=steps, lr=rate) for arm, edit in EDITS.items()}
     return edits | {"text only": replace(edits["text only"], steps=text_steps, batch=text_batch)}
 
@@ -59,7 +59,7 @@ class Setting:
     searched: int = SEARCHED_PICTURES
     """Test pictures to search among."""
     told: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 12)
-    """The dial: numbers of facts that captions tell, where they can be chosen."""
+    """The dial: numbers of facts in captions, where these can be chosen."""
 
 
 ATOMS = Setting(ATOM_DICTIONARY, ATOM_ARMS, captions=12, told=(1, 2, 3, 4, 6, 8, 10, 12))

@@ -34,7 +34,7 @@ from lib.worlds.atoms import AtomWorld, embed_atoms
 from lib.worlds.session import Session
 
 SWAP_TOLD = (3, 6, 10)
-"""Numbers of facts that captions tell, one of which is swapped."""
+"""Numbers of facts in captions, one of which is swapped."""
 
 TEVI, UNEDITED, TEXT_ONLY = "masker + text", "unedited", "text only"
 """Arms: the paper's method; what it is compared with; the same tuning of the text side without an edit."""
@@ -66,7 +66,7 @@ class SwapSet:
 
 
 def swap_set(session: Session, n: int, told: int) -> SwapSet:
-    """Make the attack on the first n test pictures, whose captions tell `told` facts."""
+    """Make the attack on the first n test pictures, whose captions mention `told` facts."""
     if isinstance(session.world, AtomWorld):
         return _swapped_atoms(session.world, n, told)
     world = scenes_world(session)
@@ -87,7 +87,7 @@ def swap_set(session: Session, n: int, told: int) -> SwapSet:
 
 
 def _swapped_atoms(world: AtomWorld, n: int, told: int) -> SwapSet:
-    """The attack on known atoms, where other noise stands for other words."""
+    """The attack on known atoms, where different noise represents different words."""
     whole = world.drawn_atoms("test", (told, told)).first(2 * n)
     own, others = whole.first(n), whole.rows(np.arange(n, 2 * n))
     altered, pictures = swap_one(own)

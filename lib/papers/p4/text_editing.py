@@ -41,7 +41,7 @@ DEV_CAPTIONS = 500
 """Dev pairs on which a training chooses its step."""
 
 HALF_TOLD = 6
-"""Number of facts told where the controls are compared: half of what there is to tell."""
+"""Number of facts told where the controls are compared: half of all facts."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class Captioned:
     """Pictures with captions of the dial."""
 
     dialled: Dialled | Atoms
-    """Pictures and captions, and what is true of them."""
+    """Pictures and captions, and their true facts."""
     embeddings: Embeddings
-    """Their unit embeddings."""
+    """The unit embeddings of the pairs."""
 
     @property
     def image(self) -> np.ndarray:
@@ -87,7 +87,7 @@ class Editor:
 
 @dataclass(frozen=True)
 class Factors:
-    """What a world's captions can tell."""
+    """The range of facts that a world's captions can mention."""
 
     names: tuple[str, ...]
     """Every factor, in the order of the codes."""
@@ -110,7 +110,7 @@ SCENE_FACTORS = Factors(
 )
 
 DETAIL_FACTORS = replace(SCENE_FACTORS, probed=SCENE_FACTORS.probed[1:], wrong=SCENE_FACTORS.wrong[1:])
-"""Where captions never tell the kind."""
+"""The groups where captions never mention the kind."""
 
 _NUMBERS = tuple(str(factor) for factor in range(ATOM_FACTORS))
 ATOM_WORLD_FACTORS = Factors(_NUMBERS, (ATOM_VALUES,) * ATOM_FACTORS, _NUMBERS[:7], _NUMBERS[:5], _NUMBERS)
@@ -171,14 +171,14 @@ def contradict_captions(session: Session, captions: Captioned, factor: int) -> t
 
 
 def training_pairs(session: Session) -> Captioned:
-    """Train pictures for probes and means, each with one caption that tells any number of facts."""
+    """Train pictures for probes and means, each with one caption of any number of facts."""
     return caption_pictures(session, "train", min(PROBE_SCENES, session.world.size("train")), MIXED)
 
 
 def masker_pairs(session: Session) -> list[Embeddings]:
     """Pairs that maskers train on: the same pictures with other captions, for one epoch each.
 
-    With a dial, captions tell any number of facts. Photographs are those of the dev split, since the encoder's heads
+    With a dial, captions mention any number of facts. Photographs are those of the dev split, since the encoder's heads
     have memorised the train split, all but the last fifth, with each of their captions. In other worlds they are the
     train split.
     """
@@ -192,7 +192,7 @@ def masker_pairs(session: Session) -> list[Embeddings]:
 
 
 def dev_pairs(session: Session) -> Embeddings:
-    """Pairs on which a training chooses its step: with a dial, dev captions that tell any number of facts."""
+    """Pairs on which a training chooses its step: with a dial, dev captions of any number of facts."""
     world = session.world
     if has_dial(session):
         return caption_pictures(session, "dev", min(DEV_CAPTIONS, world.size("dev")), MIXED).embeddings

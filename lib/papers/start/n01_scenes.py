@@ -1,4 +1,4 @@
-"""How good the encoders of the scenes world are, measured on scenes that were not in any training."""
+"""Measure how good the encoders of the scenes world are, on scenes that were not in any training."""
 
 from __future__ import annotations
 

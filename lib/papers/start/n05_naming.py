@@ -4,7 +4,7 @@ The rule is that of Rao et al., *Discover-then-Name* (arXiv 2407.14499), who com
 Whether a name is right is tested on pictures that neither the dictionary nor the choice has seen, and whose class is
 known. Two questions, each with a baseline that needs no dictionary:
 
-- of a latent: do the pictures that activate it most show what it is called? Baseline: coordinates of the embedding.
+- of a latent: do the pictures that activate it most show what its name says? Baseline: coordinates of the embedding.
 - of a picture: what do its latents call it? Baseline: the word nearest to the picture.
 """
 

@@ -19,7 +19,7 @@ from lib.sae.formats.published import read_published
 from lib.sae.models.vl_sae import VLSAE
 
 K, RATIO = 256, 8
-"""Active latents, and latents per dimension, of the checkpoints that were published; the files do not state the first.
+"""Active latents, and latents per dimension, of the published checkpoints; the files do not state the first.
 """
 
 KEYS = {"encoder", "vision_decoder.weight", "vision_decoder.bias", "text_decoder.weight", "text_decoder.bias"}
@@ -28,18 +28,18 @@ KEYS = {"encoder", "vision_decoder.weight", "vision_decoder.bias", "text_decoder
 def load_vl_sae(path: str | Path, sha256: str, k: int | None = None) -> VLSAE:
     """Read a published checkpoint as a dictionary of pairs, in evaluation mode and float32.
 
-    sha256: of the file, as `read_published` asks for it. k: active latents per row, which the file does not state; None
-    for those of the published checkpoints. Raises CompanionError for a file that is missing, has another hash, is no
-    checkpoint of VL-SAE, or is of another ratio than the published ones and so may have another k.
+    sha256: hash of the file, as `read_published` needs it. k: active latents per row, which the file does not state;
+    None for those of the published checkpoints. Raises CompanionError for a file that is missing, has another hash, is
+    not a checkpoint of VL-SAE, or has another ratio than the published ones and so may have another k.
     """
     return from_vl_sae(read_published(Path(path), sha256), str(path), k)
 
 
 def from_vl_sae(tensors: Mapping[str, Tensor], source: str, k: int | None = None) -> VLSAE:
-    """Make the dictionary of a published state dict, as `load_vl_sae` does; errors call it `source`."""
+    """Make the dictionary from a published state dict, as `load_vl_sae` does; errors call it `source`."""
     if set(tensors) != KEYS:
         found = ", ".join(sorted(map(str, tensors)))[:200]
-        raise CompanionError(f"{source} holds {found}, not {', '.join(sorted(KEYS))}; give a checkpoint of VL-SAE")
+        raise CompanionError(f"{source} has {found}, not {', '.join(sorted(KEYS))}; give a checkpoint of VL-SAE")
     if tensors["encoder"].ndim != 2:
         raise CompanionError(f"{source}: encoder has the shape {tuple(tensors['encoder'].shape)}; give a matrix")
     width, d = tensors["encoder"].shape
@@ -49,7 +49,7 @@ def from_vl_sae(tensors: Mapping[str, Tensor], source: str, k: int | None = None
             shapes = f"{tuple(weight.shape)} and {tuple(bias.shape)}"
             raise CompanionError(f"{source}: a decoder of shapes {shapes} for an encoder ({width}, {d}); get it again")
     if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
-        raise CompanionError(f"{source} holds NaN or infinity; get the file again")
+        raise CompanionError(f"{source} contains NaN or infinity; get the file again")
     if k is None and width != RATIO * d:
         raise CompanionError(
             f"{source} has {width} latents for {d} dimensions and the published ones {RATIO} for each, so its k is not "

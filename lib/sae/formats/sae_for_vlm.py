@@ -1,13 +1,14 @@
-"""The dictionaries that Pach et al. released (arXiv 2504.02821, hub repository mateuszpach/sae-for-vlm): checkpoints
-`ae_STEP.pt` of their trainers, which are dictionary_learning's.
+"""Dictionaries released by Pach et al. (arXiv 2504.02821, hub repository mateuszpach/sae-for-vlm).
 
-Two layouts are known, told apart by names:
+They are checkpoints `ae_STEP.pt` of their trainers, which are dictionary_learning's.
+
+There are two layouts, which the names of the tensors distinguish:
 
     BatchTopK     encoder.weight (width, d), encoder.bias, decoder.weight (d, width), b_dec, k, threshold
     Matryoshka    W_enc (d, width), b_enc, W_dec (width, d), b_dec, k, threshold, group_sizes
 
-Both take raw inputs: the trainers multiply the scale of the input back into biases and threshold before they save. A
-threshold of -1 was never set, and codes are then what a ReLU leaves.
+Both take raw inputs: before they save, the trainers multiply biases and threshold by the scale of the input. A
+threshold of -1 was never set; the codes are then those of a ReLU.
 """
 
 from __future__ import annotations
@@ -29,23 +30,25 @@ MATRYOSHKA = {"W_enc", "b_enc", "W_dec", "b_dec", "k", "threshold", "group_sizes
 
 
 def load_sae_for_vlm(path: str | Path, sha256: str) -> SAE:
-    """Read a released checkpoint as a BatchTopK or Matryoshka dictionary, in evaluation mode and float32, for raw
+    """Read a released checkpoint as a BatchTopK or Matryoshka dictionary, in evaluation mode, float32 and for raw
     inputs.
 
-    sha256: of the file, as `read_published` asks for it. Raises CompanionError for a file that is missing, has another
-    hash, or is no checkpoint of these two layouts.
+    sha256: hash of the file, as `read_published` needs it. Raises CompanionError for a file that is missing, has
+    another hash, or is not a checkpoint of these two layouts.
     """
     return from_sae_for_vlm(read_published(Path(path), sha256), str(path))
 
 
 def from_sae_for_vlm(tensors: Mapping[str, Tensor], source: str) -> SAE:
-    """Make the dictionary of a released state dict; errors call it `source`."""
+    """Make the dictionary from a released state dict; errors call it `source`."""
     for name in ("W_enc", "W_dec", "encoder.weight", "decoder.weight", "k"):
         if name in tensors and (tensors[name].ndim != 2 if name != "k" else tensors[name].numel() != 1):
             raise CompanionError(f"{source}: encoder and decoder must be matrices and k one number; get the file again")
     for name in ("k", "group_sizes"):
         if name in tensors and bool((tensors[name] != tensors[name].round()).any()):
-            raise CompanionError(f"{source}: {name} is {tensors[name].tolist()}, no whole number; get the file again")
+            raise CompanionError(
+                f"{source}: {name} is {tensors[name].tolist()}, not a whole number; get the file again"
+            )
     if set(tensors) == MATRYOSHKA:
         weights = {"encoder": tensors["W_enc"].T, "b_enc": tensors["b_enc"], "W_dec": tensors["W_dec"]}
         ends = tensors["group_sizes"].cumsum(0).flatten().tolist()
@@ -56,7 +59,7 @@ def from_sae_for_vlm(tensors: Mapping[str, Tensor], source: str) -> SAE:
         recipe, prefixes = "batch_topk", ()
     else:
         raise CompanionError(
-            f"{source} holds {', '.join(sorted(map(str, tensors)))[:200]}; known are the checkpoints of BatchTopK and "
+            f"{source} has {', '.join(sorted(map(str, tensors)))[:200]}; known are the checkpoints of BatchTopK and "
             "Matryoshka"
         )
     weights |= {"b_dec": tensors["b_dec"], "threshold": tensors["threshold"].clamp_min(0)}

@@ -3,7 +3,7 @@
     ours                       architecture there
     relu                       standard
     topk                       topk
-    batch_topk, matryoshka     jumprelu, the scalar threshold repeated for each latent: at inference they are that
+    batch_topk, matryoshka     jumprelu, the scalar threshold repeated for each latent: they are that at inference
     jumprelu                   jumprelu
 
 So a Matryoshka dictionary comes back from SAELens as a JumpReLU one with the same codes, but without its prefixes.
@@ -30,7 +30,7 @@ from lib.sae.storage import filled
 CONFIG = "cfg.json"
 WEIGHTS = "sae_weights.safetensors"
 FORMAT = "6.0.0"
-"""The first version of SAELens with this format; later ones read it as it is, earlier ones had other entries."""
+"""The first version of SAELens with this format; later ones can read it, earlier ones had other entries."""
 
 ARCHITECTURES = {
     "relu": "standard",
@@ -48,9 +48,9 @@ _ENTRIES = frozenset(
     }
 )
 _TOPK_ENTRIES = frozenset({"k", "rescale_acts_by_decoder_norm"})
-"""What SAELens 6 writes, for every architecture and for TopK besides: all of it must be there, and nothing else.
+"""The entries that SAELens 6 writes for TopK, in addition to those of every architecture; others are refused.
 
-Another entry may change what a dictionary computes, and so may the default of one that is missing: SAELens 5 wrote TopK
+Another entry may change what a dictionary computes, and so may the default of a missing one: SAELens 5 wrote TopK
 as `standard` with an `activation_fn_str`.
 """
 
@@ -63,19 +63,19 @@ _METADATA = frozenset(
         *("recipe", "k"),
     }
 )
-"""What SAELens 6 and `save_saelens` note about a dictionary and its training; none of it changes what it computes."""
+"""Notes of SAELens 6 and `save_saelens` on a dictionary and its training; none of them changes what it computes."""
 
 _DTYPES = frozenset({"float64", "float32", "float16", "bfloat16"})
 
 _TYPES = {"d_in": int, "d_sae": int, "k": int, "apply_b_dec_to_input": bool, "rescale_acts_by_decoder_norm": bool}
-"""Entries that decide what a dictionary computes, and what kind of value they have."""
+"""Types of the entries that decide what a dictionary computes."""
 
 
 def save_saelens(sae: Dictionary, folder: Path, **about: str) -> None:
-    """Write a dictionary so that `sae_lens.SAE.load_from_disk(folder)` gives the same codes and reconstructions.
+    """Write a dictionary so that `sae_lens.SAE.load_from_disk(folder)` computes the same codes and reconstructions.
 
-    about: entries for SAELens's metadata, such as model_name and hook_name. Raises CompanionError for a
-    dictionary that is not of one tower, for which SAELens has no architecture.
+    about: entries for SAELens's metadata, such as model_name and hook_name. Raises CompanionError for a dictionary that
+    is not a one-tower one, for which SAELens has no architecture.
     """
     sae = one_tower(sae, "SAELens")
     recipe = sae.config.recipe
@@ -104,8 +104,8 @@ def load_saelens(folder: Path) -> SAE:
     """Read the dictionary of a SAELens folder, in evaluation mode and float32.
 
     Settings that change what a dictionary computes are folded into the weights (no pre-bias at the input, decoder
-    norms in the selection) or refused (scaled or reshaped inputs). Every entry of the configuration must be one of
-    SAELens 6, and all of its entries must be there. An error names the entry.
+    norms in the selection) or refused (scaled or reshaped inputs). The configuration must have every entry of SAELens 6
+    and no other. An error names the entry.
     """
     config = _config(folder / CONFIG)
     weights = _weights(folder / WEIGHTS)
@@ -114,7 +114,7 @@ def load_saelens(folder: Path) -> SAE:
     wanted |= {"threshold": (width,)} if recipe == "jumprelu" else {}
     found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     if found != wanted:
-        raise CompanionError(f"{folder / WEIGHTS} holds {found} where {CONFIG} asks for {wanted}; get both files again")
+        raise CompanionError(f"{folder / WEIGHTS} has {found} where {CONFIG} asks for {wanted}; get both files again")
     if config.get("rescale_acts_by_decoder_norm"):  # TopK has it
         norms = weights["W_dec"].norm(dim=-1).clamp_min(1e-8)
         weights["W_enc"], weights["b_enc"] = weights["W_enc"] * norms, weights["b_enc"] * norms
@@ -150,26 +150,26 @@ def _config(path: Path) -> dict[str, Any]:
 
 
 def _check_entries(path: Path, config: Mapping[str, Any], wanted: frozenset[str]) -> None:
-    """Refuse entries that SAELens 6 does not write for an architecture, and a configuration that lacks one of them."""
+    """Refuse entries that SAELens 6 does not write for an architecture, and a configuration that lacks one of its
+    entries.
+    """
     if strange := sorted(set(config) - wanted):
         raise CompanionError(
-            f"{path}: entry {strange[0]!r} is not one of SAELens 6; save the dictionary by that version"
+            f"{path}: entry {strange[0]!r} is not one of SAELens 6; save the dictionary with that version"
         )
     if absent := sorted(wanted - set(config)):
         raise CompanionError(
-            f"{path}: no entry {absent[0]!r}, without which the dictionary cannot be told; save it by SAELens 6, or "
-            "add what it was trained with"
+            f"{path}: no entry {absent[0]!r}, which decides what the dictionary computes; save it with SAELens 6, or "
+            "add the value from its training"
         )
 
 
 def _check_metadata(path: Path, metadata: Any) -> None:
-    """Refuse a dictionary of another version than 6, and metadata of which it is not known what they mean."""
+    """Refuse a dictionary of another version than 6, and metadata of unknown meaning."""
     if not isinstance(metadata, Mapping):
-        raise CompanionError(f"{path}: metadata is no table; give a folder that SAELens 6 wrote")
+        raise CompanionError(f"{path}: metadata is not a table; give a folder that SAELens 6 wrote")
     if not str(version := metadata.get("sae_lens_version")).startswith("6."):
-        raise CompanionError(
-            f"{path}: metadata.sae_lens_version is {version!r}; save the dictionary by SAELens 6, whose format is known"
-        )
+        raise CompanionError(f"{path}: metadata.sae_lens_version is {version!r}; save the dictionary with SAELens 6")
     if strange := sorted(set(metadata) - _METADATA):
         raise CompanionError(
             f"{path}: metadata.{strange[0]} is not known here; remove it if the dictionary computes the same without it"

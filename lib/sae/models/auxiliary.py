@@ -1,12 +1,12 @@
 """The auxiliary autoencoder: linear maps that bring a multimodal LLM's pictures and words into one space.
 
-Shen et al. 2025, arXiv 2510.21323, Eq. 3 and A12: linear E_v, E_l and back D_v, D_l, and
+Shen et al. 2025, arXiv 2510.21323, Eq. 3 and A12: linear maps E_v, E_l, and back D_v, D_l, trained with
 
     InfoNCE(E_v x_v, E_l x_l) + |D_v E_v x_v - x_v|^2 + |D_l E_l x_l - x_l|^2
 
-with the other pairs of the batch as negatives. Paper: cosine over 0.07, the sum of two cross-entropies, squared norms.
+and the other pairs of the batch as negatives. Paper: cosine over 0.07, the sum of two cross-entropies, squared norms.
 Released code: raw dot product over 0.07 (the normalisation is commented out), half the sum, means over dimensions.
-`similarity` chooses the first; the sum and the means, which keep the two terms alike in size, are the same for both.
+`similarity` chooses cosine or dot; we always take the sum and the means, which keep the two terms similar in size.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TEMPERATURE = 0.07
 
 
 def info_nce(image: Tensor, text: Tensor, similarity: Similarity = "cosine") -> Tensor:
-    """Cross-entropy of finding each row's partner among all rows, (n, d) each, both directions added."""
+    """Cross-entropy of finding each row's partner among all rows, (n, d) each, summed over both directions."""
     if similarity not in get_args(Similarity):
         raise CompanionError(f"unknown similarity {similarity!r}; choose cosine or dot")
     if image.shape != text.shape or len(image) < 2:
@@ -42,7 +42,7 @@ def info_nce(image: Tensor, text: Tensor, similarity: Similarity = "cosine") -> 
 
 
 class AuxiliaryAE(nn.Module):
-    """Four linear layers with bias, d to d, without a non-linearity. A scale makes rows of mean squared entry 1."""
+    """Four linear layers with bias, d to d, without a non-linearity; a scale gives rows a mean squared entry of 1."""
 
     scale: Tensor
 
@@ -53,15 +53,15 @@ class AuxiliaryAE(nn.Module):
         self.register_buffer("scale", torch.ones(len(TOWERS)))
 
     def encode(self, x: Tensor, tower: Tower) -> Tensor:
-        """(n, d) of one tower into the common space."""
+        """Map rows (n, d) of one tower into the common space."""
         return self.encoders[tower](x / self.scale[TOWERS.index(tower)])
 
     def decode(self, z: Tensor, tower: Tower) -> Tensor:
-        """(n, d) of the common space back to a tower."""
+        """Map rows (n, d) of the common space back to a tower."""
         return self.decoders[tower](z) * self.scale[TOWERS.index(tower)]
 
     def loss(self, image: Tensor, text: Tensor, similarity: Similarity) -> Tensor:
-        """Eq. 3 on a batch of pairs."""
+        """Compute Eq. 3 on a batch of pairs."""
         rows = dict(zip(TOWERS, (image, text), strict=True))
         common = {tower: self.encode(x, tower) for tower, x in rows.items()}
         errors = [
@@ -72,7 +72,7 @@ class AuxiliaryAE(nn.Module):
 
     @torch.no_grad()
     def common(self, embeddings: Embeddings) -> Embeddings:
-        """Both towers in the common space, for a dictionary of pairs."""
+        """Map both towers into the common space, for a dictionary of pairs."""
         image, text = (self.encode(as_tensor(embeddings.tower(t)), t).numpy() for t in TOWERS)
         identity = {**embeddings.identity, "auxiliary": [round(float(p.double().sum()), 4) for p in self.parameters()]}
         return Embeddings(embeddings.ids, image, text, embeddings.encoder, normalised=False, identity=identity)
@@ -87,7 +87,7 @@ def train_auxiliary(
     rate: float = 1e-3,
     seed: int = 0,
 ) -> AuxiliaryAE:
-    """Fit to pairs with AdamW (weight decay 0.01, cosine annealing) as in the paper; a few seconds at our sizes."""
+    """Fit to pairs with AdamW (weight decay 0.01, cosine annealing) as in the paper; it takes seconds at our sizes."""
     image, text = (as_tensor(embeddings.tower(tower)) for tower in TOWERS)
     generator = torch.Generator().manual_seed(seed)
     model = AuxiliaryAE(image.shape[1])

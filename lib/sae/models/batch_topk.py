@@ -1,9 +1,10 @@
-"""BatchTopK dictionary: the k * batch largest pre-activations of the batch, one threshold at inference.
+"""BatchTopK dictionary: it keeps the k * batch largest pre-activations of the batch, and has one threshold at
+inference.
 
-Bussmann et al. 2024, arXiv 2412.06410; as in Pach et al. 2025, section 4.1 and released code: AuxK weight 0.03, and one
-scalar threshold, the moving average of the smallest positive selected activation (the paper's appendix F describes a
-vector; the code has a scalar). There the average has beta 0.999 and begins after 1,000 of 100,000 steps; here both
-spans are 1 % of the steps.
+Bussmann et al. 2024, arXiv 2412.06410. As in Pach et al. 2025, section 4.1 and released code, the AuxK weight is 0.03,
+and one scalar threshold is the moving average of the smallest positive selected activation (the paper's appendix F
+describes a vector; the code has a scalar). There the average has beta 0.999 and begins after 1,000 of 100,000 steps;
+here both spans are 1 % of the steps.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from lib.sae.selection import largest_of_batch
 from lib.sae.sparse import Code
 
 SPAN = 0.01
-"""Fraction of the steps that the threshold waits for, and that its average spans."""
+"""The fraction of the steps that passes before the threshold is set, and over which it is averaged."""
 
 
 class BatchTopKSelection(Selection):
-    """s keeps the k largest per row on average over a batch, and at inference what exceeds one threshold."""
+    """Keeps the k largest per row on average over a batch; at inference, those that exceed one threshold."""
 
     threshold: Tensor
 
@@ -35,7 +36,9 @@ class BatchTopKSelection(Selection):
         self.register_buffer("threshold", torch.zeros(()))
 
     def select(self, pre: Tensor) -> Tensor:
-        """Positions of the k * rows largest of the batch, increasing; a process with a part of it has its share."""
+        """Return the increasing positions of the k * rows largest of the batch; a process with a part returns its
+        share.
+        """
         parts = pre.view(self.stacked, -1)
         flat, count = pre.flatten(), self.config.k * len(pre) // self.stacked * size()
         positions = torch.cat([largest_of_batch(part, count) + i * part.numel() for i, part in enumerate(parts)])
@@ -45,11 +48,11 @@ class BatchTopKSelection(Selection):
         return positions[flat[positions] >= bound]
 
     def active(self, pre: Tensor) -> Tensor:
-        """Pre-activations above the threshold, which is never negative."""
+        """Return the pre-activations above the threshold, which is never negative."""
         return (pre > self.threshold).flatten().nonzero()[:, 0]
 
     def smallest_of(self, code: Code) -> Tensor:
-        """The least positive activation of a code, of the shape of `threshold`; infinite if there is none."""
+        """The smallest positive activation of a code, in the shape of `threshold`; infinite if there is none."""
         values = code.values.detach()
         positive = torch.where(values > 0, values, torch.inf)
         ends = code.pattern.indptr[:: code.rows // self.stacked].tolist()
@@ -59,7 +62,7 @@ class BatchTopKSelection(Selection):
 
     @torch.no_grad()
     def after_step(self, out: Step, step: int, steps: int) -> None:
-        """Unit decoder rows, and the moving average of the threshold; a batch with nothing positive leaves it."""
+        """Normalise the decoder rows, and update the threshold's average unless the batch has nothing positive."""
         super().after_step(out, step, steps)
         if out.smallest is None or step < int(SPAN * steps):
             return
@@ -69,12 +72,12 @@ class BatchTopKSelection(Selection):
 
     @torch.no_grad()
     def rescale(self, factor: float) -> None:
-        """As all, and the threshold grows with the codes."""
+        """Rescale as every dictionary; the threshold grows with the codes."""
         super().rescale(factor)
         self.threshold.mul_(factor)
 
 
 class BatchTopK(BatchTopKSelection, SelectiveSAE):
-    """The k largest per row on average, and AuxK with Pach et al.'s weight."""
+    """The dictionary that keeps the k largest per row on average, with AuxK at the weight of Pach et al."""
 
     aux_weight: ClassVar[float] = 0.03

@@ -1,4 +1,4 @@
-"""Training rows in the place of a trained encoder: a control for every dictionary of pairs."""
+"""Training rows in place of a trained encoder: a control for every dictionary of pairs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from lib.sae.models.vl_sae import VLSAE
 
 
 def exemplars(config: TwoTowerConfig, embeddings: Embeddings, seed: int) -> VLSAE:
-    """A VL-SAE whose encoder rows are rows of both towers, drawn at random.
+    """Make a VL-SAE whose encoder rows are rows of both towers, drawn at random.
 
     Its latents ask "how near is this row to that picture, or to that caption?", and nothing has been learnt. Centre
-    each tower first (`centre_towers`). Its decoders are zero.
+    each tower first (`centre_towers`). The decoders are zero.
     """
     rows = np.concatenate([embeddings.tower(tower) for tower in TOWERS]).astype(np.float64)
     if len(rows) < config.width:

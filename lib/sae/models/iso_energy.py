@@ -1,9 +1,9 @@
-"""Iso-energy alignment: the codes of a pair are turned towards each other.
+"""Iso-energy alignment: a term of the loss turns the codes of a pair towards each other.
 
-Dhimoila, Fel et al., ICLR 2026 (arXiv 2602.06218): to the error is added -beta / n * Tr(Z Z'^T) with rows of Z and Z'
-of norm 1, that is minus the mean cosine of paired codes. There the dictionary is a matching pursuit and the released
-code leaves out each side's strongest latent first; here it is a shared TopK dictionary and the equation as printed. The
-published beta belongs to another scale of the error and cannot be taken over.
+Dhimoila, Fel et al., ICLR 2026 (arXiv 2602.06218): the loss adds to the error -beta / n * Tr(Z Z'^T), where the rows of
+Z and Z' have norm 1; that is minus the mean cosine of paired codes. There the dictionary is a matching pursuit and the
+released code leaves out each side's strongest latent first; here it is a shared TopK dictionary and the equation as
+printed. The published beta belongs to another scale of the error, so we cannot use it.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from lib.sae.models.paired import PairedTopK
 from lib.sae.sparse import Code
 
 EPSILON = 1e-12
-"""Under the norm of a code, so that one without active latents has cosine 0."""
+"""Added to the norm of a code, so that a code without active latents has cosine 0."""
 
 
 class IsoEnergy(PairedTopK):
-    """PairedTopK with the alignment, `penalty` its beta."""
+    """PairedTopK with the alignment; `penalty` in the settings is its beta."""
 
     def penalty(self, code: Code) -> Tensor:
-        """Minus the mean cosine of the codes of a pair, over all pairs of members."""
+        """Return minus the mean cosine of the codes of a pair, over all pairs of members."""
         return -alignment(code, self.members)
 
 
 def alignment(code: Code, members: int) -> Tensor:
-    """Mean cosine of paired codes, over pairs and over couples of their members; a code of norm zero has cosine 0."""
+    """Mean cosine of paired codes, over pairs and over couples of their members; a code of norm zero counts as 0."""
     rows = code.dense().view(-1, members, code.width)
     unit = rows / (rows.square().sum(dim=2, keepdim=True) + EPSILON).sqrt()
     cosines = [(unit[:, a] * unit[:, b]).sum(dim=1).mean() for a, b in combinations(range(members), 2)]

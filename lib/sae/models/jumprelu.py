@@ -1,9 +1,9 @@
 """JumpReLU dictionary: a learned threshold for each latent.
 
-f = z * H(z - theta), trained with straight-through gradients of a rectangle kernel of width 1e-3 to theta, and
-loss |x - x_hat|^2 + (L0 / k - 1)^2 (Rajamanoharan et al. 2024, arXiv 2407.14435, Eq. 9, 11-12, and appendix on a fixed
+f = z * H(z - theta). Straight-through gradients of a rectangle kernel of width 1e-3 train theta, and the loss is
+|x - x_hat|^2 + (L0 / k - 1)^2 (Rajamanoharan et al. 2024, arXiv 2407.14435, Eq. 9, 11-12, and appendix on a fixed
 L0). Thresholds start at 1e-3; inputs have mean squared norm 1. Departures: Adam's first moment stays at 0.9 (there 0)
-and gradients are clipped, as in all recipes here. Its step is dense: half of the latents are active at the start.
+and gradients are clipped, as in all recipes here. The step is dense, since half of the latents are active at the start.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ INITIAL_THRESHOLD = 1e-3
 
 
 class JumpReLU(SAE):
-    """s = pre-activations above the latent's own threshold."""
+    """Keeps pre-activations above the latent's own threshold."""
 
     def __init__(self, config: SAEConfig, d: int) -> None:
         super().__init__(config, d)
         self.threshold = nn.Parameter(torch.full((config.width,), INITIAL_THRESHOLD))
 
     def active(self, pre: Tensor) -> Tensor:
-        """Pre-activations above both threshold and zero."""
+        """Return the pre-activations above both the threshold and zero."""
         return (pre > self.threshold.clamp_min(0)).flatten().nonzero()[:, 0]
 
     def loss(self, x: Tensor, dead: Tensor) -> Step:
-        """Squared error and the distance of L0 from its target; dead latents get no help."""
+        """Squared error, plus the distance of L0 from its target; nothing revives dead latents."""
         acts, gate = jump(self.pre_activations(x), self.threshold)
         reconstruction = acts @ self.W_dec + self.b_dec
         l0 = batch_mean(gate.sum(dim=1))
@@ -43,13 +43,13 @@ class JumpReLU(SAE):
 
     @torch.no_grad()
     def rescale(self, factor: float) -> None:
-        """As all, and the thresholds grow with the codes."""
+        """Rescale as every dictionary; the thresholds grow with the codes."""
         super().rescale(factor)
         self.threshold.mul_(factor)
 
 
 def jump(pre: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
-    """Activations and their 0-1 gate, both (rows, width), with pseudo-gradients to the threshold (width,)."""
+    """Return activations and their 0-1 gate, both (rows, width), with pseudo-gradients to the threshold (width,)."""
     return _Jump.apply(pre, threshold)
 
 

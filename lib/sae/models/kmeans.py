@@ -1,4 +1,4 @@
-"""Centroids of k-means in the place of a trained encoder: a control for every dictionary of pairs."""
+"""Centroids of k-means in place of a trained encoder: a control for every dictionary of pairs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ BATCH, PASSES = 2048, 3
 
 
 def kmeans(config: TwoTowerConfig, embeddings: Embeddings, seed: int) -> VLSAE:
-    """A VL-SAE whose encoder rows are the centroids of both towers' rows together (scikit-learn's mini-batch k-means).
+    """Make a VL-SAE whose encoder rows are the centroids of all rows of both towers (scikit-learn's mini-batch
+    k-means).
 
-    Centre each tower first (`centre_towers`), or the modality gap decides the clusters. Its decoders are zero.
+    Centre each tower first (`centre_towers`), or the modality gap decides the clusters. The decoders are zero.
     """
     rows = np.concatenate([embeddings.tower(tower) for tower in TOWERS]).astype(np.float64)
     rows = normalise_rows("embeddings", rows)
@@ -30,7 +31,7 @@ def kmeans(config: TwoTowerConfig, embeddings: Embeddings, seed: int) -> VLSAE:
 
 
 def centre_towers(embeddings: Embeddings, by: Embeddings) -> Embeddings:
-    """Both towers minus their means over the rows `by`, which are the training rows."""
+    """Subtract from each tower its mean over the rows `by`, which are the training rows."""
     means = {tower: by.tower(tower).mean(axis=0, dtype=np.float64) for tower in TOWERS}
     image, text = ((embeddings.tower(tower) - means[tower]).astype(np.float32) for tower in TOWERS)
     identity = {**embeddings.identity, "centred by": by.identity}

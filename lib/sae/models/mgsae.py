@@ -1,10 +1,10 @@
-"""MGSAE: GSAE whose latents are hidden at random in training, the same ones for all members of a pair.
+"""MGSAE: GSAE that hides random latents in training, the same ones for all members of a pair.
 
 Kaushik et al. 2026, arXiv 2601.20028, section 3: h <- h * m with one Bernoulli mask m of the latents, after the ReLU
-and before TopK. The members must choose from one subset, and latents that seldom win get their turn. Each is hidden
-with probability `mask` (0.2 for CLIP). Not said in what can be read of the paper, and chosen here: the mask is drawn
-for each pair (`mask_rows`: or once for a batch), what remains is not scaled up, and nothing is hidden at inference.
-With a mask for each member on its own, a control, as much is hidden and the members need not choose from one subset.
+and before TopK. The members must choose from the same subset, and latents that seldom win get a chance. Each is hidden
+with probability `mask` (0.2 for CLIP). The public text of the paper leaves some choices open; we draw the mask for each
+pair (or once per batch, see `mask_rows`), do not scale up what remains, and hide nothing at inference. As a control, a
+separate mask for each member hides as much, but the members need not choose from the same subset.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ class MGSAE(GSAE):
     """GSAE with a shared random mask; it draws from the run's generator, so a resumed run draws the same masks."""
 
     generators: tuple[torch.Generator, ...] = ()
-    """Of the runs of the dictionaries that are stacked, which is one as a rule."""
+    """The generators of the runs of the stacked dictionaries, usually one."""
 
     def initialise(self, sample: Tensor, generator: torch.Generator) -> None:
-        """As all shared dictionaries; the generator of the run is kept."""
+        """Initialise as all shared dictionaries do, and keep the generator of the run."""
         super().initialise(sample, generator)
         self.generators = (generator,)
 
     def hide_latents(self, pre: Tensor) -> Tensor:
-        """The pre-activations with the hidden ones at 0, which is never an active value."""
+        """Set hidden pre-activations to 0, which is never an active value."""
         if not self.generators:
             raise CompanionError("the mask has no generator; call `initialise` before training")
         by_pair = pre.view(self.stacked, -1, self.members, self.width)

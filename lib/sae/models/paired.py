@@ -1,9 +1,9 @@
 """One dictionary for all members of a pair: shared encoder and decoder, one bias for all modalities or one for each.
 
 Kaushik et al. 2026, arXiv 2601.20028, section 2: h_m = (x_m - b_m) W_enc + b_enc, x_hat_m = f(h_m) W_dec + b_m. With a
-single bias this is the plain dictionary trained on both modalities (`SAE-1b`), with one each `SAE-2b`; the paper does
-not say which its baseline is. The error is summed over the members of a pair and averaged over pairs. AuxK is left out:
-at the paper's settings it never fires.
+single bias this is the plain dictionary trained on both modalities (`SAE-1b`), with one each it is `SAE-2b`; the paper
+does not say which one its baseline is. The error is summed over the members of a pair and averaged over pairs. There is
+no AuxK, since at the paper's settings it never has an effect.
 
 A row is encoded with the bias of its modality: `encode_tower`, or `of(modality)`, which is an ordinary dictionary.
 """
@@ -28,9 +28,9 @@ from lib.sae.sparse import Code
 
 
 class Paired(Selection):
-    """What all shared dictionaries have; they train on batches (pairs, modalities, d).
+    """The base of all shared dictionaries, which train on batches (pairs, modalities, d).
 
-    biases: (1 or modalities, d). Rows are centred by them before they are encoded.
+    biases: (1 or modalities, d). They are subtracted from rows before encoding.
     """
 
     kind: ClassVar[Kind] = "paired"
@@ -38,7 +38,7 @@ class Paired(Selection):
     view: ClassVar[type[SAE]]
     """The ordinary dictionary with the same selection."""
     view_recipe: ClassVar[str]
-    """The name of its recipe."""
+    """The name of the recipe of that ordinary dictionary."""
 
     config: PairedConfig
 
@@ -48,7 +48,7 @@ class Paired(Selection):
 
     @property
     def offset(self) -> Tensor:
-        """(stacked, biases, d): rows of training are the members of pairs in turn."""
+        """The biases, (stacked, biases, d); training rows are the members of pairs in turn."""
         return self.biases.view(-1, self.config.biases, self.d)
 
     @property
@@ -58,7 +58,7 @@ class Paired(Selection):
 
     @torch.no_grad()
     def initialise(self, sample: Tensor, generator: torch.Generator) -> None:
-        """As `Linear`, and each bias is the geometric median of the rows that it serves."""
+        """Initialise as `Linear` does, with each bias at the geometric median of the rows that it serves."""
         super().initialise(sample, generator)
         parts = [sample.flatten(0, 1)] if len(self.biases) == 1 else sample.unbind(dim=1)
         self.biases.copy_(torch.stack([geometric_median(part) for part in parts]))
@@ -66,18 +66,18 @@ class Paired(Selection):
     # Training.
 
     def hide_latents(self, pre: Tensor) -> Tensor:
-        """The pre-activations (pairs * modalities, width) that a training step selects from; here, all."""
+        """Return the pre-activations (pairs * modalities, width) from which a training step selects; by default all."""
         return pre
 
     def penalty(self, code: Code) -> Tensor:
-        """What the recipe adds to the error, a scalar, before its weight `config.penalty`; here, nothing.
+        """Return the recipe's addition to the error, a scalar, before its weight `config.penalty`; by default, 0.
 
         Row `pair * modalities + m` of the code is member m of a pair.
         """
         return code.values.new_zeros(())
 
     def loss(self, x: Tensor, dead: Tensor) -> Step:
-        """Squared error of the pairs (pairs, modalities, d), summed over members, and what the recipe adds."""
+        """Squared error of the pairs (pairs, modalities, d), summed over members, plus the recipe's penalty."""
         by_dictionary = x.view(self.stacked, -1, self.members, self.d)
         rows = (by_dictionary - self.offset[:, None]).view(-1, self.d)
         with torch.no_grad():
@@ -93,16 +93,16 @@ class Paired(Selection):
     # One modality at a time.
 
     def encode_tower(self, x: Tensor, tower: Tower) -> Code:
-        """The sparse code of rows (rows, d) of one modality, as at inference."""
+        """Compute the sparse code of rows (rows, d) of one modality, as at inference."""
         self._check_rows(x)
         return self.active_code(x - self._bias_of(tower))
 
     def decoder_of(self, tower: Tower) -> tuple[Tensor, Tensor]:
-        """The shared W_dec and the modality's bias."""
+        """Return the shared W_dec and the modality's bias."""
         return self.W_dec, self._bias_of(tower)
 
     def of(self, modality: str) -> SAE:
-        """An ordinary dictionary for one modality, on the same memory."""
+        """Make an ordinary dictionary for one modality that shares this one's memory."""
         bias = self._bias_of(modality).detach()
         shared: dict[str, Any] = {field.name: getattr(self.config, field.name) for field in fields(SAEConfig)}
         one = self.view(SAEConfig(**{**shared, "recipe": self.view_recipe}), self.d)
@@ -119,14 +119,14 @@ class Paired(Selection):
 
 
 class PairedTopK(TopKSelection, Paired):
-    """The k largest of each row: SAE-1b and SAE-2b."""
+    """Keeps the k largest of each row: SAE-1b and SAE-2b."""
 
     view: ClassVar[type[SAE]] = TopK
     view_recipe: ClassVar[str] = "topk"
 
 
 class PairedBatchTopK(BatchTopKSelection, Paired):
-    """The k largest per row on average over all members of the batch, and one threshold for all modalities."""
+    """Keeps the k largest per row on average over all members of the batch; one threshold serves all modalities."""
 
     view: ClassVar[type[SAE]] = BatchTopK
     view_recipe: ClassVar[str] = "batch_topk"

@@ -14,14 +14,14 @@ from lib.sae.base import SAE, Step, squared_error
 
 
 class ReLU(SAE):
-    """s = ReLU; sparsity comes from the L1 term alone."""
+    """Keeps all positive pre-activations; only the L1 term makes codes sparse."""
 
     def active(self, pre: Tensor) -> Tensor:
-        """All positive pre-activations."""
+        """Return all positive pre-activations."""
         return (pre > 0).flatten().nonzero()[:, 0]
 
     def loss(self, x: Tensor, dead: Tensor) -> Step:
-        """Squared error and L1; dead latents get no help."""
+        """Squared error plus L1; nothing revives dead latents."""
         acts = torch.relu(self.pre_activations(x))
         reconstruction = acts @ self.W_dec + self.b_dec
         loss = squared_error(x, reconstruction) + self.config.l1 * acts.sum(dim=1).mean()

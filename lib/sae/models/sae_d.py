@@ -1,6 +1,6 @@
 """SAE-D: an encoder and a decoder for each tower (Shen et al. 2025, arXiv 2510.21323, section 4.2).
 
-Two dictionaries that have only their numbering in common: latent i of pictures and latent i of captions are different
+These are two dictionaries that share only their numbering: latent i of pictures and latent i of captions are different
 things, unless chance or the data make them alike.
 """
 
@@ -12,7 +12,7 @@ from lib.sae.models.two_towers import TwoTowers
 
 
 class SAED(TwoTowers):
-    """Nothing shared."""
+    """A dictionary whose towers share nothing."""
 
     encoders: ClassVar[int] = 2
     decoders: ClassVar[int] = 2

@@ -3,8 +3,8 @@
 Loss |x - x_hat|^2 + 1/32 AuxK (Gao et al. 2024, arXiv 2406.04093, section 2.3 and appendix A.2). A ReLU follows the
 selection, so a row with fewer than k positive pre-activations has fewer active latents.
 
-Here, too, is what all dictionaries that train by a selection have in common. A selection is a class that one-tower and
-paired dictionaries take beside their kind: `TopK` is `TopKSelection` with `SelectiveSAE`, `PairedTopK` is
+This module also has the parts that all dictionaries with a selection share. A selection is a class that one-tower and
+paired dictionaries combine with their kind: `TopK` is `TopKSelection` with `SelectiveSAE`, and `PairedTopK` is
 `TopKSelection` with `Paired`.
 """
 
@@ -23,18 +23,22 @@ from lib.sae.sparse import Code, Pattern, encode_at
 
 
 class Selection(Linear):
-    """A dictionary whose training step keeps some pre-activations and touches no others."""
+    """A dictionary whose training step keeps some pre-activations and ignores all others."""
 
     @abstractmethod
     def select(self, pre: Tensor) -> Tensor:
-        """Increasing positions (row * width + latent) that a training step keeps of pre-activations (rows, width)."""
+        """Return the increasing positions (row * width + latent) of the pre-activations (rows, width) to keep in
+        training.
+        """
 
     def smallest_of(self, code: Code) -> Tensor | None:
-        """(stacked,) the least positive activations of a step, where `after_step` needs them; here, nothing does."""
+        """The smallest positive activations of a step, (stacked,), if `after_step` needs them; by default None."""
         return None
 
     def selected_code(self, x: Tensor, pre: Tensor) -> Code:
-        """The selected pre-activations after a ReLU as a differentiable code; pre: (rows, width), to select by."""
+        """Make a differentiable code of the selected pre-activations after a ReLU; pre: (rows, width), used for
+        selection.
+        """
         with torch.no_grad():
             pattern, centred = Pattern(self.select(pre), len(x), self.width), self.centred(x)
             known = pattern.take(pre) if pre.dtype == x.dtype else None  # in full precision
@@ -43,31 +47,31 @@ class Selection(Linear):
         return Code(pattern, torch.relu(values))
 
     def reconstruction_loss(self, x: Tensor, code: Code) -> tuple[Tensor, Tensor]:
-        """The reconstruction (rows, d) and its squared error."""
+        """Return the reconstruction (rows, d) and its squared error."""
         reconstruction = self.decode(code)
         return reconstruction, squared_error(x, reconstruction)
 
 
 class TopKSelection(Selection):
-    """s keeps the k largest of each row."""
+    """Keeps the k largest of each row."""
 
     def select(self, pre: Tensor) -> Tensor:
-        """Positions of the k largest of each row, increasing."""
+        """Return the increasing positions of the k largest of each row."""
         return largest_of_rows(pre, self.config.k)
 
     def active(self, pre: Tensor) -> Tensor:
-        """The selected ones that are positive."""
+        """Return the selected ones that are positive."""
         positions = self.select(pre)
         return positions[pre.flatten().index_select(0, positions) > 0]
 
 
 class SelectiveSAE(Selection, SAE):
-    """A one-tower dictionary that trains by its selection, its dead latents by AuxK."""
+    """A one-tower dictionary that trains by its selection, and its dead latents by AuxK."""
 
     aux_weight: ClassVar[float]
 
     def loss(self, x: Tensor, dead: Tensor) -> Step:
-        """Squared error of the selection, and AuxK."""
+        """Squared error of the selection, plus AuxK."""
         code = self.selected_code(x, self.scores(x))
         reconstruction, error = self.reconstruction_loss(x, code)
         reconstruction, loss = reconstruction.detach(), self.stacked * error
@@ -77,18 +81,18 @@ class SelectiveSAE(Selection, SAE):
 
 
 class TopK(TopKSelection, SelectiveSAE):
-    """The k largest of each row, and AuxK with Gao et al.'s weight."""
+    """The dictionary that keeps the k largest of each row, with AuxK at the weight of Gao et al."""
 
     aux_weight: ClassVar[float] = 1 / 32
 
 
 def aux_loss(sae: SAE, x: Tensor, residual: Tensor, dead: Tensor) -> Tensor:
-    """AuxK, a scalar: dead latents learn to reconstruct what the live ones leave over.
+    """Compute AuxK, a scalar: dead latents learn to reconstruct the residual of the live ones.
 
-    Gao et al. 2024, appendix A.2: |e - e_hat|^2 with e the residual, a constant here, and e_hat decoded, without the
-    decoder bias, from the d/2 largest dead pre-activations; divided by the variance of e. Only dead latents are
-    touched. x, residual: (batch, d). dead: (m,) numbers of the dead latents, one or more;
-    where dictionaries are stacked, numbered through, and the sum of all is returned.
+    Gao et al. 2024, appendix A.2: |e - e_hat|^2, where e is the residual, a constant here, and e_hat is decoded,
+    without the decoder bias, from the d/2 largest dead pre-activations; divided by the variance of e. It involves dead
+    latents only. x, residual: (batch, d). dead: (m,) numbers of the dead latents, one or more; stacked dictionaries
+    number their latents consecutively, and the sum over all dictionaries is returned.
     """
     stacked, d = sae.stacked, sae.d
     residuals, rows = residual.detach().view(stacked, -1, d), sae.centred(x).view(stacked, -1, d)
@@ -100,7 +104,9 @@ def aux_loss(sae: SAE, x: Tensor, residual: Tensor, dead: Tensor) -> Tensor:
 
 
 def _aux_loss(rows: Tensor, residual: Tensor, encoder: Tensor, bias: Tensor, decoder: Tensor) -> Tensor:
-    """`aux_loss` of one dictionary by what its dead latents have, (m, d) and (m,); rows: (batch, d), centred."""
+    """Compute `aux_loss` of one dictionary from the weights of its dead latents, (m, d) and (m,); rows: (batch, d),
+    centred.
+    """
     pre = nn.functional.linear(rows, encoder, bias)
     acts = torch.relu(pre)
     k = rows.shape[1] // 2

@@ -1,18 +1,18 @@
-"""Dictionaries of pictures and captions that give each tower an encoder or a decoder of its own, or both, or neither.
+"""Dictionaries of pictures and captions whose towers may have separate encoders, separate decoders, both, or neither.
 
-A recipe says how many encoders and decoders there are: one for both towers, or one each. What all share with Shen et
-al. 2025 (arXiv 2510.21323, section 3.3 and appendix A.1):
+A recipe says how many encoders and decoders there are: one for both towers, or one each. All share, with Shen et al.
+2025 (arXiv 2510.21323, section 3.3 and appendix A.1):
 
     h_v = TopK(E_v(x_v)),  h_l = TopK(E_l(x_l)),  loss |x_v - D_v(h_v)|^2 + |x_l - D_l(h_l)|^2      (Eq. 8-9)
 
-No term couples the two towers, so it does not matter which caption stands beside which picture. There is no pre-bias
-and no loss for dead latents, and decoder rows are free to have any norm. The paper writes squared norms, its code
-means over dimensions; we take the former.
+No term couples the two towers, so it does not matter which caption belongs to which picture. There is no pre-bias
+and no loss for dead latents, and decoder rows may have any norm. The paper writes squared norms, its code takes
+means over dimensions; we take squared norms.
 
-The initial weights are those of `torch.nn.Linear`, whose size does not know that of the rows. So rows are scaled to
-`config.norm` for training, about the norm of the raw embeddings of CLIP that the paper trains on: rows of norm 1 are no
-larger than the random biases of a linear encoder, which then decide which latents are active. The decoders' biases
-start at the mean of the rows that they serve. The released code starts them near zero and has 45,000 steps to find it.
+The initial weights are those of `torch.nn.Linear`, whose size does not depend on the rows. So training scales the
+rows to `config.norm`, about the norm of the raw CLIP embeddings on which the paper trains: rows of norm 1 are no
+larger than the random biases of a linear encoder, which would then decide which latents are active. The decoders'
+biases start at the mean of the rows that they serve. The released code starts them near zero and has 45,000 steps.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TOWERS: tuple[Tower, Tower] = ("image", "text")
 
 
 class TwoTowers(Dictionary):
-    """Linear encoders, the k largest pre-activations of each row, ReLU, linear decoders with bias.
+    """Linear encoders, TopK on each row, ReLU, and linear decoders with bias.
 
     They train on batches (pairs, 2, d), scaled to `config.norm`. encoder: (encoders, width, d), W_dec: (decoders,
     width, d), b_enc: (encoders, width), b_dec: (decoders, d).
@@ -41,9 +41,9 @@ class TwoTowers(Dictionary):
 
     kind: ClassVar[Kind] = "two-tower"
     encoders: ClassVar[int]
-    """How many there are: 1 for both towers, or 2."""
+    """Number of encoders: 1 for both towers, or 2."""
     decoders: ClassVar[int]
-    """How many there are: 1 for both towers, or 2."""
+    """Number of decoders: 1 for both towers, or 2."""
 
     config: TwoTowerConfig
 
@@ -56,12 +56,14 @@ class TwoTowers(Dictionary):
 
     @property
     def norm(self) -> float:
-        """That of the configuration."""
+        """The norm of the configuration."""
         return self.config.norm
 
     @torch.no_grad()
     def initialise(self, sample: Tensor, generator: torch.Generator) -> None:
-        """Uniform within 1 / sqrt(inputs) of each layer; the decoders' biases are the means of the rows they serve."""
+        """Draw weights uniformly within 1 / sqrt(inputs) of each layer; decoder biases are means of the rows they
+        serve.
+        """
         for parameter, inputs in ((self.encoder, self.d), (self.b_enc, self.d), (self.W_dec, self.width)):
             if parameter is not None:
                 drawn = 2 * torch.rand(parameter.shape, generator=generator) - 1
@@ -71,35 +73,37 @@ class TwoTowers(Dictionary):
 
     @property
     def stacked(self) -> int:
-        """How many dictionaries the parameters hold, one after the other: 1, but where seeds are trained together."""
+        """Number of dictionaries that the parameters hold, one after the other: 1 unless seeds are trained together."""
         return self.W_dec.numel() // (self.decoders * self.width * self.d)
 
-    # What a recipe may define otherwise.
+    # Parts that a recipe may define differently.
 
     def select(self, scores: Tensor) -> Tensor:
-        """Increasing positions (row * width + latent) of the active ones among scores (rows, width)."""
+        """Return the increasing positions (row * width + latent) of the active ones among scores (rows, width)."""
         return largest_of_rows(scores, self.config.k)
 
     def prepared(self, x: Tensor) -> Tensor:
-        """Rows (..., d) as the encoders take them; here, as they are."""
+        """Return rows (..., d) as the encoders take them; by default unchanged."""
         return x
 
     def directions(self) -> Tensor:
-        """(encoders, width, d), by whose products with the rows latents are selected; here, the weights."""
+        """Vectors (encoders, width, d) whose products with the rows select the latents; by default the weights."""
         return self.encoder
 
     def activation(self, pre: Tensor) -> Tensor:
-        """The activations of selected latents, an increasing function of their products."""
+        """Compute the activations of selected latents, an increasing function of their products."""
         return torch.relu(pre)
 
     def penalty(self, code: Code) -> Tensor | None:
-        """What the recipe adds to the loss for the codes of one or two towers, before it is averaged; here, nothing."""
+        """Return the recipe's addition to the loss for the codes of one or two towers, before averaging; by default
+        None.
+        """
         return None
 
     # The towers.
 
     def encode_rows(self, x: Tensor, directions: Tensor, bias: Tensor | None) -> Code:
-        """The code of the rows (towers, n, d), one tower after the other, by one encoder for all or one for each.
+        """Encode rows (towers, n, d), one tower after the other, by one encoder for all or by one for each.
 
         directions: (encoders, width, d). bias: (encoders, width) or None.
         """
@@ -112,31 +116,31 @@ class TwoTowers(Dictionary):
         return Code(pattern, self.activation(encode_at(rows, weight, bias, pattern.in_blocks(encoders), known)))
 
     def decode_rows(self, code: Code, weight: Tensor, bias: Tensor) -> Tensor:
-        """Reconstructions (decoders, rows / decoders, d); weight: (decoders, width, d). bias: (decoders, d)."""
+        """Compute reconstructions (decoders, rows / decoders, d); weight: (decoders, width, d). bias: (decoders, d)."""
         decoders = len(weight)
         rows = decode_at(code.pattern.in_blocks(decoders), code.values, weight.flatten(0, 1))
         return rows.view(decoders, -1, self.d) + bias[:, None]
 
     def encode_tower(self, x: Tensor, tower: Tower) -> Code:
-        """The k selected latents of rows (rows, d) of one tower; those that are not positive keep the value 0."""
+        """Compute the k selected latents of rows (rows, d) of one tower; those that are not positive are 0."""
         self._check_rows(x)
         encoder = min(TOWERS.index(tower), self.encoders - 1)
         bias = None if self.b_enc is None else self.b_enc[encoder, None]
         return self.encode_rows(x[None], self.directions()[encoder, None], bias)
 
     def decoder_of(self, tower: Tower) -> tuple[Tensor, Tensor]:
-        """The tower's matrix and bias, which may be those of both."""
+        """Return the tower's matrix and bias, which both towers may share."""
         decoder = min(TOWERS.index(tower), self.decoders - 1)
         return self.W_dec[decoder], self.b_dec[decoder]
 
     def decode_tower(self, code: Code, tower: Tower) -> Tensor:
-        """The reconstruction (rows, d) of a tower's code, which may be the other tower's."""
+        """Reconstruct rows (rows, d) of a tower from a code, which may be the other tower's."""
         self._check_width(code.width)
         weight, bias = self.decoder_of(tower)
         return self.decode_rows(code, weight[None], bias[None])[0]
 
     def loss(self, x: Tensor, dead: Tensor) -> Step:
-        """The sum of the two squared errors, and what the recipe adds."""
+        """The sum of the two squared errors, plus the recipe's penalty."""
         stacked, width, d = self.stacked, self.width, self.d
         pairs = len(x) // stacked
         rows = x.view(stacked, pairs, len(TOWERS), d).transpose(1, 2).contiguous()
@@ -151,10 +155,10 @@ class TwoTowers(Dictionary):
 
 
 class Angular(TwoTowers):
-    """Encoders that see directions only: latents are selected by cos(x, w), and have a function of it as activation.
+    """Encoders that see only directions: cos(x, w) selects the latents, and a function of it is their activation.
 
-    No bias, no norm of inputs or weights. A row of norm zero has the cosine 0 with everything. Codes do not depend on
-    the scale of the rows, so the decoders take all of it.
+    There is no bias, and inputs and weights have no norm. A row of norm zero has cosine 0 with everything. Codes do not
+    depend on the scale of the rows, so the decoders must learn all of it.
     """
 
     grows: ClassVar[tuple[str, ...]] = ("W_dec", "b_dec")
@@ -165,12 +169,12 @@ class Angular(TwoTowers):
 
     @abstractmethod
     def activation(self, pre: Tensor) -> Tensor:
-        """The activation of a selected latent, an increasing function of the cosine."""
+        """Compute the activation of a selected latent, an increasing function of the cosine."""
 
     def prepared(self, x: Tensor) -> Tensor:
-        """Rows of unit norm."""
+        """Scale rows to unit norm."""
         return nn.functional.normalize(x, dim=-1)
 
     def directions(self) -> Tensor:
-        """(encoders, width, d) encoder rows of unit norm, whose products with unit rows are cosines."""
+        """Encoder rows of unit norm, (encoders, width, d), whose products with unit rows are cosines."""
         return nn.functional.normalize(self.encoder, dim=-1)

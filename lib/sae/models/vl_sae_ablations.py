@@ -1,8 +1,8 @@
 """VL-SAE with one part exchanged (Shen et al. 2025, arXiv 2510.21323, tables 3 and 5).
 
-The paper climbs from SAE-S over a cosine encoder (`CosineShared`) and the distance encoder (`DistanceShared`) to the
-second decoder (VL-SAE). `VLSAECosine`, which it does not have, tells the encoder's part with both decoders in place.
-Its code holds no cosine encoder; ours selects by the signed cosine and keeps what is positive, as a ReLU would.
+The paper goes from SAE-S through a cosine encoder (`CosineShared`) and the distance encoder (`DistanceShared`) to the
+second decoder (VL-SAE). `VLSAECosine`, which the paper does not have, isolates the encoder's effect with both decoders
+in place. Its code has no cosine encoder; ours selects by the signed cosine and keeps what is positive, as a ReLU would.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from lib.sae.sparse import Code, Pattern, dense_products
 
 
 class VLSAECosine(Angular):
-    """Activations max(0, cos(x, w)), a decoder for each tower."""
+    """Activations max(0, cos(x, w)), and a decoder for each tower."""
 
     encoders: ClassVar[int] = 1
     decoders: ClassVar[int] = 2
 
     def activation(self, pre: Tensor) -> Tensor:
-        """The cosine where it is positive."""
+        """Return the cosine where it is positive, else 0."""
         return torch.relu(pre)
 
 
 class CosineShared(VLSAECosine):
-    """Activations max(0, cos(x, w)), one decoder."""
+    """Activations max(0, cos(x, w)), and one decoder."""
 
     decoders: ClassVar[int] = 1
 
 
 class DistanceShared(VLSAE):
-    """The distance encoder, one decoder."""
+    """The distance encoder with one decoder."""
 
     decoders: ClassVar[int] = 1
 
@@ -44,20 +44,20 @@ class DistanceL1(VLSAE):
     """The distance encoder with an L1 term in place of TopK; config.l1 is its weight (1e-4 in the paper).
 
     2 - g is positive unless x and w are opposite, so every latent is active on every row: L1 makes values small here,
-    and none zero.
+    but none zero.
     """
 
     def encode_rows(self, x: Tensor, directions: Tensor, bias: Tensor | None) -> Code:
-        """The activations of all latents, by the dense product."""
+        """Compute the activations of all latents, by the dense product."""
         rows = self.prepared(x).flatten(0, 1)
         positions = torch.arange(len(rows) * self.width, device=x.device)
         values = self.activation(dense_products(rows, directions, bias))
         return Code(Pattern(positions, len(rows), self.width), values.flatten())
 
     def decode_rows(self, code: Code, weight: Tensor, bias: Tensor) -> Tensor:
-        """The reconstructions (decoders, rows / decoders, d), by a dense product."""
+        """Compute the reconstructions (decoders, rows / decoders, d), by a dense product."""
         return torch.baddbmm(bias[:, None], code.values.view(len(weight), -1, code.width), weight)
 
     def penalty(self, code: Code) -> Tensor:
-        """The L1 weight times the sum of all activations."""
+        """Return the L1 weight times the sum of all activations."""
         return self.config.l1 * code.values.sum()

@@ -1,4 +1,4 @@
-"""The exact state of a training run in one safetensors file, so that a killed run goes on as if nothing happened."""
+"""The exact state of a training run in one safetensors file, so that a killed run continues as if not killed."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ FILE = "checkpoint.safetensors"
 
 
 class Resumable:
-    """A training by Adam that can stop after any step: all that the next step depends on goes into its checkpoint."""
+    """A training by Adam that can stop after any step: its checkpoint holds all that the next step needs."""
 
     name: ClassVar[str]
-    """The attribute that holds the model; in the file, the prefix of its weights."""
+    """The attribute that holds the model, which is also the prefix of its weights in the file."""
     own: ClassVar[tuple[str, ...]] = ("order",)
-    """Attributes that are tensors of the state, besides weights, moments and generator."""
+    """Attributes that are also tensors of the state, besides weights, moments and generator."""
 
     key: str
-    """Digest of what decides the weights; a checkpoint with another one is refused."""
+    """Digest of everything that decides the weights; a checkpoint with another key is refused."""
     optimiser: torch.optim.Adam
     generator: torch.Generator
     """The source of everything random."""
     order: Tensor
-    """(n,) the order of the rows in this epoch."""
+    """The order of the rows in this epoch, (n,)."""
     step: int
-    """Steps made."""
+    """Number of steps made."""
     history: list[list[float]]
     """Rows of the history so far."""
 
     @property
     def model(self) -> nn.Module:
-        """What is trained."""
+        """The model in training."""
         return getattr(self, self.name)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The state as named tensors."""
+        """Return the state as named tensors."""
         weights = {f"{self.name}.{name}": tensor for name, tensor in self.model.state_dict().items()}
         own = {name: getattr(self, name) for name in self.own} | {"rng": self.generator.get_state()}
         return weights | _optimiser_state(self.model, self.optimiser) | own
 
     def save(self, folder: Path) -> None:
-        """Write the checkpoint of a folder."""
+        """Write the checkpoint into a folder."""
         save_checkpoint(folder, self.tensors(), {"key": self.key, "step": self.step, "history": self.history})
 
     def restore(self, folder: Path) -> None:
-        """Go on from the folder's checkpoint, if it has one and it is of this run."""
+        """Continue from the folder's checkpoint, if it has one and it belongs to this run."""
         found = load_checkpoint(folder, self.key)
         if found is None:
             return
@@ -77,7 +77,7 @@ def save_checkpoint(folder: Path, tensors: dict[str, Tensor], facts: dict[str, A
 
 
 def load_checkpoint(folder: Path, key: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """What `save_checkpoint` wrote, or None if the folder has no checkpoint. key: the run's, among the facts."""
+    """Read what `save_checkpoint` wrote; None if the folder has no checkpoint. key: the run's, among the facts."""
     path = folder / FILE
     if not path.exists():
         return None
@@ -88,13 +88,13 @@ def load_checkpoint(folder: Path, key: str) -> tuple[dict[str, Tensor], dict[str
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CompanionError(f"cannot read the checkpoint {path} ({error}); delete it and train again") from None
     if not isinstance(facts, dict) or facts.get("key") != key:
-        raise CompanionError(f"the checkpoint in {folder} is of another run; give this run its own folder")
+        raise CompanionError(f"the checkpoint in {folder} belongs to another run; give this run its own folder")
     return tensors, facts
 
 
 @contextmanager
 def _fitting(folder: Path) -> Iterator[None]:
-    """Tell in one line that a checkpoint lacks tensors or has others, as another version would write it."""
+    """Report in one line that a checkpoint lacks tensors or has others, as if another version had written it."""
     try:
         yield
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
@@ -105,13 +105,13 @@ def _fitting(folder: Path) -> Iterator[None]:
 
 
 def _optimiser_state(model: nn.Module, optimiser: torch.optim.Adam) -> dict[str, Tensor]:
-    """Adam's moments and step counts as `adam.<parameter>.<entry>`."""
+    """Return Adam's moments and step counts as `adam.<parameter>.<entry>`."""
     states = [(name, optimiser.state[parameter]) for name, parameter in model.named_parameters()]
     return {f"adam.{name}.{key}": value for name, state in states for key, value in state.items()}
 
 
 def _restore_optimiser(model: nn.Module, optimiser: torch.optim.Adam, tensors: dict[str, Tensor]) -> None:
-    """Put back what `_optimiser_state` took."""
+    """Restore what `_optimiser_state` returned."""
     for name, parameter in model.named_parameters():
         for key in ("step", "exp_avg", "exp_avg_sq"):
             optimiser.state[parameter][key] = tensors[f"adam.{name}.{key}"].to(parameter.device)

@@ -1,4 +1,4 @@
-"""The decoders that are best for an encoder as it is: what a dictionary would reconstruct if only they were trained."""
+"""The best decoders for a given encoder: how well a dictionary could reconstruct if only its decoders were trained."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lib.encoders.embeddings import Embeddings
 from lib.sae.models.two_towers import TOWERS, TwoTowers
 
 RIDGE = 1e-4
-"""Of the mean square of the codes' latents, added to their Gram matrix, so that rare latents have bounded rows."""
+"""Share of the mean square of the codes' latents, added to their Gram matrix so that rare latents have bounded rows."""
 
 
 def fit_decoders(sae: TwoTowers, embeddings: Embeddings) -> None:
@@ -26,7 +26,7 @@ def fit_decoders(sae: TwoTowers, embeddings: Embeddings) -> None:
 
 
 def least_squares(codes: sp.csr_array, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (width, d) and bias (d,) for which codes (n, width) @ weights + bias is nearest to x (n, d)."""
+    """Find weights (width, d) and bias (d,) for which codes (n, width) @ weights + bias is nearest to x (n, d)."""
     code_mean, mean = np.asarray(codes.mean(axis=0)), x.mean(axis=0)
     gram = (codes.T @ codes).toarray() - len(x) * np.outer(code_mean, code_mean)
     gram[np.diag_indices_from(gram)] += RIDGE * np.trace(gram) / len(gram)

@@ -1,9 +1,9 @@
 """Several trainings that make their steps together, as one dictionary whose parameters hold all of theirs.
 
-A small step costs more for its sixty operations than for its products. Trainings of one recipe that differ in their
-seed, or in rows of one shape, share the operations here: every parameter has a leading dimension of trainings, and
-sparse products are of block-diagonal matrices. Each training keeps its own order of rows, generator, history and
-checkpoint, on which it may go on alone; its numbers are those of training alone up to rounding.
+The overhead of a small step's sixty operations costs more than its products. Trainings of one recipe that differ in
+their seed, or in rows of the same shape, share the operations here: every parameter has a leading dimension of
+trainings, and sparse products are of block-diagonal matrices. Each training keeps its own order of rows, generator,
+history and checkpoint, from which it may continue alone; its numbers equal those of training alone up to rounding.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from lib.sae.recipes import build
 from lib.sae.training.train import TrainingRun, descend
 
 STACKABLE = ("topk", "batch_topk", "matryoshka")
-"""One-tower recipes whose step may be made together; those of the other kinds all may."""
+"""One-tower recipes whose steps may be made together; all recipes of the other kinds can."""
 
 
 class StackedRun:
-    """Runs at the same step, on rows of one shape, of configurations that differ in their seed alone.
+    """Runs at the same step, on rows of the same shape, with configurations that differ only in their seed.
 
     The weights and moments of the runs become parts of the stack's, so that they are always those of the last step.
     """
@@ -52,7 +52,7 @@ class StackedRun:
             self._share_moments(name, parameter)
 
     def advance(self, watch: bool = False) -> list[tuple[Tensor, Step]]:
-        """One step of all. watch: return each run's batch and what its recipe makes of it, as `TrainingRun.advance`."""
+        """Make one step of all runs. watch: return each run's batch and step, as `TrainingRun.advance` does."""
         first, batches = self.runs[0], [run.next_batch() for run in self.runs]
         seen = [(x, _look(run, x)) for run, x in zip(self.runs, batches, strict=True)] if watch else []
         dead = torch.cat([run.dead + i * first.config.sae.width for i, run in enumerate(self.runs)])
@@ -63,7 +63,7 @@ class StackedRun:
         return seen
 
     def _share_moments(self, name: str, parameter: nn.Parameter) -> None:
-        """Give a parameter of the stack the moments of the runs', and the runs parts of its."""
+        """Join the moments of the runs for a parameter of the stack, and make the runs' moments parts of it."""
         parts = [run.sae.get_parameter(name) for run in self.runs]
         states = [run.optimiser.state[part] for run, part in zip(self.runs, parts, strict=True)]
         state = self.optimiser.state[parameter]
@@ -77,7 +77,7 @@ class StackedRun:
 
 
 def _look(run: TrainingRun, x: Tensor) -> Step:
-    """What a run's recipe makes of a batch, for the history; the run's generator stays where it is."""
+    """Compute a run's step on a batch for the history; the run's generator keeps its state."""
     state = run.generator.get_state()
     with torch.no_grad():
         out = run.sae.loss(x, run.dead)
@@ -86,7 +86,7 @@ def _look(run: TrainingRun, x: Tensor) -> Step:
 
 
 def train_stacked(runs: Sequence[TrainingRun], folders: Sequence[Path], checkpoint_every: int = 500) -> None:
-    """Make all steps of runs that go on from the same step, each with its checkpoints in its own folder."""
+    """Make all steps of runs that continue from the same step, each with its checkpoints in its own folder."""
     stack, config = StackedRun(runs), runs[0].config
     bar = progress(
         total=config.steps, initial=runs[0].step, desc=f"{len(runs)} x {config.sae.recipe} {config.sae.width}"

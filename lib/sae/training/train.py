@@ -1,4 +1,4 @@
-"""Training of one dictionary on the embeddings of a tower or of several, exact to the bit when killed and resumed."""
+"""Train one dictionary on the embeddings of one tower or several, bit-exact even when killed and resumed."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ from lib.sae.training.checkpoint import FILE, Resumable
 from lib.sae.training.training_rows import Rows, Towers, reading_key
 
 VERSION = 3
-"""Goes up when the same configuration no longer trains to the same weights."""
+"""Increases when the same configuration no longer trains to the same weights."""
 
 KIND = "sae"
-"""The cache's folder of trained dictionaries."""
+"""The kind of cache folder that holds trained dictionaries."""
 
 DEAD_EVERY = 10
-"""Steps between two looks at which latents are dead; each one waits for the device."""
+"""Steps between two checks for dead latents; each check waits for the device."""
 
 MEDIAN_ROWS = 4096
-"""Rows, drawn at random, of which the pre-bias is the geometric median (the released code: the first batch)."""
+"""Number of random rows whose geometric median is the pre-bias (the released code takes the first batch)."""
 
 COLUMNS = ["step", "loss", "fvu", "l0", "dead"]
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What training gives."""
+    """The result of a training."""
 
     sae: Dictionary
-    """For raw inputs, in evaluation mode."""
+    """The dictionary for raw inputs, in evaluation mode."""
     history: pd.DataFrame
-    """On training batches: step, loss, fvu, l0, dead (a count)."""
+    """Values on training batches: step, loss, fvu, l0, dead (a count)."""
 
 
 def learning_rate(width: int) -> float:
-    """2e-4 / sqrt(width / 2^14) (Gao et al. 2024; Pach et al. 2025 print five times this, their code has this)."""
+    """Return 2e-4 / sqrt(width / 2^14) (Gao et al. 2024; Pach et al. 2025 print five times this, but use this)."""
     return 2e-4 / math.sqrt(width / 2**14)
 
 
 def schedule(step: int, config: TrainConfig) -> float:
-    """The learning rate of a step: linear warm-up, constant, linear decay to zero over the last fraction."""
+    """Return the learning rate of a step: linear warm-up, constant, linear decay to zero over the last fraction."""
     peak = learning_rate(config.sae.width) if config.lr is None else config.lr
     up = min(1.0, (step + 1) / max(1.0, config.warmup * config.steps))
     down = min(1.0, (config.steps - step) / max(1.0, config.decay * config.steps))
@@ -64,7 +64,7 @@ def schedule(step: int, config: TrainConfig) -> float:
 
 
 def run_key(config: TrainConfig, embeddings: Embeddings, tower: Towers) -> dict[str, Any]:
-    """Everything that decides the weights, as plain JSON; towers that the recipe does not read are refused."""
+    """Return everything that decides the weights, as plain JSON; refuse towers that the recipe does not read."""
     check_towers(config.sae, tower)
     read = reading_key(embeddings, tower)
     return {"config": config.plain(), "embeddings": embeddings.identity, "tower": tower, "version": VERSION, **read}
@@ -80,20 +80,20 @@ def check_towers(config: SAEConfig, tower: Towers) -> None:
 
 
 class Start(NamedTuple):
-    """A training before its first step."""
+    """The state of a training before its first step."""
 
     sae: Dictionary
-    """For data divided by `scale`."""
+    """The dictionary for data divided by `scale`."""
     rows: Rows
-    """What it reads, not divided."""
+    """The rows that it reads, not divided."""
     scale: float
-    """Root mean square norm of the rows, over the one that the recipe trains with."""
+    """Root mean square norm of the rows, divided by the norm with which the recipe trains."""
     generator: torch.Generator
     """The source of everything random in the run."""
 
 
 def start(config: TrainConfig, embeddings: Embeddings, tower: Towers, device: str = "cpu") -> Start:
-    """The rows, on a device, and the initial dictionary of a training."""
+    """Prepare the rows on a device, and the initial dictionary of a training."""
     check_towers(config.sae, tower)
     rows = Rows(embeddings, tower, device)
     generator = torch.Generator().manual_seed(config.seed)
@@ -114,9 +114,9 @@ def train(
 ) -> Trained:
     """Train a dictionary.
 
-    With a `folder`, the state is kept there every `checkpoint_every` steps and at the end, and a run goes on from the
-    state that it finds. Neither that nor the history changes the weights. An error names a loss that is no longer
-    finite.
+    With a `folder`, the state is saved there every `checkpoint_every` steps and at the end, and a run continues from
+    the state that it finds. Neither saving nor the history changes the weights. A loss that is no longer finite is an
+    error.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def train(
         run.restore(folder)
     if not is_minimum(run.step):
         raise CompanionError(
-            "processes of one training found other checkpoints; COMPANION_CACHE must be theirs in common"
+            "the processes of one training found different checkpoints; they must share COMPANION_CACHE"
         )
     bar = progress(total=config.steps, initial=run.step, desc=f"{config.sae.recipe} {config.sae.width}")
     while run.step < config.steps:
@@ -151,9 +151,9 @@ def train(
 
 
 def train_cached(config: TrainConfig, embeddings: Embeddings, tower: Towers = "image", device: str = "cpu") -> Trained:
-    """`train`, once: the result is stored in the cache under everything that decides it, as is a killed run's state.
+    """Train once: the cache stores the result under everything that decides it, and also the state of a killed run.
 
-    Of processes that train together the first looks into the cache and writes; the others train when it does.
+    When processes train together, the first looks into the cache and writes; the others train when it does.
     """
     key = run_key(config, embeddings, tower)
 
@@ -175,7 +175,7 @@ def train_cached(config: TrainConfig, embeddings: Embeddings, tower: Towers = "i
 
 
 def descend(sae: Dictionary, optimiser: torch.optim.Adam, out: Step, step: int, config: TrainConfig) -> Step:
-    """Change the weights by the gradients of a step's loss; the step is that of all processes, if there are several."""
+    """Update the weights by the gradients of a step's loss; the returned step is that of all processes."""
     optimiser.zero_grad()
     out.loss.backward()
     out = merge_step(sae, out)
@@ -188,7 +188,7 @@ def descend(sae: Dictionary, optimiser: torch.optim.Adam, out: Step, step: int, 
 
 
 def clip_gradients(sae: Dictionary) -> None:
-    """Scale the gradients of a dictionary, of each if several are stacked, to a norm of 1 if theirs is larger."""
+    """Scale the gradients of each dictionary to a norm of 1 if theirs is larger."""
     gradients = [parameter.grad.view(sae.stacked, -1) for parameter in sae.parameters() if parameter.grad is not None]
     norms = torch.stack([torch.linalg.vector_norm(gradient, dim=1) for gradient in gradients])
     factors = (1 / (torch.linalg.vector_norm(norms, dim=0) + 1e-6)).clamp_(max=1.0)[:, None]
@@ -206,7 +206,7 @@ class TrainingRun(Resumable):
         if len(embeddings) == 0:
             raise CompanionError(f"{embeddings.encoder}: no rows to train on; give at least one")
         if device.startswith("cuda") and not torch.cuda.is_available():
-            raise NotAvailable(f"device {device!r} asked for, but torch finds no GPU; use device='cpu'")
+            raise NotAvailable(f"device {device!r} was requested, but torch finds no GPU; use device='cpu'")
         self.config = config
         self.key = digest(run_key(config, embeddings, tower))
         self.sae, self.rows, self.scale, self.generator = start(config, embeddings, tower, device)
@@ -223,21 +223,21 @@ class TrainingRun(Resumable):
         self.history: list[list[float]] = []
 
     def advance(self) -> tuple[Tensor, Step]:
-        """One step: the scaled batch, or this process's part of it, and what the recipe made of it."""
+        """Make one step, and return the scaled batch, or this process's part of it, with the recipe's result."""
         x = self.next_batch()
         out = descend(self.sae, self.optimiser, self.sae.loss(x, self.dead), self.step, self.config)
         self.count(out.fired)
         return x, out
 
     def count(self, fired: Tensor) -> None:
-        """End a step in which each latent fired in so many rows, (width,)."""
+        """End a step. fired: the number of rows in which each latent was active, (width,)."""
         self.silent = torch.where(fired > 0, 0, self.silent + self.batch * self.members)
         self.step += 1
         if self.step % DEAD_EVERY == 0:
             self.dead = (self.silent >= self.config.dead_after).nonzero()[:, 0]
 
     def next_batch(self) -> Tensor:
-        """The next rows of the order, or this process's part of them, scaled."""
+        """Return the next rows of the order, or this process's part of them, scaled."""
         self.order = self.rows.next_order(self.order, self.step, self.batch, self.generator)
         return self.rows.batch(self.order, self.step, self.batch).div_(self.scale)
 
@@ -249,11 +249,11 @@ class TrainingRun(Resumable):
             )
         if self.batch % size():
             raise CompanionError(
-                f"a batch of {self.batch} rows has no {size()} equal parts; start another number of processes"
+                f"a batch of {self.batch} rows cannot be split into {size()} equal parts; change their number"
             )
 
     def log(self, x: Tensor, out: Step) -> None:
-        """Add a row to the history; reads the state only."""
+        """Add a row to the history; this only reads the state."""
         x, reconstruction = gather_rows(x), gather_rows(out.reconstruction)
         left = (x - reconstruction).double().square().sum()
         spread = (x - x.mean(dim=0)).double().square().sum()
@@ -265,12 +265,12 @@ class TrainingRun(Resumable):
         self.history.append(row)
 
     def save(self, folder: Path) -> None:
-        """Write the checkpoint, one for all processes."""
+        """Write one checkpoint for all processes."""
         if first():
             super().save(folder)
 
     def result(self) -> Trained:
-        """The dictionary for raw inputs."""
+        """Return the dictionary for raw inputs, with its history."""
         if not all(bool(parameter.isfinite().all()) for parameter in self.sae.parameters()):
             raise CompanionError("the weights are no longer finite; lower lr or check the embeddings")
         self.sae.bf16 = False

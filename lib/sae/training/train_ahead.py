@@ -1,6 +1,6 @@
-"""Training of many dictionaries: seeds of one recipe together, and side by side, one thread each.
+"""Train many dictionaries: seeds of one recipe together, and groups of them in parallel with one thread each.
 
-Their steps are too small for more threads to help. What is trained here is what `train_cached` would train, up to
+The steps of one dictionary are too small for more threads to help. The results are those of `train_cached`, up to
 rounding.
 """
 
@@ -31,16 +31,16 @@ from lib.sae.training.train import KIND, TrainingRun, run_key, train_cached
 from lib.sae.training.training_rows import Towers
 
 MOST = 8
-"""Processes at most; each takes about half a gigabyte."""
+"""Largest number of processes; each takes about half a gigabyte."""
 
 MOST_TOGETHER, MOST_PRE_ACTIVATIONS, MOST_WEIGHTS = 8, 2**22, 2**21
-"""Trainings that make their steps together at most, and pre-activations and encoder weights of one such step. More
-trainings gain little, and a step that fills the processor's cache loses what it gains (`benchmarks/stacked_seeds.py`).
+"""Largest number of trainings that share their steps, and of pre-activations and encoder weights of such a step. More
+trainings gain little, and a step that fills the processor's cache loses the gain (`benchmarks/stacked_seeds.py`).
 """
 
 
 class Run(NamedTuple):
-    """What `train_cached` takes."""
+    """The arguments of `train_cached`."""
 
     config: TrainConfig
     embeddings: Embeddings
@@ -50,10 +50,10 @@ class Run(NamedTuple):
 def train_ahead(runs: Iterable[Run], device: str = "cpu") -> None:
     """Train what the cache does not have, so that `train_cached` finds it there.
 
-    Neighbours among the runs that differ in their seed alone make their steps together (`StackedRun`). As many groups
-    go on at once as this process may use threads (`OMP_NUM_THREADS`). With one thread only groups are trained here, and
-    on a GPU nothing is; what is left is left to `train_cached`. When interrupted, the finished ones stay and the others
-    go on from their checkpoints.
+    Neighbours among the runs that differ only in their seed make their steps together (`StackedRun`). As many groups
+    run at a time as this process may use threads (`OMP_NUM_THREADS`). With one thread, only groups are trained here,
+    and on a GPU nothing is; the rest is left to `train_cached`. After an interrupt, finished runs are kept and the
+    others continue from their checkpoints.
     """
     processes = min(torch.get_num_threads(), MOST)
     if device != "cpu" or size() > 1:
@@ -70,22 +70,22 @@ def train_ahead(runs: Iterable[Run], device: str = "cpu") -> None:
         running: set[Future[int]] = set()
         for group in groups(runs, processes):
             running.add(pool.submit(_train, group))
-            if len(running) > processes:  # so that the embeddings of few runs are in memory
+            if len(running) > processes:  # so that memory holds the embeddings of only a few runs
                 running = _collect(running, FIRST_COMPLETED, bar)
         _collect(running, ALL_COMPLETED, bar)
 
 
 def groups(runs: Iterable[Run], processes: int) -> Iterator[list[Run]]:
-    """Runs that the cache does not have, neighbours that can be trained together as one list, in the order given.
+    """Yield the runs that the cache lacks, in order, with neighbours that can be trained together as one list.
 
-    Alike runs are shared out so that no process is idle.
+    Similar runs are divided so that no process is idle.
     """
     for alike in neighbours(_missing(runs), processes):
         yield from _shares(alike, processes)
 
 
 def neighbours(runs: Iterable[Run], processes: int = 1) -> Iterator[list[Run]]:
-    """Lists of neighbours that can be trained together, each as long as so many processes have room for."""
+    """Yield lists of neighbours that can be trained together, each as long as `processes` processes have room for."""
     alike: list[Run] = []
     for run in runs:
         if alike and (len(alike) == room(alike[0]) * processes or not can_join(run, alike[0])):
@@ -97,14 +97,14 @@ def neighbours(runs: Iterable[Run], processes: int = 1) -> Iterator[list[Run]]:
 
 
 def can_join(run: Run, other: Run) -> bool:
-    """Whether two runs differ in their seed and rows of equal shape alone, and are of a recipe that can be stacked."""
+    """True if two runs differ only in seed and in rows of equal shape, and their recipe can be stacked."""
     if recipe_of(run.config.sae).kind == "one-tower" and run.config.sae.recipe not in STACKABLE:
         return False
     return replace(run.config, seed=other.config.seed) == other.config and _shapes(run) == _shapes(other)
 
 
 def room(run: Run) -> int:
-    """How many trainings like this one may make their steps together."""
+    """Return how many trainings like this one may make their steps together."""
     shapes, width = _shapes(run), run.config.sae.width
     rows = min(run.config.batch, len(run.embeddings)) * len(shapes)
     d = shapes[0][1]
@@ -117,7 +117,7 @@ def _shapes(run: Run) -> list[tuple[int, ...]]:
 
 
 def _missing(runs: Iterable[Run]) -> Iterator[Run]:
-    """Each run that the cache does not have, once."""
+    """Yield each run that the cache does not have, once."""
     known: set[str] = set()
     for run in runs:
         key = run_key(*run)
@@ -140,14 +140,14 @@ def _collect(running: set[Future[int]], when: str, bar: tqdm) -> set[Future[int]
             bar.update(future.result())
     except BrokenProcessPool:
         raise CompanionError(
-            "a training process was killed, often because memory ran out; run again with a smaller OMP_NUM_THREADS, "
-            "and what was trained is kept"
+            "a training process was killed, often because memory ran out; run again with a smaller OMP_NUM_THREADS; "
+            "finished trainings are kept"
         ) from None
     return rest
 
 
 def _begin() -> None:
-    """In a training process: one thread, and no bar among the others' bars."""
+    """Prepare a training process: one thread, and no progress bar among those of the others."""
     end_with_parent()
     os.environ["COMPANION_QUIET"] = "1"
     torch.set_num_threads(1)
@@ -163,7 +163,7 @@ def _train(group: Sequence[Run]) -> int:
 
 
 def _make_steps(group: Sequence[Run]) -> None:
-    """Make the steps of runs together, those that other processes have not finished and that go on from one step."""
+    """Make the steps of runs together, if other processes have not finished them and they continue from one step."""
     folders = {cache_folder(KIND, run_key(*run)): run for run in group}
     with ExitStack() as locks:
         for folder in sorted(folders):

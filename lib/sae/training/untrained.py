@@ -13,12 +13,12 @@ from lib.sae.training.training_rows import FEW, Towers
 
 
 def untrained(config: TrainConfig, embeddings: Embeddings, tower: Towers = "image") -> Dictionary:
-    """The dictionary that `train` starts from: random decoder rows, the geometric median as pre-bias.
+    """Return the dictionary from which `train` starts: random decoder rows, and the geometric median as pre-bias.
 
     A one-tower dictionary with thresholds (BatchTopK, Matryoshka, JumpReLU) gets the one threshold at which it has k
-    active latents per row on these embeddings, as sparsity alone raises many scores; of a store that fills more than
-    one buffer, on a sample. ReLU has none, and about half of its latents are active. Another kind with a threshold is
-    refused.
+    active latents per row on these embeddings, since sparsity alone raises many scores; if the store fills more than
+    one buffer, a sample decides. ReLU has no threshold, and about half of its latents are active. Another kind with a
+    threshold is refused.
     """
     sae, rows, scale, generator = start(config, embeddings, tower)
     sae.rescale(scale)
@@ -31,7 +31,7 @@ def untrained(config: TrainConfig, embeddings: Embeddings, tower: Towers = "imag
 
 @torch.no_grad()
 def _matching_threshold(sae: SAE, matrix: Tensor, batch: int = 4096) -> float:
-    """The (k n + 1)-th largest pre-activation of n rows; besides one batch, k n numbers are in memory at a time."""
+    """Find the (k n + 1)-th largest pre-activation of n rows, with k n numbers and one batch in memory at a time."""
     count = sae.config.k * len(matrix) + 1
     best = matrix.new_zeros(0)
     for rows in matrix.split(batch):

@@ -1,4 +1,4 @@
-"""The explorer's pages on a small world: what they show is what the codes, masks and answers say."""
+"""The explorer's pages on a small world: they show what the codes, masks and answers say."""
 
 from __future__ import annotations
 

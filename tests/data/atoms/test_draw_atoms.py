@@ -84,7 +84,7 @@ def test_swaps_come_with_the_picture_that_they_are_true_of() -> None:
 
 
 def test_bad_input_is_named() -> None:
-    with pytest.raises(CompanionError, match="captions cannot tell 0 to 3 facts; give 1 to 12"):
+    with pytest.raises(CompanionError, match="captions cannot mention 0 to 3 facts; give 1 to 12"):
         draw_atoms(AtomDials(), "test", N, told=(0, 3))
     with pytest.raises(CompanionError, match="atoms have no split 'validation'; known"):
         draw_atoms(AtomDials(), "validation", N)
@@ -92,5 +92,5 @@ def test_bad_input_is_named() -> None:
         AtomDials(spread=-1)
     silent = draw_atoms(AtomDials(), "test", 1, told=(1, 1))
     factor = int((silent.asserted[0] == SILENT).argmax())
-    with pytest.raises(CompanionError, match=f"no caption tells factor {factor}, so none can be contradicted"):
+    with pytest.raises(CompanionError, match=f"no caption mentions factor {factor}, so none can be contradicted"):
         contradict_atoms(silent, factor)

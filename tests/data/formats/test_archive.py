@@ -77,8 +77,8 @@ def test_leading_dot_of_tar(tmp_path: Path) -> None:
         ([""], 0, "not a safe relative path"),
         (["a\x00b"], 0, "not a safe relative path"),
         (["a/b"], 2, "not a safe relative path"),
-        (["a/b", "a/b"], 0, "would have the place of another one"),
-        (["a/b", "c/b"], 1, "would have the place of another one"),
+        (["a/b", "a/b"], 0, "would replace another one"),
+        (["a/b", "c/b"], 1, "would replace another one"),
         (["a/b", "nope"], 0, "1 listed members are not in it, first nope"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Pictures: every mode becomes RGB as one expects, every damage becomes one line with the name."""
+"""Pictures: every mode becomes RGB as expected, every damage becomes one line with the name."""
 
 from __future__ import annotations
 

@@ -163,8 +163,8 @@ WRONG: list[tuple[str, Any, str]] = [
     ("photos.files[2].made_from[0]", "/b.csv", "must be a relative path"),
     (f"{FILE}.archive.strip", -1, "greater than or equal to 0"),
     (f"{FILE}.archive.strip", 2, "leaves nothing of a member's name"),
-    ("photos.files[2].made_from", ["photos/x.csv"], "photos/x.csv is no published file of this dataset"),
-    ("photos.files[2].made_from", ["photos/c.npy"], "photos/c.npy is no published file of this dataset"),
+    ("photos.files[2].made_from", ["photos/x.csv"], "photos/x.csv is not a published file of this dataset"),
+    ("photos.files[2].made_from", ["photos/c.npy"], "photos/c.npy is not a published file of this dataset"),
 ]
 
 

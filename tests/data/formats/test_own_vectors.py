@@ -1,4 +1,4 @@
-"""Vectors of one's own, in .npy files and in parquet: what is read, and one line for each kind of damage."""
+"""A user's own vectors, in .npy files and in parquet: what is read, and one line for each kind of damage."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_what_is_no_array_is_told_without_unsafe_advice(tmp_path: Path, content:
         own_vectors(tmp_path)
     assert "pickle" not in str(error.value)
     np.save(tmp_path / "image.npy", np.array([{}], dtype=object))
-    with pytest.raises(CompanionError, match="it holds Python objects in place of numbers") as error:
+    with pytest.raises(CompanionError, match="it contains Python objects in place of numbers") as error:
         own_vectors(tmp_path)
     assert "pickle" not in str(error.value)
 

@@ -1,4 +1,4 @@
-"""CLIP vectors by others: made from their authors' files in every form that these have, hashed first, once."""
+"""CLIP vectors by others: made once from their authors' files in every published form, after a check of the hash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors of class names: one of unit norm a name, and the joins of names by their plain form."""
+"""Vectors of class names: one of unit norm per name, and the joins of names by their plain form."""
 
 from __future__ import annotations
 

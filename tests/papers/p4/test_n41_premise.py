@@ -1,4 +1,4 @@
-"""Gains by facts told, choices on dev and further encoders, on a small world of details."""
+"""Gains by the number of facts, choices on dev and further encoders, on a small world of details."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Masks that know what is told, the Gaussian ceiling against a plain density, and both in a world that needs them."""
+"""Masks that know the caption's facts, the Gaussian ceiling against a plain density, and both in a fitting world."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_known_atoms_decode_exactly() -> None:
     some = pictures.rows(np.array([7, 3]), "two")
     assert (sae.codes(some).dense() == sae.codes(pictures).dense()[[7, 3]]).all()
     stranger = embed_atoms(draw_atoms(AtomDials(), "dev", 1))
-    with pytest.raises(CompanionError, match=r"no true code of \['dev-0-000000'\]; give pictures that it was told of"):
+    with pytest.raises(CompanionError, match=r"no true code of \['dev-0-000000'\]; give pictures whose codes it has"):
         sae.codes(stranger)
 
 

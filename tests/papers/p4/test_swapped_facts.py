@@ -1,4 +1,4 @@
-"""Claim 7 on answers made to show it and to deny it, the measures by hand, and the whole on a small world."""
+"""Claim 7 on answers constructed to confirm and to refute it, the measures by hand, and the whole on a small world."""
 
 from __future__ import annotations
 

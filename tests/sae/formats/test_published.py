@@ -35,7 +35,7 @@ def test_as_much_of_the_hash_as_is_known(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stated", ["latest", "", "abcdef1", "0" * 65, "0x123456789"])
 def test_what_is_no_hash(stated: str, tmp_path: Path) -> None:
-    with pytest.raises(CompanionError, match=f"sha256 '{stated}' is none; give 8 to 64 hex digits"):
+    with pytest.raises(CompanionError, match=f"sha256 '{stated}' is not a hash; give 8 to 64 hex digits"):
         read_published(tmp_path / "model.pt", stated)
 
 
@@ -49,10 +49,10 @@ def test_a_file_of_another_hash_is_not_opened_and_nothing_runs(tmp_path: Path) -
     path.write_bytes(pickle.dumps(Trap(tmp_path / "ran")))
     with pytest.raises(CompanionError, match=r"has sha256 \w{64}, not 0{64}; it was not opened"):
         read_published(path, 64 * "0")
-    with pytest.raises(CompanionError, match="is no checkpoint of plain tensors"):
+    with pytest.raises(CompanionError, match="is not a checkpoint of plain tensors"):
         read_published(path, sha256_file(path))
     torch.save({"weights": Trap(tmp_path / "ran")}, path)
-    with pytest.raises(CompanionError, match="is no checkpoint of plain tensors"):
+    with pytest.raises(CompanionError, match="is not a checkpoint of plain tensors"):
         read_published(path, sha256_file(path))
     assert not (tmp_path / "ran").exists()
 
@@ -61,6 +61,6 @@ def test_a_file_of_another_hash_is_not_opened_and_nothing_runs(tmp_path: Path) -
 def test_what_is_no_state_dict(content: object, tmp_path: Path) -> None:
     path = tmp_path / "ae.pt"
     torch.save(content, path)
-    with pytest.raises(CompanionError, match="is no state dict of tensors") as error:
+    with pytest.raises(CompanionError, match="is not a state dict of tensors") as error:
         read_published(path, sha256_file(path))
     assert "\n" not in str(error.value)

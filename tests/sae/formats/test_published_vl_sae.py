@@ -39,9 +39,9 @@ def test_a_published_file_encodes_and_decodes_as_published(tmp_path: Path) -> No
 def test_refusals(tmp_path: Path) -> None:
     path = tmp_path / "model.pth"
     torch.save(state() | {"more": torch.ones(1)}, path)
-    with pytest.raises(CompanionError, match=r"model.pth holds encoder, more, .*; give a checkpoint of VL-SAE"):
+    with pytest.raises(CompanionError, match=r"model.pth has encoder, more, .*; give a checkpoint of VL-SAE"):
         load_vl_sae(path, sha256_file(path))
-    with pytest.raises(CompanionError, match=r"x holds encoder, not encoder, text_decoder.bias"):
+    with pytest.raises(CompanionError, match=r"x has encoder, not encoder, text_decoder.bias"):
         from_vl_sae({"encoder": torch.ones(2, 2)}, "x", 1)
     with pytest.raises(CompanionError, match=r"encoder has the shape \(6,\); give a matrix"):
         from_vl_sae(state() | {"encoder": torch.ones(D)}, "x", 1)

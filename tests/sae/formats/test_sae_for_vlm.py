@@ -79,14 +79,14 @@ def without(name: str) -> dict[str, Tensor]:
 @pytest.mark.parametrize(
     ("tensors", "message"),
     [
-        (without("threshold"), "holds b_dec, decoder.weight, .*; known are the checkpoints of BatchTopK and Matryo"),
+        (without("threshold"), "has b_dec, decoder.weight, .*; known are the checkpoints of BatchTopK and Matryo"),
         (without("") | {"b_dec": torch.zeros(4)}, "where its config asks for"),
-        (without("") | {"b_dec": torch.full((5,), torch.nan)}, "holds NaN or infinity"),
+        (without("") | {"b_dec": torch.full((5,), torch.nan)}, "contains NaN or infinity"),
         (without("") | {"decoder.weight": torch.zeros(5)}, "encoder and decoder must be matrices"),
         (without("") | {"k": torch.tensor([1, 2])}, "and k one number"),
         (without("") | {"k": torch.tensor(0)}, "k is 0 of 12 latents"),
-        (without("") | {"k": torch.tensor(2.5)}, "k is 2.5, no whole number"),
-        (without("") | {"activation": torch.ones(1)}, "holds activation, b_dec"),
+        (without("") | {"k": torch.tensor(2.5)}, "k is 2.5, not a whole number"),
+        (without("") | {"activation": torch.ones(1)}, "has activation, b_dec"),
         (
             matryoshka_layout(ours("matryoshka")) | {"group_sizes": torch.tensor([2, 3])},
             r"prefixes are \[2, 5\]; give whole numbers that rise to the width, 12",

@@ -1,4 +1,4 @@
-"""Folders of SAELens: ours come back, SAELens itself reads them where it is installed, and bad ones are told."""
+"""Folders of SAELens: ours come back, SAELens itself reads them where it is installed, and bad ones are refused."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ def test_decoder_norms_in_the_selection_are_folded(tmp_path: Path) -> None:
         ({}, {"normalize_activations": "layer_norm"}, "normalize_activations is 'layer_norm'; fold it into"),
         ({}, {"reshape_activations": "hook_z"}, "reshape_activations is 'hook_z'; fold it into"),
         ({}, {"architecture": ["topk"]}, "architecture .'topk'. is not known here"),
-        ({}, {"metadata": 3}, "metadata is no table"),
-        ({}, {"metadata": {}}, "metadata.sae_lens_version is None; save the dictionary by SAELens 6"),
+        ({}, {"metadata": 3}, "metadata is not a table"),
+        ({}, {"metadata": {}}, "metadata.sae_lens_version is None; save the dictionary with SAELens 6"),
         ({}, {"metadata": {"sae_lens_version": "5.10.7"}}, "sae_lens_version is '5.10.7'; save"),
         ({}, {"metadata": {"sae_lens_version": "7.0.0"}}, "sae_lens_version is '7.0.0'; save"),
         (
@@ -104,16 +104,16 @@ def test_decoder_norms_in_the_selection_are_folded(tmp_path: Path) -> None:
         ({}, {"k": True}, "k is True in place of a whole number"),
         ({}, {"dtype": "int8"}, "dtype is 'int8'; known: bfloat16, float16"),
         ({}, {"scaling_factor": 1.0}, "entry 'scaling_factor' is not one of SAELens 6"),
-        ({}, {"d_sae": 13}, r"holds .* where cfg.json asks for .*\(5, 13\).*; get both files again"),
+        ({}, {"d_sae": 13}, r"has .* where cfg.json asks for .*\(5, 13\).*; get both files again"),
         ({}, {"d_in": "five"}, "d_in is 'five' in place of a whole number"),
         ({"threshold": torch.zeros(12)}, {}, "'threshold': .* where cfg.json asks for"),
-        ({"b_dec": torch.full((5,), torch.inf)}, {}, "holds NaN or infinity"),
+        ({"b_dec": torch.full((5,), torch.inf)}, {}, "contains NaN or infinity"),
         ({}, {"k": 99}, "k is 99 of 12 latents"),
         ({}, {"architecture": "standard", "k": 3}, "entry 'k' is not one of SAELens 6"),
         (
             {},
             {"activation_fn_str": "topk"},
-            "entry 'activation_fn_str' is not one of SAELens 6; save the dictionary by",
+            "entry 'activation_fn_str' is not one of SAELens 6; save the dictionary with",
         ),
     ],
 )
@@ -136,7 +136,7 @@ def test_an_entry_that_is_missing_has_no_default(entry: str, tmp_path: Path) -> 
     assert set(plain) == {"architecture", *ENTRIES}
     del plain[entry]
     (tmp_path / CONFIG).write_text(json.dumps(plain))
-    with pytest.raises(CompanionError, match=rf"no entry '{entry}', without which the dictionary cannot be told; save"):
+    with pytest.raises(CompanionError, match=rf"no entry '{entry}', which decides what the dictionary computes; save"):
         load_saelens(tmp_path)
 
 
@@ -162,7 +162,7 @@ def test_folders_of_saelens_5_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CompanionError, match="entry 'sae_lens_training_version' is not one of SAELens 6"):
         load_saelens(by_hand(tmp_path / "standard", old, **weights))
     del old["sae_lens_training_version"]
-    with pytest.raises(CompanionError, match="no entry 'metadata', without which"):
+    with pytest.raises(CompanionError, match="no entry 'metadata', which decides"):
         load_saelens(by_hand(tmp_path / "bare", old, **weights))
     new = old | {"reshape_activations": "none", "metadata": {"sae_lens_version": "6.0.0-rc.3", "hook_name": "blocks.2"}}
     assert load_saelens(by_hand(tmp_path / "new", new, **weights)).config.recipe == "relu"

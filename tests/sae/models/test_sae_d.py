@@ -1,4 +1,4 @@
-"""SAE-D is two dictionaries: what one tower's rows are does not reach the other's parameters."""
+"""SAE-D is two dictionaries: the rows of one tower do not affect the other's parameters."""
 
 from __future__ import annotations
 

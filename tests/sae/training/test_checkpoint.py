@@ -20,7 +20,7 @@ def test_no_checkpoint_is_none(tmp_path):
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     save_checkpoint(tmp_path, {"a": torch.zeros(1)}, {"key": "run"})
-    with pytest.raises(CompanionError, match="is of another run; give this run its own folder"):
+    with pytest.raises(CompanionError, match="belongs to another run; give this run its own folder"):
         load_checkpoint(tmp_path, "other")
 
 

@@ -1,4 +1,4 @@
-"""A store larger than the memory that a process may use is made unit, trained on, encoded and scored in it."""
+"""A process normalises, trains on, encodes and scores a store that is larger than the memory it may use."""
 
 from __future__ import annotations
 

@@ -191,7 +191,9 @@ def test_resuming_a_finished_run_makes_no_step(tmp_path, monkeypatch):
 
 def test_the_checkpoint_of_another_run_is_refused(tmp_path):
     train(config(), toy(), folder=tmp_path)
-    with pytest.raises(CompanionError, match=r"the checkpoint in .* is of another run; give this run its own folder"):
+    with pytest.raises(
+        CompanionError, match=r"the checkpoint in .* belongs to another run; give this run its own folder"
+    ):
         train(config(seed=1), toy(), folder=tmp_path)
 
 
@@ -361,7 +363,7 @@ def test_a_missing_tower_is_refused():
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_missing_gpu_is_told():
-    with pytest.raises(NotAvailable, match="device 'cuda' asked for, but torch finds no GPU"):
+    with pytest.raises(NotAvailable, match="device 'cuda' was requested, but torch finds no GPU"):
         train(config(), toy(), device="cuda")
 
 

@@ -1,4 +1,4 @@
-"""Training together and side by side gives what training alone and here gives."""
+"""Training together or in parallel gives the same as training alone in this process."""
 
 from __future__ import annotations
 
