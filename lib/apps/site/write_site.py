@@ -12,12 +12,13 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from lib.apps.explorer.explorer_file import PAGE, read_explorer
-from lib.apps.site.book import AS_THEY_ARE, Chapter, address, read_book
+from lib.apps.site.book import AS_THEY_ARE, Chapter, address, read_book, slides_address
 from lib.apps.site.home_page import home_page
 from lib.apps.site.markdown_html import markdown_html
-from lib.apps.site.notebook_page import notebook_page
+from lib.apps.site.notebook_page import notebook_page, read_executed
 from lib.apps.site.search_page import search_page
 from lib.apps.site.site_page import API, HOME, SEARCH, STYLE, render_page
+from lib.apps.site.slides import Slide, slides_of, slides_page
 from lib.apps.site.source_page import code_style, source_page
 from lib.base.files import ROOT, write_atomic
 from lib.base.places import NOTEBOOKS
@@ -26,6 +27,7 @@ from lib.worlds.profiles import load_profile
 
 _HREF = re.compile(r'(?P<before>(?:href|src)=")(?P<target>[^"#:]+)(?P<rest>(?:#[^"]*)?")')
 _CODE = re.compile(r"<code>(?P<path>[\w./-]+\.(?:py|yaml|json|md|csv))</code>")
+_TO_SLIDES = '</h1>\n<p id="slides"><a href="{}">Slides of this notebook</a></p>'
 
 NO_EXPLORER = """# Explorer
 
@@ -44,10 +46,11 @@ def write_site(folder: Path, notebooks: Path = NOTEBOOKS) -> list[Path]:
     An error names a notebook that has not been executed.
     """
     book, bodies, site = read_book(notebooks), dict[Chapter, str](), _Site(folder)
-    figures = dict[str, bytes]()
+    decks, figures = dict[Chapter, list[Slide]](), dict[str, bytes]()
     for chapter in progress(book, desc="pages"):  # all, before anything is written
         if chapter.path.suffix == ".ipynb":
-            bodies[chapter], drawn = notebook_page(chapter.path)
+            notebook, drawn = read_executed(chapter.path)
+            bodies[chapter], decks[chapter] = notebook_page(notebook), slides_of(notebook)
             figures |= drawn
         else:
             bodies[chapter] = source_page(chapter.path)
@@ -56,6 +59,9 @@ def write_site(folder: Path, notebooks: Path = NOTEBOOKS) -> list[Path]:
     site.add("Explorer", _explorer(), PAGE, ROOT, book)
     found = search_page((address(chapter.path), chapter.title, body) for chapter, body in bodies.items())
     site.add("Search", found, SEARCH, ROOT, book)
+    for chapter, slides in decks.items():
+        bodies[chapter] = bodies[chapter].replace("</h1>", _TO_SLIDES.format(slides_address(chapter.path)), 1)
+        site.add_slides(chapter, slides)
     for chapter, body in bodies.items():
         site.add(chapter.title, body, address(chapter.path), chapter.path.parent, book)
     for place, figure in figures.items():
@@ -89,6 +95,11 @@ class _Site:
         """Write a page at a place of the site. base: the folder that relative links of its original start from."""
         linked = self._linked(body, base, "../" * place.count("/"))
         self.write(place, render_page(title, linked, place, book).encode())
+
+    def add_slides(self, chapter: Chapter, slides: list[Slide]) -> None:
+        """Write the slides of a notebook."""
+        page = slides_page(chapter.title, address(chapter.path), slides)
+        self.write(slides_address(chapter.path), self._linked(page, chapter.path.parent, "").encode())
 
     def write(self, place: str, content: bytes) -> None:
         """Write a file at a place of the site."""
