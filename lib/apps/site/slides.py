@@ -31,8 +31,8 @@ _TEMPLATE = Path(__file__).with_name("slides.html")
 _FOLDED = re.compile(r"<details>.*?</details>", re.DOTALL)
 _HEADING = re.compile(r"#+ (.+)")
 _ITEM = re.compile(r"^(?=(?:[-*]|\d+\.) )", re.MULTILINE)
-_OWN_SLIDE = re.compile(r"!\[|\*\*Exercise")
-_NEXT_TO_IT = re.compile(r"\$\$|\*\*Guess first|[-*] |\d+\. ")
+_ALONE = re.compile(r"!\[|\*\*Exercise")
+_BESIDE = re.compile(r"\$\$|\*\*Guess first|[-*] |\d+\. ")
 
 
 @dataclass
@@ -61,17 +61,13 @@ def slides_page(title: str, notebook_address: str, slides: list[Slide]) -> str:
 
 def slides_of(notebook: NotebookNode) -> list[Slide]:
     """Return the slides of a notebook as `read_executed` returns it, in its order."""
-    slides, section = list[Slide](), ""
+    deck = _Deck()
     for cell in notebook.cells:
-        if cell.cell_type == "code" and section:
-            slides += _of_code(cell, section)
+        if cell.cell_type == "code":
+            deck.add_code(cell)
         for block in _blocks(cell.source) if cell.cell_type == "markdown" else []:
-            if heading := _HEADING.fullmatch(block):
-                section = inline_html(heading[1])
-                slides.append(Slide(section, ""))
-            elif section:
-                _add_block(slides, section, block)
-    return slides
+            deck.add_block(block)
+    return [slide for slide in deck.slides if slide.body]
 
 
 def _blocks(source: str) -> Iterator[str]:
@@ -87,36 +83,62 @@ def _blocks(source: str) -> Iterator[str]:
     yield from [held] if held else []
 
 
-def _add_block(slides: list[Slide], section: str, block: str) -> None:
-    """Add a block of text if it is the first of its section, or of a kind that a room should see."""
-    if _OWN_SLIDE.match(block):
-        slides.append(Slide(section, markdown_html(block)))
-    elif not slides[-1].body or _NEXT_TO_IT.match(block):
-        for part in _ITEM.split(block) if len(block) > LETTERS else [block]:
-            _add_text(slides, section, part)
+class _Deck:
+    """The slides so far, and the section that the next one is in."""
 
+    def __init__(self) -> None:
+        self.slides = [Slide("", "")]
+        self.section = ""
+        self.opened = False
+        """Whether the section has had a paragraph."""
 
-def _add_text(slides: list[Slide], section: str, text: str) -> None:
-    last = slides[-1]
-    if last.body and not 0 < last.letters <= LETTERS - len(text):
-        slides.append(last := Slide(section, ""))
-    last.body += markdown_html(text)
-    last.letters += len(text)
+    def add_block(self, block: str) -> None:
+        """Add a block of text if it is the first of its section, or of a kind that a room should see."""
+        if heading := _HEADING.fullmatch(block):
+            self.section, self.opened = inline_html(heading[1]), False
+            self.slides.append(Slide(self.section, ""))
+        elif _ALONE.match(block):
+            self._add(markdown_html(block))
+        elif not self.opened or _BESIDE.match(block):
+            self.opened = True
+            for part in filter(None, _ITEM.split(block) if len(block) > LETTERS else [block]):
+                self._add_text(part)
 
+    def add_code(self, cell: NotebookNode) -> None:
+        """Add the code of a cell if that is a method by hand, its figures, and its cards under their claims."""
+        if "by-hand" in cell.metadata.get("tags", []):
+            printed = "".join(output.text for output in cell.outputs if output.output_type == "stream").strip("\n")
+            self._add_lines(cell.source, printed)
+        claim = self.section
+        for output in cell.outputs:
+            if output.output_type == "stream" and output.text.strip():
+                claim = escape(output.text.strip().splitlines()[-1])  # what a card stands under
+            elif "img" in output.get("metadata", {}):
+                self._add(output.metadata["img"])
+            elif CARD in (card := output.get("data", {}).get("text/html", "")):
+                self._add(_FOLDED.sub("", card), claim)
 
-def _of_code(cell: NotebookNode, section: str) -> Iterator[Slide]:
-    """The slides of a cell: its code if that is a method by hand, its figures, and its cards under their claims."""
-    if "by-hand" in cell.metadata.get("tags", []):
-        printed = "".join(output.text for output in cell.outputs if output.output_type == "stream").strip("\n")
-        code = highlight(cell.source, PythonLexer(), HtmlFormatter())
-        said = f"<pre>{escape(printed)}</pre>" if printed else ""
-        fits = len(cell.source.splitlines()) + len(printed.splitlines()) <= LINES
-        yield from [Slide(section, body) for body in ([code + said] if fits else [code, said])]
-    claim = section
-    for output in cell.outputs:
-        if output.output_type == "stream" and output.text.strip():
-            claim = escape(output.text.strip().splitlines()[-1])  # what a card stands under
-        elif "img" in output.get("metadata", {}):
-            yield Slide(section, output.metadata["img"])
-        elif CARD in (card := output.get("data", {}).get("text/html", "")):
-            yield Slide(claim, _FOLDED.sub("", card))
+    def _add(self, body: str, heading: str = "") -> None:
+        """Add a slide; one that has no more than its heading is filled."""
+        if not self.slides[-1].body:
+            self.slides.pop()
+        self.slides.append(Slide(heading or self.section, body))
+
+    def _add_text(self, text: str) -> None:
+        last = self.slides[-1]
+        if last.body and not 0 < last.letters <= LETTERS - len(text):
+            self.slides.append(last := Slide(self.section, ""))
+        last.body += markdown_html(text)
+        last.letters += len(text)
+
+    def _add_lines(self, source: str, printed: str) -> None:
+        """Add code and what it prints, on one slide if they fit, in letters as large as the lines allow."""
+        code = highlight(source, PythonLexer(), HtmlFormatter())
+        said = f"<pre>{escape(printed)}</pre>"
+        parts = [(source, code), (printed, said)] if printed else [(source, code)]
+        if len(f"{source}\n{printed}".splitlines()) <= LINES:
+            parts = [("\n".join(text for text, _ in parts), "".join(body for _, body in parts))]
+        for text, body in parts:
+            lines = text.splitlines()
+            size = f"--lines: {len(lines) + 2}; --columns: {max(map(len, lines)) + 4}"  # with the edges of its boxes
+            self._add(f'<div class="lines" style="{size}">{body}</div>')

@@ -8,10 +8,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from nbformat.v4 import new_notebook
 
 from lib.apps.explorer import explorer_file
 from lib.apps.site import write_site as site_of
-from lib.apps.site.book import Chapter, address, read_book
+from lib.apps.site.book import Chapter, address, read_book, slides_address
 from lib.apps.site.write_site import write_site
 from lib.base.errors import CompanionError
 from lib.base.places import NOTEBOOKS
@@ -67,11 +68,12 @@ def test_pages_follow_light_and_dark(site: dict[str, Path]) -> None:
 
 
 @pytest.mark.slow
-def test_only_the_search_and_the_explorer_need_a_script(site: dict[str, Path]) -> None:
+def test_only_slides_the_search_and_the_explorer_need_a_script(site: dict[str, Path]) -> None:
     with_script = {
         name for name, page in site.items() if name.endswith(".html") and "<script" in page.read_text("utf-8")
     }
-    assert {"search.html"} <= with_script <= {"search.html", "explorer.html"}
+    slides = {slides_address(path) for path in NOTEBOOKS.glob("*.ipynb")}
+    assert {"search.html", *slides} <= with_script <= {"search.html", "explorer.html", *slides}
     formulas = site["02_dictionaries.html"].read_text(encoding="utf-8")
     assert formulas.count('<math display="block"') == 1 and formulas.count("<math ") > 5
     assert "$" not in formulas
@@ -85,6 +87,16 @@ def test_figures_say_what_should_be_seen(site: dict[str, Path]) -> None:
     assert len(said) == len(shown) > 50
     assert all('loading="lazy"' in tag for tag in shown)
     assert sum(text.startswith("You should see") for text in said) > len(said) / 2
+
+
+@pytest.mark.slow
+def test_every_notebook_links_its_slides_and_they_link_it(site: dict[str, Path]) -> None:
+    for path in NOTEBOOKS.glob("*.ipynb"):
+        assert f'<a href="{slides_address(path)}">Slides' in site[address(path)].read_text(encoding="utf-8")
+        slides = site[slides_address(path)].read_text(encoding="utf-8")
+        assert f'<a href="{address(path)}">' in slides and "<details" not in slides and slides.count("<h1>") == 1
+    handed = site["source/docs/workshop.md.html"].read_text(encoding="utf-8")
+    assert 'href="../../12_steering.html#slides"' in handed
 
 
 @pytest.mark.slow
@@ -120,7 +132,7 @@ def test_the_explorer_is_shown_once_it_has_been_made(
 ) -> None:
     book = [Chapter(write("80_explorer", "1 + 1"), "80 · Explorer", "Explore")]
     monkeypatch.setattr(site_of, "read_book", lambda notebooks: book)
-    monkeypatch.setattr(site_of, "notebook_page", lambda path: ("", {}))
+    monkeypatch.setattr(site_of, "read_executed", lambda path: (new_notebook(), {}))
     monkeypatch.setattr(site_of, "home_page", lambda book, reference: "")
 
     def shown() -> str:
