@@ -1,7 +1,7 @@
 """Slides of an executed notebook, one page of HTML that needs no network: what a room should see.
 
-These are its headings with the paragraph under each, formulas, lists, guesses, exercises and drawings, the code of cells
-with the tag `by-hand`, figures and evidence cards. What is folded in the notebook is left out.
+These are its headings with the paragraph under each, formulas, lists, guesses, exercises and drawings, the code of
+cells with the tag `by-hand`, figures and evidence cards. What is folded in the notebook is left out.
 """
 
 from __future__ import annotations
