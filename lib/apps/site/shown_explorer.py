@@ -20,8 +20,8 @@ PICTURES = "figures/explorer/{}.webp"
 
 NO_EXPLORER = """# Explorer
 
-What it shows is not among the results here. This makes it, in a minute or two where notebooks 12, 20 and 40 have run and
-in some more where it first has to train:
+What it shows is not among the results here. This makes it, in a minute or two where notebooks 12, 20 and 40 have run,
+and in some more where it first has to train:
 
     .venv/bin/python -m lib run 80
 
