@@ -2,11 +2,11 @@
 
     python3 -m tests.fresh.check [quick|reproduce|all] [PYTHON]...
 
-clones what is committed into a folder whose path has a blank and a letter beyond ASCII, with an empty home and none of
-this machine's settings but those of pip and of certificates. Where root runs it, the clone belongs to the user `nobody`,
-and once the environment is made there is no network. `quick` runs one short notebook, `reproduce` all of them, and `all`
-every test as well. Then the tolerance gate compares the results with the committed ones, claims must have been written
-anew, and nothing but results may differ from the commit. It needs no package, only git and make.
+clones what is committed into a folder whose path has a blank and a letter beyond ASCII, with an empty home and none
+of this machine's settings but those of pip and of certificates. Where root runs it, the clone belongs to the user
+`nobody`, and once the environment is made there is no network. `quick` runs one short notebook, `reproduce` all of
+them, and `all` every test as well. Then the tolerance gate compares the results with the committed ones, claims must
+have been written anew, and nothing but results may differ from the commit. It needs no package, only git and make.
 """
 
 from __future__ import annotations
