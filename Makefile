@@ -6,7 +6,7 @@ JOBS ?=
 BENCH ?=
 BIN = .venv/bin
 
-.PHONY: help env reproduce test check browser cluster peers coverage notebooks html docs bench lab kernel clean
+.PHONY: help env reproduce test check browser cluster fresh peers coverage notebooks html docs bench lab kernel clean
 
 help:
 	@echo "make env         make the environment and nothing else, in a few minutes; the other targets do it, too"
@@ -15,6 +15,7 @@ help:
 	@echo "make check       the inner loop, under two minutes: ruff, mypy, pytest without the slow tests"
 	@echo "make browser     test JupyterLab, the explorer and the static site in headless Chromium, which it installs if it may"
 	@echo "make cluster     test a Ray cluster on this machine, of which it kills a node; it installs Ray if it may"
+	@echo "make fresh       run the two commands in a fresh clone, as another user and in an odd path, with every Python (LEVEL=quick; PYTHONS)"
 	@echo "make peers       compare our numbers with those of three other libraries, which it installs in a separate environment"
 	@echo "make coverage    measure which lines of lib/ the tests reach, without the slow ones; written to docs/trust.md"
 	@echo "make notebooks   run the committed notebooks in their default profiles and write their outputs back"
@@ -51,6 +52,11 @@ browser: .venv/.browser
 
 cluster: .venv/.cluster
 	$(BIN)/python -m pytest -q -rs tests/run/test_cluster.py
+
+LEVEL ?= all
+PYTHONS ?=
+fresh:
+	@$(PYTHON) -m tests.fresh.check $(LEVEL) $(PYTHONS)
 
 peers: .venv/.installed .cache/bench-peers/.installed
 	$(THREADS) $(BIN)/python -m pytest -q -rs tests/peers

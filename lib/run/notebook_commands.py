@@ -156,7 +156,8 @@ def site(folder: Annotated[Path, typer.Argument(parser=path, metavar="FOLDER", h
     check_target_folder(folder)
     from lib.apps.site.write_site import write_site
 
-    typer.echo(f"{len(write_site(folder))} pages; open {folder / 'index.html'}")
+    pages = [file for file in write_site(folder) if file.suffix == ".html"]
+    typer.echo(f"{len(pages)} pages; open {folder / 'index.html'}")
 
 
 def reference(
@@ -181,7 +182,7 @@ def explorer(
     profile: ProfileName = "scenes",
     setting: Settings = None,
 ) -> None:
-    """Write the explorer, notebook 80, as one page with sliders that needs no kernel; `make html` also shows it.
+    """Write the explorer, notebook 80, as one file with sliders that needs no kernel, also for changed settings.
 
     Example: python -m lib explorer explorer.html
     """

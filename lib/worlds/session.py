@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
 
 from lib.base.errors import CompanionError, NotAvailable
-from lib.base.files import ROOT
+from lib.base.files import ROOT, write_atomic
 from lib.base.places import results_root
 from lib.encoders.shim import ensure_torchvision
 from lib.report.card import Card
@@ -82,6 +84,13 @@ class Session:
         """Write a figure that shows the world's pictures, as `figure` does, if these may be published."""
         if self.world.keeps_pictures:
             self.figure(fig, name, table)
+
+    def page(self, name: str, data: Mapping[str, Any]) -> None:
+        """Write what a page of the site shows to `<name>.json`, if the world's pictures may be published."""
+        if self.world.keeps_pictures:
+            path = self.results / f"{name}.json"
+            write_atomic(path, json.dumps(data, indent=1) + "\n")  # in its own order, which is that of the page
+            self._note(path)
 
     def _beside(self, column: str) -> Path:
         """Return the results folder of a column; a changed profile has its own column, as it has its own folder."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lib.apps.explorer.explorer_page import render_explorer
+from lib.apps.explorer.explorer_page import explorer_data, read_pictures, render_explorer
 from tests.apps.explorer.small_explorer import shorten_page, small_parts, small_session
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def file(browser: Browser, cache: Path, tmp_path: Path, monkeypatch: pytest.Monk
     """The page of a small world."""
     shorten_page(monkeypatch, LATENTS, CAPTIONS)
     path = tmp_path / "explorer.html"
-    path.write_text(render_explorer(*small_parts(small_session(monkeypatch)), asked=[ASKED]), encoding="utf-8")
+    session = small_session(monkeypatch)
+    data = explorer_data(*small_parts(session), asked=[ASKED])
+    path.write_text(render_explorer(data, read_pictures(data, session.world)), encoding="utf-8")
     return path
 
 

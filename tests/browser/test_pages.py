@@ -16,6 +16,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 import pytest
 
 from lib.base.files import ROOT
+from lib.base.places import NOTEBOOKS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
@@ -44,10 +45,21 @@ CHECKED = (
     *SHOWN,
     "search.html",
     "40_controlled_captions.html",
+    "10_monosemanticity-slides.html",
     DOCS.format("glossary"),
     "source/lib/sae/models/topk.py.html",
 )
 """One page of each kind, for the rules of axe-core."""
+
+PROJECTOR = {"width": 1280, "height": 720}
+"""The window that every slide fits."""
+
+TOO_LARGE = """[...document.querySelectorAll(".slides section")].filter(slide => {
+    const boxes = [slide, ...slide.querySelectorAll(".lines pre")];
+    const high = slide.offsetHeight > innerHeight + 1 && !slide.querySelector("table");
+    return high || boxes.some(box => box.scrollWidth > box.clientWidth + 1);
+}).map(slide => slide.id)"""
+"""Slides that are larger than the window. A slide with a table may be higher, since the page scrolls to its end."""
 
 TOO_MUCH = 1_000_000
 """Bytes that a page may take with its figures."""
@@ -210,6 +222,33 @@ def test_pictures_are_shown_and_described(visits: dict[str, Visit]) -> None:
     for name, shown in pictures.items():
         assert [one for one in shown if not one["wide"]] == [], name
         assert [one for one in shown if not one["alt"] or "No description" in one["alt"]] == [], name
+
+
+def test_every_slide_fits_a_small_projector(page: Page, url: str, visits: dict[str, Visit]) -> None:
+    decks = [name for name in visits if name.endswith("-slides.html")]
+    assert len(decks) == len(list(NOTEBOOKS.glob("*.ipynb")))
+    page.set_viewport_size(PROJECTOR)
+    found = {}
+    for name in decks:
+        page.goto(url + name)
+        page.evaluate(LOADED)
+        found[name] = page.evaluate(TOO_LARGE)
+        small = page.evaluate("[...document.images].filter(picture => picture.height < innerHeight / 2).length")
+        assert small == 0, name
+    assert {name: slides for name, slides in found.items() if slides} == {}
+
+
+def test_keys_turn_the_slides(page: Page, url: str, screenshot: Callable[[Page, str], None]) -> None:
+    page.set_viewport_size(PROJECTOR)
+    page.goto(f"{url}10_monosemanticity-slides.html")
+    last = page.locator("section").count()
+    for key, number in {"ArrowRight": 2, "PageDown": 3, "ArrowLeft": 2, "PageUp": 1, "End": last, "Home": 1}.items():
+        page.keyboard.press(key)
+        assert page.evaluate("location.hash") == f"#slide-{number}"
+        page.wait_for_function(f"Math.abs(document.getElementById('slide-{number}').getBoundingClientRect().top) < 2")
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme)
+        screenshot(page, f"slides-{theme}")
 
 
 @pytest.mark.parametrize("name", CHECKED)

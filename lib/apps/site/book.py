@@ -51,6 +51,11 @@ def address(path: Path) -> str:
     return f"source/{inside}" if path.suffix in AS_THEY_ARE else f"source/{inside}.html"
 
 
+def slides_address(notebook: Path) -> str:
+    """Return the place of a notebook's slides within the site."""
+    return f"{notebook.stem}-slides.html"
+
+
 def read_book(notebooks: Path = NOTEBOOKS) -> list[Chapter]:
     """Return all chapters in order. An error names a folder without notebooks."""
     paths = sorted(notebooks.glob("[0-9][0-9]_*.ipynb"))

@@ -34,6 +34,11 @@ def markdown_html(markdown: str) -> str:
     return MarkdownWithMath(renderer=_Renderer(escape=False)).render(markdown)
 
 
+def inline_html(markdown: str) -> str:
+    """Render a line of Markdown, without the paragraph around it."""
+    return markdown_html(markdown).strip().removeprefix("<p>").removesuffix("</p>")
+
+
 def plain_text(html: str) -> str:
     """Return the words of a piece of HTML, still escaped."""
     return " ".join(_TAG.sub(" ", _WITHIN_A_LINE.sub("", html)).split())

@@ -59,8 +59,8 @@ class _Exporter(HTMLExporter):
         return markdown_html(source)
 
 
-def notebook_page(path: Path) -> tuple[str, dict[str, bytes]]:
-    """Return the body of a notebook's page, and its figures by their place in the site.
+def read_executed(path: Path) -> tuple[NotebookNode, dict[str, bytes]]:
+    """Return a notebook whose outputs show its figures as `metadata.img`, and these figures by their place in the site.
 
     An error names a notebook that has not been executed.
     """
@@ -68,11 +68,16 @@ def notebook_page(path: Path) -> tuple[str, dict[str, bytes]]:
     code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     if not any(cell.outputs for cell in code):
         raise CompanionError(f"{path.name} has no outputs; run `make notebooks` first")
-    for cell in code:
-        cell.metadata["folded_as"] = folded_as(cell)
-    figures = _take_figures(notebook, path.stem)
+    return notebook, _take_figures(notebook, path.stem)
+
+
+def notebook_page(notebook: NotebookNode) -> str:
+    """Return the body of the page of an executed notebook."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and cell.source.strip():
+            cell.metadata["folded_as"] = folded_as(cell)
     body, _ = _Exporter(raw_template=_TEMPLATE).from_notebook_node(notebook)
-    return body, figures
+    return body
 
 
 def folded_as(cell: NotebookNode) -> str:

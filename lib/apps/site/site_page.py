@@ -36,18 +36,23 @@ def render_page(title: str, body: str, place: str, book: Sequence[Chapter]) -> s
     book: the chapters, of which it may be one.
     """
     up = "../" * place.count("/")
-    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-    head += '<link rel="icon" href="data:,">'  # or browsers ask for one that is not there
-    head += f'<link rel="stylesheet" href="{up}{STYLE}"><title>{escape(title)}</title>'
     return (
-        f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>'
+        f"{render_head(title, up)}\n<body>"
         f'<a class="skip" href="#text">Skip to the text</a>\n{_top(place, up)}\n'
-        f'<div class="sheet"><main id="text">{_scrolling(body)}{_turn(place, up, book)}</main>\n'
+        f'<div class="sheet"><main id="text">{scrolling(body)}{_turn(place, up, book)}</main>\n'
         f"{_menu(place, up, book, body)}</div></body></html>\n"
     )
 
 
-def _scrolling(body: str) -> str:
+def render_head(title: str, up: str = "") -> str:
+    """Render what comes before the body of a page. up: the way from it to the folder of the site, such as "../"."""
+    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    head += '<link rel="icon" href="data:,">'  # or browsers ask for one that is not there
+    head += f'<link rel="stylesheet" href="{up}{STYLE}"><title>{escape(title)}</title>'
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head>'
+
+
+def scrolling(body: str) -> str:
     """Put tables into boxes that scroll, so that the page need not, and let keys scroll these and long lines."""
     body = re.sub(r"<table\b", f'<div class="wide" {_WIDE}><table', body)
     return body.replace("</table>", "</table></div>").replace("<pre>", '<pre tabindex="0">')

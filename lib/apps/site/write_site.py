@@ -11,54 +11,50 @@ from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
 
-from lib.apps.explorer.explorer_file import PAGE, read_explorer
-from lib.apps.site.book import AS_THEY_ARE, Chapter, address, read_book
+from lib.apps.explorer.explorer_file import PAGE
+from lib.apps.site.book import AS_THEY_ARE, Chapter, address, read_book, slides_address
 from lib.apps.site.home_page import home_page
-from lib.apps.site.markdown_html import markdown_html
-from lib.apps.site.notebook_page import notebook_page
+from lib.apps.site.notebook_page import notebook_page, read_executed
 from lib.apps.site.search_page import search_page
+from lib.apps.site.shown_explorer import explorer_body
 from lib.apps.site.site_page import API, HOME, SEARCH, STYLE, render_page
+from lib.apps.site.slides import Slide, slides_of, slides_page
 from lib.apps.site.source_page import code_style, source_page
 from lib.base.files import ROOT, write_atomic
 from lib.base.places import NOTEBOOKS
 from lib.base.progress import progress
-from lib.worlds.profiles import load_profile
 
 _HREF = re.compile(r'(?P<before>(?:href|src)=")(?P<target>[^"#:]+)(?P<rest>(?:#[^"]*)?")')
 _CODE = re.compile(r"<code>(?P<path>[\w./-]+\.(?:py|yaml|json|md|csv))</code>")
-
-NO_EXPLORER = """# Explorer
-
-Its page has not been made here. This makes it, in a minute or two where notebook 80 has run and in some more where it
-first has to train:
-
-    .venv/bin/python -m lib explorer explorer.html
-
-Then write the site anew (`make html`). [Notebook 80](notebooks/80_explorer.ipynb) shows some of what is on it.
-"""
+_TO_SLIDES = '</h1>\n<p id="slides"><a href="{}">Slides of this notebook</a></p>'
 
 
 def write_site(folder: Path, notebooks: Path = NOTEBOOKS) -> list[Path]:
-    """Write the site and return its pages; pages of an earlier one are written over.
+    """Write the site and return its files, pages and figures; those of an earlier one are written over.
 
     An error names a notebook that has not been executed.
     """
     book, bodies, site = read_book(notebooks), dict[Chapter, str](), _Site(folder)
-    figures = dict[str, bytes]()
+    decks, figures = dict[Chapter, list[Slide]](), dict[str, bytes]()
     for chapter in progress(book, desc="pages"):  # all, before anything is written
         if chapter.path.suffix == ".ipynb":
-            bodies[chapter], drawn = notebook_page(chapter.path)
+            notebook, drawn = read_executed(chapter.path)
+            bodies[chapter], decks[chapter] = notebook_page(notebook), slides_of(notebook)
             figures |= drawn
         else:
             bodies[chapter] = source_page(chapter.path)
     write_index(folder, book, site)
     site.write(STYLE, Path(__file__).with_name(STYLE).read_bytes() + code_style().encode())
-    site.add("Explorer", _explorer(), PAGE, ROOT, book)
+    explorer, pictures = explorer_body()
+    site.add("Explorer", explorer, PAGE, ROOT, book)
     found = search_page((address(chapter.path), chapter.title, body) for chapter, body in bodies.items())
     site.add("Search", found, SEARCH, ROOT, book)
+    for chapter, slides in decks.items():
+        bodies[chapter] = bodies[chapter].replace("</h1>", _TO_SLIDES.format(slides_address(chapter.path)), 1)
+        site.add_slides(chapter, slides)
     for chapter, body in bodies.items():
         site.add(chapter.title, body, address(chapter.path), chapter.path.parent, book)
-    for place, figure in figures.items():
+    for place, figure in (figures | pictures).items():
         site.write(place, figure)
     done = {chapter.path for chapter in book}
     while todo := sorted(site.wanted - done):  # a page of a source file may speak of further ones
@@ -90,6 +86,11 @@ class _Site:
         linked = self._linked(body, base, "../" * place.count("/"))
         self.write(place, render_page(title, linked, place, book).encode())
 
+    def add_slides(self, chapter: Chapter, slides: list[Slide]) -> None:
+        """Write the slides of a notebook."""
+        page = slides_page(chapter.title, address(chapter.path), slides)
+        self.write(slides_address(chapter.path), self._linked(page, chapter.path.parent, "").encode())
+
     def write(self, place: str, content: bytes) -> None:
         """Write a file at a place of the site."""
         page = self.folder / place
@@ -120,15 +121,3 @@ class _Site:
             return f'<a href="{found}">{match[0]}</a>' if found else match[0]
 
         return _CODE.sub(name, _HREF.sub(link, html))
-
-
-def _explorer() -> str:
-    """The explorer's own text, style and script, for the frame of all pages."""
-    kept = read_explorer(load_profile("scenes"))
-    if kept is None:
-        return markdown_html(NO_EXPLORER)
-    style, text, script = (
-        kept.split(f"<{begin}>", 1)[1].split(f"</{end}>", 1)[0]
-        for begin, end in (("style", "style"), ("main", "main"), ("/main", "body"))
-    )
-    return f"<style>main {{ {style} }}</style>{text}{script}"

@@ -115,7 +115,8 @@ def test_steering(session: Session) -> None:
 def test_the_page_without_a_kernel(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     shorten_page(monkeypatch, latents=3, captions=1)
     concepts, edits, clamps = small_parts(session)
-    html = explorer_page.render_explorer(concepts, edits, clamps, asked=["a red </script> cat"])
+    collected = explorer_page.explorer_data(concepts, edits, clamps, asked=["a red </script> cat"])
+    html = explorer_page.render_explorer(collected, explorer_page.read_pictures(collected, session.world))
     assert html.count("</script>") == 2
     (text,) = re.findall(r'<script type="application/json" id="data">(.*)</script>', html)
     data = json.loads(text)

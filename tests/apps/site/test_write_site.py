@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from nbformat.v4 import new_notebook
+from PIL import Image
 
-from lib.apps.explorer import explorer_file
+from lib.apps.site import shown_explorer
 from lib.apps.site import write_site as site_of
-from lib.apps.site.book import Chapter, address, read_book
+from lib.apps.site.book import Chapter, address, read_book, slides_address
 from lib.apps.site.write_site import write_site
 from lib.base.errors import CompanionError
+from lib.base.files import write_json
 from lib.base.places import NOTEBOOKS
-from lib.worlds.profiles import Profile, load_profile
+from lib.data.scenes import scenes
 from tests.conftest import Write
 
 ROOT = NOTEBOOKS.parent
@@ -67,11 +71,12 @@ def test_pages_follow_light_and_dark(site: dict[str, Path]) -> None:
 
 
 @pytest.mark.slow
-def test_only_the_search_and_the_explorer_need_a_script(site: dict[str, Path]) -> None:
+def test_only_slides_the_search_and_the_explorer_need_a_script(site: dict[str, Path]) -> None:
     with_script = {
         name for name, page in site.items() if name.endswith(".html") and "<script" in page.read_text("utf-8")
     }
-    assert {"search.html"} <= with_script <= {"search.html", "explorer.html"}
+    slides = {slides_address(path) for path in NOTEBOOKS.glob("*.ipynb")}
+    assert {"search.html", *slides} <= with_script <= {"search.html", "explorer.html", *slides}
     formulas = site["02_dictionaries.html"].read_text(encoding="utf-8")
     assert formulas.count('<math display="block"') == 1 and formulas.count("<math ") > 5
     assert "$" not in formulas
@@ -85,6 +90,16 @@ def test_figures_say_what_should_be_seen(site: dict[str, Path]) -> None:
     assert len(said) == len(shown) > 50
     assert all('loading="lazy"' in tag for tag in shown)
     assert sum(text.startswith("You should see") for text in said) > len(said) / 2
+
+
+@pytest.mark.slow
+def test_every_notebook_links_its_slides_and_they_link_it(site: dict[str, Path]) -> None:
+    for path in NOTEBOOKS.glob("*.ipynb"):
+        assert f'<a href="{slides_address(path)}">Slides' in site[address(path)].read_text(encoding="utf-8")
+        slides = site[slides_address(path)].read_text(encoding="utf-8")
+        assert f'<a href="{address(path)}">' in slides and "<details" not in slides and slides.count("<h1>") == 1
+    handed = site["source/docs/workshop.md.html"].read_text(encoding="utf-8")
+    assert 'href="../../12_steering.html#slides"' in handed
 
 
 @pytest.mark.slow
@@ -115,31 +130,36 @@ def test_a_notebook_without_outputs_is_refused(write: Write, tmp_path: Path) -> 
         write_site(tmp_path / "site", tmp_path)
 
 
-def test_the_explorer_is_shown_once_it_has_been_made(
-    write: Write, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_explorer_is_shown_from_the_results_and_its_pictures_are_files(
+    write: Write, tmp_path: Path, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     book = [Chapter(write("80_explorer", "1 + 1"), "80 · Explorer", "Explore")]
     monkeypatch.setattr(site_of, "read_book", lambda notebooks: book)
-    monkeypatch.setattr(site_of, "notebook_page", lambda path: ("", {}))
+    monkeypatch.setattr(site_of, "read_executed", lambda path: (new_notebook(), {}))
     monkeypatch.setattr(site_of, "home_page", lambda book, reference: "")
+    monkeypatch.setattr(shown_explorer, "PICTURES", "pictures/{}.webp")
 
     def shown() -> str:
         write_site(tmp_path / "site")
         assert 'href="explorer.html"' in (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
         return (tmp_path / "site" / "explorer.html").read_text(encoding="utf-8")
 
-    assert "python -m lib explorer explorer.html" in shown()
-    html = "<html><style>p { color: red }</style><body>\n<main><p>made</p></main><script>1</script></body></html>"
-
-    def make(profile: Profile, folder: Path) -> None:
-        (folder / explorer_file.PAGE).write_text(html)
-
-    monkeypatch.setattr(explorer_file, "_make", make)
-    explorer_file.write_explorer(load_profile("scenes"), tmp_path / "alone.html")
-    assert (tmp_path / "alone.html").read_text() == html
+    assert "python -m lib run 80" in shown()
+    clamps = {"concepts": [], "strengths": [], "pictures": ["dev 1"], "plain": [], "clamped": [], "works": []}
+    captions = [{"caption": "a", "best": {"unedited": ["test 3", "test 0"], "edited": ["test 3"]}, "kept": []}]
+    write_json(results / "scenes" / "80_explorer.json", {"latents": [], "captions": captions, "clamps": clamps})
     page = shown()
-    assert "<style>main { p { color: red } }</style><p>made</p>" in page and "<script>1</script>" in page
-    assert 'href="index.html"' in page
+    assert "<style>main { \n:root" in page and 'href="index.html"' in page and page.count("data:image") == 0
+    pictures = json.loads(page.split('id="data">')[1].split("</script>")[0])["pictures"]
+    assert {key: one["src"] for key, one in pictures.items()} == {
+        "test 3": "pictures/test-3.webp",
+        "test 0": "pictures/test-0.webp",
+        "dev 1": "pictures/dev-1.webp",
+    }
+    drawn = scenes("test", 4)
+    assert pictures["test 3"]["alt"] == drawn.captions[3][0]
+    size = Image.open(tmp_path / "site" / "pictures" / "test-3.webp").size
+    assert size == drawn.images[3].size
 
 
 def test_addresses() -> None:
