@@ -1,4 +1,4 @@
-"""A reader's guesses on claims: noted before the figure is seen, and shown beside the verdict."""
+"""A reader's guesses on claims: noted before the figure is seen, and shown next to the verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables: plain CSV beside the claims, HTML in the notebooks and plain text in a terminal."""
+"""Tables: plain CSV next to the claims, HTML in the notebooks and plain text in a terminal."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _TABLE = re.compile(
 
 
 def is_table(html: str) -> bool:
-    """Whether HTML is what a `Table` shows, and nothing else."""
+    """Return whether HTML is what a `Table` shows, and nothing else."""
     return _TABLE.fullmatch(html) is not None
 
 

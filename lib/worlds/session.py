@@ -65,7 +65,7 @@ class Session:
         return Guesses(runs_folder(self.profile.name) / "guesses" / f"{self.notebook}.json")
 
     def guess(self, claim: str, guess: str) -> None:
-        """Note what the reader expects of a claim, such as "near 1", for `claim` to show it beside the verdict.
+        """Note what the reader expects of a claim, such as "near 1", for `claim` to show it next to the verdict.
 
         An empty guess, as in the notebooks, says nothing.
         """
