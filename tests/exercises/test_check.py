@@ -156,6 +156,7 @@ def test_every_check_has_an_exercise() -> None:
         ("three_modalities", lambda: 0.5, "the ratio is 0.500"),
         ("only_the_gap", lambda: (0.4, 0.9), 'of "SAE-1b" and of "SAE-2b"'),
         ("only_the_gap", lambda: {"SAE-1b": 0.7, "SAE-2b": 0.7}, "are the directions equal"),
+        ("only_the_gap", lambda: {"SAE-1b": 0.05, "SAE-2b": 0.6}, "take their cosine to 1"),
         ("batch_topk", lambda fit, k: np.where(fit >= np.sort(fit)[:, -k, None], fit, 0), "this is TopK"),
         ("batch_topk", lambda fit, k: np.where(fit >= np.sort(fit, axis=None)[-k * len(fit)], fit, 0), "cut them off"),
         ("batch_topk", lambda fit, k: fit, "the four largest should stay"),

@@ -37,4 +37,6 @@ def only_the_gap(answer: Callable[..., dict[str, float]]) -> str | None:
     one, two = float(left["SAE-1b"]), float(left["SAE-2b"])
     if two < one + 0.2:
         return f"two biases give {two:.2f} and one gives {one:.2f}: are the directions equal, and is the gap left in?"
+    if two < 0.65:
+        return f"two biases give {two:.2f}, as they do where the directions differ: take their cosine to 1"
     return None
