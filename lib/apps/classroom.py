@@ -47,8 +47,11 @@ class Exercise:
 
     def solve(self, cell: NotebookNode, imports: str) -> None:
         """Write the solution into the cell of the notebook that has the exercise."""
-        last = cell.source.splitlines()[-1]  # the call of `check`
-        cell.source, cell.outputs = f"{imports}\n\n\n{self.head}\n{self.body}\n\n\n{last}", []
+        lines = cell.source.splitlines()
+        own = [line for line in lines if line.startswith(("from ", "import ")) and line not in imports]
+        above = "\n".join([imports, *own])
+        last = lines[-1]  # the call of `check`
+        cell.source, cell.outputs = f"{above}\n\n\n{self.head}\n{self.body}\n\n\n{last}", []
 
 
 def read_exercises(path: Path) -> tuple[str, list[Exercise]]:

@@ -1,11 +1,13 @@
-"""Tables: plain CSV next to the claims, plain text in the notebooks."""
+"""Tables: plain CSV next to the claims, HTML in the notebooks, and plain text in a terminal."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from IPython.display import display
 
 from lib.base.errors import CompanionError
 from lib.base.files import write_atomic
@@ -24,8 +26,33 @@ def write_table(table: pd.DataFrame, path: Path, decimals: int) -> Path:
 
 
 def show_table(table: pd.DataFrame, decimals: int = 3) -> None:
-    """Print a table as text, floats with `decimals` places, for a cell tagged `nbval-ignore-output`."""
-    print(_rounded(table, "shown", decimals).to_string(index=False, float_format=f"%.{decimals}f", na_rep=""))
+    """Show a table, floats with `decimals` places, in a cell tagged `nbval-ignore-output`."""
+    display(Table(_rounded(table, "shown", decimals), decimals))
+
+
+class Table:
+    """A table as IPython shows it: HTML in a notebook, text in a terminal."""
+
+    def __init__(self, table: pd.DataFrame, decimals: int) -> None:
+        self.table, self.float_format = table, f"%.{decimals}f"
+
+    def _repr_html_(self) -> str:
+        with pd.option_context("display.max_colwidth", None):  # pandas would cut long texts
+            return self.table.to_html(index=False, border=0, float_format=self.float_format, na_rep="")
+
+    def __repr__(self) -> str:
+        return self.table.to_string(index=False, float_format=self.float_format, na_rep="")
+
+
+_TABLE = re.compile(
+    r'<table class="dataframe">'
+    r'(?:[^<>]|</?(?:thead|tbody|tr|th|td)>|<tr style="text-align: right;">)*</table>'
+)
+
+
+def is_table(html: str) -> bool:
+    """Return whether HTML is what a `Table` shows, and nothing else."""
+    return _TABLE.fullmatch(html) is not None
 
 
 def _rounded(table: pd.DataFrame, name: str, decimals: int) -> pd.DataFrame:

@@ -207,7 +207,8 @@ def classroom(
     check_target_folder(folder)
     from lib.apps.classroom import write_classroom
 
-    typer.echo(f"{len(write_classroom(folder))} notebooks in {folder / 'class'} and {folder / 'instructor'}")
+    copies = [path for path in write_classroom(folder) if path.parent.name == "class"]
+    typer.echo(f"{len(copies)} notebooks in {folder / 'class'}, with solutions in {folder / 'instructor'}")
 
 
 def claims() -> None:

@@ -14,6 +14,7 @@ from lib.base.files import write_atomic
 from lib.base.places import NOTEBOOKS, find_notebook, notebook_number, read_notebook, results_root
 from lib.report.card import is_card
 from lib.report.player import is_player
+from lib.report.tables import is_table
 from lib.run.parameters import read_parameters
 from lib.run.runner import Outcome, Task, run_notebook
 
@@ -80,8 +81,8 @@ def _outputs(cell: NotebookNode, count: int, where: str) -> list[NotebookNode]:
                 _add_text(kept, output.text)
             continue
         html = output.data.get("text/html", "")
-        allowed = MIME_TYPES | {"text/html"} if is_player(html) or is_card(html) else MIME_TYPES
-        refused = sorted(set(output.data) - allowed)
+        ours = is_player(html) or is_card(html) or is_table(html)
+        refused = sorted(set(output.data) - (MIME_TYPES | {"text/html"} if ours else MIME_TYPES))
         if refused:
             raise CompanionError(f"{where}: shows {refused[0]}; show text or a PNG figure instead")
         counted = {"execution_count": count} if output.output_type == "execute_result" else {}

@@ -13,13 +13,14 @@ from IPython.display import display
 
 from lib.base.errors import CompanionError, NotAvailable
 from lib.base.files import ROOT, write_atomic
-from lib.base.places import results_root
+from lib.base.places import results_root, runs_folder
 from lib.encoders.shim import ensure_torchvision
 from lib.report.card import Card
 from lib.report.claims import write_claim
 from lib.report.console import verdict_line
 from lib.report.evidence import Evidence, judge
 from lib.report.figures import save_figure, use_style
+from lib.report.guesses import Guesses
 from lib.report.tables import write_table
 from lib.worlds.freshness import note_started, note_written
 from lib.worlds.profiles import Profile, load_profile
@@ -60,8 +61,22 @@ class Session:
 
         return self.stand_in or open_world(self.profile)
 
+    @cached_property
+    def guesses(self) -> Guesses:
+        """What the reader guesses in this run, kept with the notes on runs: `results/` is the same for everybody."""
+        return Guesses(runs_folder(self.profile.name) / "guesses" / f"{self.notebook}.json")
+
+    def guess(self, claim: str, guess: str) -> None:
+        """Note what the reader expects of a claim, such as "near 1", for `claim` to show it next to the verdict.
+
+        An empty guess, as in the notebooks, says nothing.
+        """
+        self.guesses.note(claim, guess)
+
     def claim(self, evidence: Evidence, column: str | None = None) -> None:
         """Judge the evidence for a claim, write `claims/<id>.json`, print the verdict and show the evidence card.
+
+        A guess that was made before is printed below the verdict.
 
         column: the scoreboard's column for data that are not of the session's world, such as "controlled"; its claims
         are written to `results/<column>`.
@@ -69,6 +84,7 @@ class Session:
         claim = judge(evidence, self.notebook)
         self._note(write_claim(claim, self.results if column is None else self._beside(column)))
         verdict_line(claim, column)
+        self.guesses.compare(claim, column or self.profile.name)
         display(Card(claim))
 
     def table(self, name: str, table: pd.DataFrame, decimals: int) -> Path:

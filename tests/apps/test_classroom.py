@@ -37,6 +37,7 @@ def test_copies(tmp_path: Path) -> None:
     answer = CliRunner().invoke(cli.app, ["classroom", str(tmp_path)])
     assert answer.exit_code == 0, answer.output
     count = len(list(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")))
+    assert answer.output.startswith(f"{count} notebooks in ")
     for kind, solved in (("class", False), ("instructor", True)):
         paths = sorted((tmp_path / kind).glob("*.ipynb"))
         assert len(paths) == count
@@ -67,6 +68,15 @@ def test_an_exercise_that_the_notebook_has_not_is_put_at_its_end(tmp_path: Path)
         assert [cell.source for cell in copy.cells[2:4]] == ["## Exercises with code", "import numpy"]
         assert copy.cells[-2].source == "**Second** (easy). How many?" and len(copy.cells) == 6
         assert copy.cells[-1].source.endswith("second()")
+
+
+def test_a_solution_keeps_what_its_cell_imports(tmp_path: Path) -> None:
+    path = tmp_path / "notebook_10.py"
+    path.write_text("import numpy\n\n\n" + EXERCISE.format("first"))
+    source = "import numpy\nfrom lib.x import check\n\n\ndef first() -> int: ...\n\n\ncheck(first)"
+    flow = new_code_cell(source, metadata={"tags": ["exercise"]})
+    solved = copy_notebook(new_notebook(cells=[flow]), path, solved=True).cells[0].source
+    assert solved.startswith("import numpy\nfrom lib.x import check\n\n\ndef first") and "return 1" in solved
 
 
 EXERCISE = """def {}() -> int:

@@ -18,6 +18,7 @@ from exercises import (
     notebook_13,
     notebook_20,
     notebook_21,
+    notebook_22,
     notebook_23,
     notebook_24,
     notebook_31,
@@ -34,7 +35,7 @@ from lib.base.files import ROOT
 
 SOLVED = (
     *(notebook_01, notebook_10, notebook_11, notebook_12, notebook_13),
-    *(notebook_20, notebook_21, notebook_23, notebook_24, notebook_31, notebook_32, notebook_33),
+    *(notebook_20, notebook_21, notebook_22, notebook_23, notebook_24, notebook_31, notebook_32, notebook_33),
     *(notebook_40, notebook_41, notebook_42),
 )
 
@@ -56,6 +57,14 @@ def one_way(first: torch.Tensor, second: torch.Tensor, scale: float) -> torch.Te
     """Half of a contrastive loss: rows of the first find those of the second."""
     cosines = torch.nn.functional.normalize(first) @ torch.nn.functional.normalize(second).T
     return torch.nn.functional.cross_entropy(scale * cosines, torch.arange(len(first)))
+
+
+def wrongly_cut(chance: np.ndarray, yes: np.ndarray, cut: float) -> float:
+    """Expected accuracy if answers stay whose own chance is the cut at least."""
+    right, wrong = (
+        np.where(one < cut, 0, one) for one in (np.where(yes, chance, 1 - chance), np.where(yes, 1 - chance, chance))
+    )
+    return float((right / (right + wrong).clip(1e-9)).mean())
 
 
 def solutions(source: ModuleType) -> list[Callable[..., Any]]:
@@ -125,6 +134,12 @@ def test_every_check_has_an_exercise() -> None:
         ("gain_of_choosing", lambda: 0.01, "give it in points"),
         ("gain_of_choosing", lambda: 0.0, "cannot lose"),
         ("gain_of_choosing", lambda: 60.0, "subtract the accuracy at weight 0"),
+        ("accuracy_after_cut", lambda p, yes, cut: (np.where(yes, p, 1 - p) > 0.5).mean(), "removes nothing"),
+        ("accuracy_after_cut", lambda p, yes, cut: np.where(yes, p, 1 - p).mean(), "whose yes then has the chance 1"),
+        ("accuracy_after_cut", lambda p, yes, cut: wrongly_cut(p, yes, cut), "not with `cut` itself"),
+        ("accuracy_after_cut", lambda p, yes, cut: np.where(yes, p, 1 - p).mean() - cut / 10, "and you give 0.525"),
+        ("accuracy_after_cut", lambda p, yes, cut: notebook_22.accuracy_after_cut(p, yes, min(cut, 0.9)), "greedy"),
+        ("accuracy_after_cut", lambda p, yes, cut: (p, yes), "the exercise asks for one number"),
         ("killed", lambda start, trained: (0.6, 0.5), "two of five"),
         ("killed", lambda start, trained: (0.4, 0.6), "of the latents that fired at the start"),
         ("killed", lambda start, trained: (0.4, 0.5), "two fell silent"),
@@ -137,7 +152,11 @@ def test_every_check_has_an_exercise() -> None:
         ("merged_by_the_paper", lambda: 0.5, "the cosine is 0.50"),
         ("three_modalities", lambda: (np.sqrt(2) + 1) / np.sqrt(3), "upside down"),
         ("three_modalities", lambda: 1.0, "an L1 norm ignores sharing"),
+        ("three_modalities", lambda: np.sqrt(3 / 2), "a latent of its own"),
+        ("three_modalities", lambda: 0.5, "the ratio is 0.500"),
+        ("only_the_gap", lambda: (0.4, 0.9), 'of "SAE-1b" and of "SAE-2b"'),
         ("only_the_gap", lambda: {"SAE-1b": 0.7, "SAE-2b": 0.7}, "are the directions equal"),
+        ("only_the_gap", lambda: {"SAE-1b": 0.05, "SAE-2b": 0.6}, "take their cosine to 1"),
         ("batch_topk", lambda fit, k: np.where(fit >= np.sort(fit)[:, -k, None], fit, 0), "this is TopK"),
         ("batch_topk", lambda fit, k: np.where(fit >= np.sort(fit, axis=None)[-k * len(fit)], fit, 0), "cut them off"),
         ("batch_topk", lambda fit, k: fit, "the four largest should stay"),

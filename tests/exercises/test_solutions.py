@@ -11,6 +11,7 @@ from exercises import (
     notebook_10,
     notebook_20,
     notebook_21,
+    notebook_22,
     notebook_23,
     notebook_24,
     notebook_30,
@@ -36,6 +37,15 @@ def test_notebook_20() -> None:
 
 def test_notebook_21() -> None:
     assert 0.3 < notebook_21.gain_of_choosing() < 3
+
+
+def test_notebook_22() -> None:
+    chance, yes = np.random.default_rng(0).random(500), np.arange(500) % 2 == 0
+    right = np.where(yes, chance, 1 - chance)
+    assert notebook_22.accuracy_after_cut(chance, yes, 0) == pytest.approx(right.mean())
+    assert notebook_22.accuracy_after_cut(chance, yes, 1) == pytest.approx((right > 0.5).mean())
+    assert notebook_22.accuracy_after_cut(np.array([0.45]), np.array([True]), 0.8) == pytest.approx(0.45)
+    assert notebook_22.accuracy_after_cut(np.array([0.44]), np.array([True]), 0.8) == 0
 
 
 def test_notebook_23() -> None:

@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 from lib.report.card import is_card
 from lib.report.console import NEAR_EDGE
 from lib.report.player import is_player
+from lib.report.tables import is_table
 
 MAX_LINES = 15
 MAX_IGNORED = 0.35
@@ -115,8 +116,8 @@ def _output(output: NotebookNode) -> Iterator[str]:
         text = output.text
     else:
         html = output.data.get("text/html", "")
-        allowed = MIMES | {"text/html"} if is_player(html) or is_card(html) else MIMES
-        extra = sorted(set(output.data) - allowed)
+        ours = is_player(html) or is_card(html) or is_table(html)
+        extra = sorted(set(output.data) - (MIMES | {"text/html"} if ours else MIMES))
         if extra:
             yield f"has output of type {', '.join(extra)}; only text and PNG are allowed"
         text = output.data.get("text/plain", "")

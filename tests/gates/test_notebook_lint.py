@@ -28,6 +28,12 @@ def test_a_good_notebook_passes(tmp_path):
         new_markdown_cell("Either/or, a 3/4 share, https://example.org/data/x, results/scenes/ms.csv"),
         shown(PNG),
         code('show_table(table, 3)\nax.set_ylabel("images / s")', "0.123\n", "nbval-ignore-output"),
+        shown(
+            {
+                "text/html": '<table class="dataframe"><tbody><tr><td>0.123</td></tr></tbody></table>',
+                "text/plain": "0.123",
+            }
+        ),
     )
     assert lint(write(good, tmp_path / "good.ipynb")) == []
 

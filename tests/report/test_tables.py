@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.base.errors import CompanionError
-from lib.report.tables import show_table, write_table
+from lib.report.tables import Table, is_table, show_table, write_table
 
 TABLE = pd.DataFrame({"model": ["raw", "TopK"], "latents": [64, 1024], "ms": [0.02849, np.nan], "fvu": [-1e-9, 0.125]})
 
@@ -35,6 +35,23 @@ def test_show_table_prints_text(capsys):
         ["raw", "64", "0.03", "0.00"],
         ["TopK", "1024", "0.12"],
     ]
+
+
+def test_a_notebook_shows_it_as_html():
+    long = "x" * 200
+    html = Table(TABLE.assign(model=["<b>", long]), 2)._repr_html_()
+    cells = [line.strip() for line in html.splitlines() if "<td>" in line]
+    assert cells == [f"<td>{text}</td>" for text in ["&lt;b&gt;", "64", "0.03", "-0.00", long, "1024", "", "0.12"]]
+    assert is_table(html) and html.count("<th>") == 4
+
+
+@pytest.mark.parametrize(
+    "foreign", ["<script>x</script>", '<td onclick="x">', '<a href="x">', "<img src=x>", "</table><table>"]
+)
+def test_other_html_is_no_table(foreign):
+    html = Table(TABLE, 2)._repr_html_()
+    assert is_table(html) and not is_table(html.replace("<td>raw", foreign + "raw")) and not is_table(html + foreign)
+    assert not is_table("")
 
 
 def test_a_table_of_what_nothing_has_is_its_header(tmp_path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,21 @@ def test_results_are_written_and_noted(
     noted = (cache / "runs" / "scenes" / "11.written").read_text().split()
     assert noted == ["scenes/claims/p1.C4.json", "controlled/claims/p1.C5.json", *(f"scenes/{n}" for n in written[1:])]
     assert not (results / "scenes" / "not ours.png").exists()
+
+
+def test_a_guess_is_noted_beside_the_runs_and_shown_with_the_verdict(
+    results: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = lib.start("11_hierarchy", "scenes")
+    session.guess("p1.C4", "")
+    session.claim(not_measured("p1.C4", "no judge"))
+    assert "guess" not in capsys.readouterr().out
+    session.guess("p1.C4", "cleaner")
+    session.claim(not_measured("p1.C4", "no judge"), column="controlled")
+    assert "\nyou guessed: cleaner; found: not testable here\n" in capsys.readouterr().out
+    noted = json.loads((cache / "runs" / "scenes" / "guesses" / "11_hierarchy.json").read_text())
+    assert noted == {"p1.C4": {"guess": "cleaner", "controlled": "not testable here"}}
+    assert not list(results.rglob("*guess*"))
 
 
 def test_devices(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,8 @@ def what_is_wrong(answer: Callable[..., Any]) -> str | None:
     except (TypeError, ValueError, LookupError, AttributeError):
         if failed:
             raise
-        return f"the exercise {(asked.__doc__ or '')[:-1].lower()}"
+        form = (asked.__doc__ or "")[:-1]
+        return f"the exercise {form[:1].lower()}{form[1:]}"
 
 
 @cache

@@ -24,15 +24,19 @@ def three_modalities(answer: Callable[..., float]) -> str | None:
         return "the ratio is upside down: one latent for all three comes first"
     if np.isclose(ratio, 1, rtol=0.01):
         return "an L1 norm ignores sharing: take the root of the sum of squares for each latent"
+    if np.isclose(ratio, np.sqrt(3 / 2), rtol=0.01):
+        return "in the second code the third modality has a latent of its own, which costs 1 more"
     return (
-        None if np.isclose(ratio, right, rtol=0.01) else f"the ratio is {ratio:.3f}; write both codes below each other"
+        None if np.isclose(ratio, right, rtol=0.01) else f"the ratio is {ratio:.3f}; write the codes below each other"
     )
 
 
 def only_the_gap(answer: Callable[..., dict[str, float]]) -> str | None:
-    """Asks for a dict of the two arms to their mean cosine of paired codes."""
+    """Asks for a dict of two numbers, the mean cosines of paired codes of "SAE-1b" and of "SAE-2b"."""
     left = answer()
     one, two = float(left["SAE-1b"]), float(left["SAE-2b"])
     if two < one + 0.2:
         return f"two biases give {two:.2f} and one gives {one:.2f}: are the directions equal, and is the gap left in?"
+    if two < 0.65:
+        return f"two biases give {two:.2f}, as they do where the directions differ: take their cosine to 1"
     return None
