@@ -95,7 +95,7 @@ def _tell_estimate(profile: Profile, tasks: list[Task]) -> None:
 
 def grid(
     file: Annotated[
-        Path, typer.Argument(parser=path, metavar="GRID.yaml", help="Names notebooks, and values of settings.")
+        Path, typer.Argument(parser=path, metavar="GRID.yaml", help="The file with notebooks and values of settings.")
     ],
     profile: ProfileName = "scenes",
     force: Force = False,

@@ -15,7 +15,9 @@ def path(text: str) -> Path:
     return Path(text).expanduser()
 
 
-Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, as in sae.steps=500.")
+]
 ProfileName = Annotated[str, typer.Option("--profile", help="A file of profiles/, without its suffix.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="How many processes of this machine work at a time.")]
 Ray = Annotated[
