@@ -77,7 +77,7 @@ def test_a_figure_without_its_table_is_refused(tmp_path, table):
     for home in (tmp_path, table.parent):
         with pytest.raises(CompanionError, match="write the plotted numbers first"):
             save_figure(draw(), home / "a.png", notebook="10_ms", table=home / "none.csv")
-    with pytest.raises(CompanionError, match=r"no table ms\.csv beside it"):
+    with pytest.raises(CompanionError, match=r"no table ms\.csv next to it"):
         save_figure(draw(), tmp_path / "a.png", notebook="10_ms", table=table)
     with pytest.raises(CompanionError, match=r"suffix \.png"):
         save_figure(draw(), tmp_path / "a.svg", notebook="10_ms", table=table)

@@ -204,7 +204,9 @@ def test_a_session_answers_in_every_world(name: str, profile_of: Callable[[str],
     session = open_session("10_monosemanticity", profile_of(name))
     calls = {
         "table": ("numbers", pd.DataFrame({"x": [1]}), 2),
+        "guess": ("p1.C1", ""),
         "claim": (evidence(),),
+        "page": ("shown", {"x": 1}),
         "figure": (Figure(), "figure", "numbers"),
         "pictures": (Figure(), "pictures", "numbers"),
     }
@@ -216,6 +218,7 @@ def test_a_session_answers_in_every_world(name: str, profile_of: Callable[[str],
         assert fits(getattr(session, member), declared(Session, member)), member
     drawn = {path.stem for path in session.results.glob("*.png")}
     assert drawn == ({"figure", "pictures"} if session.world.keeps_pictures else {"figure"})
+    assert (session.results / "shown.json").is_file() == session.world.keeps_pictures
 
 
 def test_a_session_of_a_world_that_cannot_be_opened_is_one_line(results: Path) -> None:

@@ -119,7 +119,7 @@ def test_documents_are_in_the_order_of_their_index() -> None:
     documents = [chapter for chapter in read_book() if chapter.path.suffix == ".md"]
     assert {chapter.path for chapter in documents} >= set((ROOT / "docs").glob("*.md"))
     parts = list(dict.fromkeys(chapter.part.removeprefix("Documents: ") for chapter in documents))
-    assert parts == ["Documents", "start", "use", "teach", "scale", "trust", "carry it on"]
+    assert parts == ["Documents", "start", "use", "teach", "scale", "trust", "contribute"]
 
 
 def test_a_notebook_without_outputs_is_refused(write: Write, tmp_path: Path) -> None:
