@@ -10,7 +10,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
@@ -35,7 +35,7 @@ LOADED = """Promise.all([...document.images].map(picture => {
 WIDTHS = (390, 1280, 1920)
 """A phone, a laptop and a projector, in pixels."""
 
-THEMES = ("light", "dark")
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 DOCS = "source/docs/{}.md.html"
 SHOWN = ("index.html", "10_monosemanticity.html", DOCS.format("scoreboard"), "explorer.html")

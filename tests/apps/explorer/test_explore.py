@@ -12,6 +12,8 @@ import pytest
 
 from lib.apps.explorer import explore, explorer_page
 from lib.base.errors import CompanionError
+from lib.base.files import ROOT
+from lib.base.places import find_notebook, read_notebook
 from lib.data.scenes.questions import read
 from lib.papers.p2 import two_tower_dictionaries
 from lib.worlds.session import Session
@@ -145,3 +147,17 @@ def test_the_page_without_a_kernel(session: Session, monkeypatch: pytest.MonkeyP
     asked |= {key for page in data["captions"] for keys in page["best"].values() for key in keys}
     assert set(data["pictures"]) == asked
     assert data["pictures"][f"test {best[0]}"]["alt"] == session.world.pairs("test").captions[best[0]][0]
+
+
+def test_the_committed_page_opens_on_what_the_committed_notebook_shows() -> None:
+    page = json.loads((ROOT / "results" / "scenes" / "80_explorer.json").read_text(encoding="utf-8"))
+    (opening,) = [one for one in page["latents"] if one["opens"]]
+    cells = read_notebook(find_notebook("80")).cells
+    shown = "".join(output.get("text", "") for cell in cells for output in cell.get("outputs", []))
+    said = dict(re.findall(r"^([a-z ]+?)  +(\S.*)$", shown, re.M))
+    assert int(said["latent"]) == opening["latent"]
+    for name in ("score", "pictures", "captions", "stands for"):
+        assert said[name] == opening["facts"][name]
+    concept, strength, picture = page["clamps"]["opens"]
+    assert f"clamped: {page['clamps']['concepts'][concept].split(' (')[0]}, strength" in shown
+    assert page["clamps"]["works"][concept][strength][picture]

@@ -157,6 +157,7 @@ def test_the_explorer_is_shown_from_the_results_and_its_pictures_are_files(
         "dev 1": "pictures/dev-1.webp",
     }
     drawn = scenes("test", 4)
+    assert drawn.captions is not None and drawn.images is not None
     assert pictures["test 3"]["alt"] == drawn.captions[3][0]
     size = Image.open(tmp_path / "site" / "pictures" / "test-3.webp").size
     assert size == drawn.images[3].size
