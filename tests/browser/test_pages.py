@@ -224,8 +224,8 @@ def test_pictures_are_shown_and_described(visits: dict[str, Visit]) -> None:
         assert [one for one in shown if not one["alt"] or "No description" in one["alt"]] == [], name
 
 
-def test_every_slide_fits_a_small_projector(page: Page, url: str, visits: dict[str, Visit]) -> None:
-    decks = [name for name in visits if name.endswith("-slides.html")]
+def test_every_slide_fits_a_small_projector(page: Page, url: str, site: Path) -> None:
+    decks = [path.name for path in sorted(site.glob("*-slides.html"))]
     assert len(decks) == len(list(NOTEBOOKS.glob("*.ipynb")))
     page.set_viewport_size(PROJECTOR)
     found = {}
