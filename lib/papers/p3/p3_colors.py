@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from lib.report.figures import BASELINE, CONTROL, METHOD, SECOND_BASELINE, SECOND_CONTROL, VARIANT
+from lib.report.figures import BASELINE, CEILING, CONTROL, METHOD, SECOND_BASELINE, SECOND_CONTROL, VARIANT
 
 _ARMS = {
     METHOD: ("GSAE",),
     VARIANT: ("MGSAE",),
     BASELINE: ("SAE-1b", "BatchTopK-1b", "Matryoshka-1b", "iso-energy", "two, matched", "VL-SAE"),
     SECOND_BASELINE: ("SAE-2b", "BatchTopK-2b", "Matryoshka-2b"),
+    CEILING: ("dense embeddings",),
     CONTROL: ("GSAE, strangers", "SAE-2b, biases dealt out"),
     SECOND_CONTROL: ("MGSAE, own masks",),
 }
