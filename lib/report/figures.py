@@ -31,8 +31,8 @@ SECOND_BASELINE = "#cc78bc"
 CONTROL, SECOND_CONTROL = "0.35", "0.65"
 """The greys of chance levels and negative controls."""
 
-PICTURES, CAPTIONS = "#999933", "#882255"
-"""Colours of the two modalities, pictures (or sounds) and captions, in figures that show them and compare no arms."""
+MODALITIES = "#999933", "#882255"
+"""Colours of pictures (or sounds) and of captions: no role has them."""
 
 SMALL_PICTURE = 100
 """Height in pixels below which a picture keeps its pixels when it is enlarged, such as a rendered scene."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lib.report.figures import BASELINE, CEILING, CONTROL, METHOD, SECOND_BASELINE, SECOND_CONTROL, VARIANT
+from lib.report.figures import BASELINE, CEILING, CONTROL, METHOD, MODALITIES, SECOND_BASELINE, SECOND_CONTROL, VARIANT
 
 _ARMS = {
     METHOD: ("GSAE",),
@@ -16,3 +16,6 @@ _ARMS = {
 
 COLORS = {arm: color for color, arms in _ARMS.items() for arm in arms}
 """The colour of each arm: the paper's method, a variant of it, baselines, positive and negative controls."""
+
+CENSUS = {"image only": MODALITIES[0], "text only": MODALITIES[1], "both": METHOD, "dead": SECOND_CONTROL}
+"""The colour of each part of a census of latents: who uses them."""
