@@ -25,11 +25,14 @@ from lib.base.files import cache_root, digest, lock, sha256_file, write_atomic, 
 METHOD, VARIANT, BASELINE, CEILING = "#0173b2", "#56b4e9", "#de8f05", "#029e73"
 """Colours of roles: the paper's method, a variant of it, the baseline, and a positive control."""
 
-SECOND_BASELINE = "#ca9161"
+SECOND_BASELINE = "#cc78bc"
 """The colour of a second baseline in the same figure."""
 
 CONTROL, SECOND_CONTROL = "0.35", "0.65"
 """The greys of chance levels and negative controls."""
+
+MODALITIES = "#999933", "#882255"
+"""Colours of pictures (or sounds) and of captions: no role has them."""
 
 SMALL_PICTURE = 100
 """Height in pixels below which a picture keeps its pixels when it is enlarged, such as a rendered scene."""
@@ -76,8 +79,10 @@ def save_figure(fig: Figure, path: Path, *, notebook: str, table: Path) -> Path:
     return path
 
 
-def seed_band(ax: Axes, x: ArrayLike, ys: ArrayLike, label: str, color: str | None = None) -> None:
+def seed_band(ax: Axes, x: ArrayLike, ys: ArrayLike, label: str, color: str, line: str = "-") -> None:
     """Draw the mean over seeds as a line, minimum to maximum as a band, every seed as points. ys: (seeds, points).
+
+    line: its style, such as "--" for the second of two curves that have one role or coincide.
 
     Points that have no value with some seed (NaN) are left out, and the label says so.
     """
@@ -89,18 +94,18 @@ def seed_band(ax: Axes, x: ArrayLike, ys: ArrayLike, label: str, color: str | No
     label = _marked(label, len(known), len(across), "points")
     across, curves = across[known], curves[:, known]
     if not len(across):
-        ax.plot([], [], color=color, label=label)
+        ax.plot([], [], line, color=color, label=label)
         return
-    (line,) = ax.plot(across, curves.mean(axis=0), color=color, label=label)
-    ax.fill_between(across, curves.min(axis=0), curves.max(axis=0), color=line.get_color(), alpha=0.2, linewidth=0)
-    ax.plot(across, curves.T, "o", color=line.get_color(), markersize=4, alpha=0.7)
+    ax.plot(across, curves.mean(axis=0), line, color=color, label=label)
+    ax.fill_between(across, curves.min(axis=0), curves.max(axis=0), color=color, alpha=0.2, linewidth=0)
+    ax.plot(across, curves.T, "o", color=color, markersize=4, alpha=0.7)
 
 
-def bars_with_seeds(ax: Axes, values: Mapping[str, Sequence[float]], colors: Mapping[str, str] | None = None) -> None:
+def bars_with_seeds(ax: Axes, values: Mapping[str, Sequence[float]], colors: Mapping[str, str]) -> None:
     """Draw one horizontal bar per name at the mean over its seeds, every seed as a point; the first name on top.
 
-    colors: by name, such as that of its role, or by the beginning of the name: SAE-1b for "SAE-1b, no gap". By default
-    every bar has its own. Names whose values are missing (NaN), with all or some seeds, say so.
+    colors: of its role, by name or by the beginning of the name: SAE-1b for "SAE-1b, no gap". Names whose values are
+    missing (NaN), with all or some seeds, say so.
     """
     for row, (known, color) in enumerate(_rows_with_names(ax, values, colors)):
         if len(known):
@@ -108,7 +113,7 @@ def bars_with_seeds(ax: Axes, values: Mapping[str, Sequence[float]], colors: Map
             ax.plot(known, [row] * len(known), "o", color="black", markersize=5, alpha=0.7)
 
 
-def dots_with_seeds(ax: Axes, values: Mapping[str, Sequence[float]], colors: Mapping[str, str] | None = None) -> None:
+def dots_with_seeds(ax: Axes, values: Mapping[str, Sequence[float]], colors: Mapping[str, str]) -> None:
     """Draw as `bars_with_seeds` does, for an axis that does not begin at zero: the mean is a large dot."""
     for row, (known, color) in enumerate(_rows_with_names(ax, values, colors)):
         if len(known):
@@ -123,16 +128,16 @@ def by_role(values: Mapping[str, Sequence[float]], colors: Mapping[str, str]) ->
 
 
 def _rows_with_names(
-    ax: Axes, values: Mapping[str, Sequence[float]], colors: Mapping[str, str] | None
+    ax: Axes, values: Mapping[str, Sequence[float]], colors: Mapping[str, str]
 ) -> list[tuple[np.ndarray, str]]:
     """Label the rows of an axis, and return the known values over seeds and the colour of each."""
     names, rows = [], []
-    for place, (name, seeds) in enumerate(values.items()):
+    for name, seeds in values.items():
         given = np.asarray(seeds, dtype=np.float64)
         _refuse_infinity(given, f"row {name!r}")
         known = given[np.isfinite(given)]
         names.append(_marked(name, len(known), len(given), "seeds"))
-        rows.append((known, f"C{place % 10}" if colors is None else _color_of(name, colors)))
+        rows.append((known, _color_of(name, colors)))
     ax.set_yticks(range(max(1, len(names))), names or ["no value"])
     ax.set_ylim(max(1, len(names)) - 0.4, -0.6)  # not inverted, since axes that share y would be turned twice
     return rows

@@ -66,7 +66,7 @@ def forest_figure(worlds: Mapping[str, Mapping[str, Claim]], paper: int) -> Figu
         if world in shown
     ]
     handles.append(plt.Line2D([], [], color="black", marker="D", linestyle="", label="the paper's number"))
-    fig.legend(handles=handles, loc="outside right upper")
+    fig.legend(handles=handles, loc="outside lower center", ncols=4)
     return fig
 
 

@@ -16,6 +16,9 @@ from PIL import Image
 from lib.base.errors import CompanionError
 from lib.base.files import sha256_file
 from lib.report.figures import (
+    BASELINE,
+    CEILING,
+    METHOD,
     bars_with_seeds,
     by_role,
     chance_line,
@@ -25,6 +28,8 @@ from lib.report.figures import (
     seed_band,
     use_style,
 )
+
+ROLES = {"raw": BASELINE, "k-means": CEILING, "TopK": METHOD, "none": BASELINE}
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +51,7 @@ def table(tmp_path):
 
 def draw():
     fig, ax = plt.subplots()
-    seed_band(ax, [1, 2, 4], [[0.1, 0.2, 0.3], [0.2, 0.3, 0.4]], "TopK")
+    seed_band(ax, [1, 2, 4], [[0.1, 0.2, 0.3], [0.2, 0.3, 0.4]], "TopK", METHOD)
     chance_line(ax, 0.05)
     ax.legend()
     return fig
@@ -85,17 +90,18 @@ def test_a_figure_without_its_table_is_refused(tmp_path, table):
 
 def test_seed_band_shows_mean_range_and_every_seed():
     _, ax = plt.subplots()
-    seed_band(ax, [1, 2], [[0.0, 1.0], [1.0, 3.0]], "TopK")
+    seed_band(ax, [1, 2], [[0.0, 1.0], [1.0, 3.0]], "TopK", METHOD, "--")
     line, *seeds = ax.get_lines()
     assert line.get_ydata().tolist() == [0.5, 2.0]
     assert [seed.get_ydata().tolist() for seed in seeds] == [[0.0, 1.0], [1.0, 3.0]]
+    assert to_hex(line.get_color()) == METHOD and line.get_linestyle() == "--"
     corners = ax.collections[0].get_paths()[0].vertices
     assert corners[:, 1].min() == 0.0 and corners[:, 1].max() == 3.0
 
 
 def test_bars_show_means_in_the_given_order():
     _, ax = plt.subplots()
-    bars_with_seeds(ax, {"raw": [0.1, 0.3], "TopK": [0.5]})
+    bars_with_seeds(ax, {"raw": [0.1, 0.3], "TopK": [0.5]}, ROLES)
     assert [bar.get_width() for bar in ax.patches] == pytest.approx([0.2, 0.5])
     assert [text.get_text() for text in ax.get_yticklabels()] == ["raw", "TopK"]
     assert ax.yaxis_inverted()
@@ -120,7 +126,7 @@ def test_rows_of_a_role_stand_together():
 
 def test_dots_are_at_the_means():
     _, ax = plt.subplots()
-    dots_with_seeds(ax, {"raw": [0.1, 0.3], "TopK": [0.5]})
+    dots_with_seeds(ax, {"raw": [0.1, 0.3], "TopK": [0.5]}, ROLES)
     assert [line.get_xdata()[0] for line in ax.lines[::2]] == pytest.approx([0.2, 0.5]) and not ax.patches
     assert [text.get_text() for text in ax.get_yticklabels()] == ["raw", "TopK"]
 
@@ -135,15 +141,15 @@ def test_image_grid_places_pictures_titles_and_rows():
 
 def test_what_has_no_value_is_shown_as_such():
     nan, (fig, axes) = float("nan"), plt.subplots(1, 4)
-    bars_with_seeds(axes[0], {"raw": [1.0, 3.0], "k-means": [nan, nan], "TopK": [nan, 2.0], "none": []})
+    bars_with_seeds(axes[0], {"raw": [1.0, 3.0], "k-means": [nan, nan], "TopK": [nan, 2.0], "none": []}, ROLES)
     names = ["raw", "k-means (no value)", "TopK (1 of 2 seeds)", "none (no value)"]
     assert [tick.get_text() for tick in axes[0].get_yticklabels()] == names
     assert [bar.get_width() for bar in axes[0].patches] == [2.0, 2.0]
-    bars_with_seeds(axes[1], {})
+    bars_with_seeds(axes[1], {}, ROLES)
     assert [tick.get_text() for tick in axes[1].get_yticklabels()] == ["no value"]
-    seed_band(axes[2], [1, 2, 4], [[1.0, nan, 3.0], [2.0, 5.0, 4.0]], "TopK")
-    seed_band(axes[2], [1, 2], [[nan, 1.0], [1.0, nan]], "ReLU")
-    seed_band(axes[2], [], np.zeros((2, 0)), "raw")
+    seed_band(axes[2], [1, 2, 4], [[1.0, nan, 3.0], [2.0, 5.0, 4.0]], "TopK", METHOD)
+    seed_band(axes[2], [1, 2], [[nan, 1.0], [1.0, nan]], "ReLU", METHOD)
+    seed_band(axes[2], [], np.zeros((2, 0)), "raw", METHOD)
     labels = [line.get_label() for line in axes[2].lines if not line.get_label().startswith("_")]
     assert labels == ["TopK (2 of 3 points)", "ReLU (no value)", "raw (no value)"]
     assert axes[2].lines[0].get_xdata().tolist() == [1, 4] and axes[2].lines[0].get_ydata().tolist() == [1.5, 3.5]
@@ -155,13 +161,13 @@ def test_what_has_no_value_is_shown_as_such():
 def test_bad_plots_are_refused():
     _, ax = plt.subplots()
     with pytest.raises(CompanionError, match=r"ys must be \(seeds, len\(x\)\)"):
-        seed_band(ax, [1, 2], [1.0, 2.0], "TopK")
+        seed_band(ax, [1, 2], [1.0, 2.0], "TopK", METHOD)
     with pytest.raises(CompanionError, match="seed_band 'TopK': infinity"):
-        seed_band(ax, [1, 2], [[1.0, float("inf")]], "TopK")
+        seed_band(ax, [1, 2], [[1.0, float("inf")]], "TopK", METHOD)
     with pytest.raises(CompanionError, match="chance_line 'chance'"):
         chance_line(ax, float("inf"))
     with pytest.raises(CompanionError, match="row 'raw': infinity"):
-        bars_with_seeds(ax, {"raw": [float("-inf")]})
+        bars_with_seeds(ax, {"raw": [float("-inf")]}, ROLES)
     for arguments in ({"images": []}, {"images": [Image.new("RGB", (2, 2))], "titles": ["a", "b"]}):
         with pytest.raises(CompanionError, match="give a title for each image"):
             image_grid(**arguments)

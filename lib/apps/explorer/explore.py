@@ -267,8 +267,8 @@ class Steering:
             return self.plain(pictures)
 
     def figure(self, picture: int) -> Figure:
-        """The dev picture."""
-        return image_grid([self.session.world.pictures("dev")[picture]], columns=1)
+        """The dev picture, as large as those of the other pages."""
+        return image_grid([self.session.world.pictures("dev")[picture]], columns=ROW_PICTURES)
 
 
 def told(answers: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Evidence for claims C8 and C9 of paper 1: later layers, and whoever looks at the images."""
+"""Evidence for claims C8 and C9 of paper 1: later layers, and an observer who looks at the images."""
 
 from __future__ import annotations
 

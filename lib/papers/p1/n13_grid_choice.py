@@ -1,4 +1,4 @@
-"""Paper 1: does the score agree with whoever looks at the pictures?
+"""Paper 1: does the score agree with an observer who looks at the pictures?
 
 Source: Pach et al., arXiv 2504.02821, section 4.2.1: people see the top 16 pictures of two neurons and choose the grid
 that is more about one thing. The larger the difference of the two scores, the more often their choice agrees with the

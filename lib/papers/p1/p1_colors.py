@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from lib.report.figures import BASELINE, CEILING, CONTROL, METHOD, SECOND_CONTROL, VARIANT
+from lib.report.figures import BASELINE, CEILING, CONTROL, METHOD, SECOND_BASELINE, SECOND_CONTROL, VARIANT
 
 _ARMS = {
     METHOD: ("matryoshka", "trained", "clamp", "score"),
-    VARIANT: ("batch_topk", "trained, support of 10", "clamp + error"),
-    BASELINE: ("raw", "raw ReLU", "rotated", "difference in means"),
+    VARIANT: ("batch_topk", "clamp + error"),
+    BASELINE: ("raw", "raw ReLU", "rotated", "difference in means", "relu", "jumprelu"),
+    SECOND_BASELINE: ("topk",),
     CEILING: ("nearest", "taxa", "probes", "purity in its place"),
     CONTROL: ("untrained", "reconstruct", "random latent", "scores of other neurons"),
-    SECOND_CONTROL: ("shuffled matryoshka", "untrained, support of 10", "plain"),
+    SECOND_CONTROL: ("shuffled matryoshka", "plain"),
 }
 
 COLORS = {arm: color for color, arms in _ARMS.items() for arm in arms}

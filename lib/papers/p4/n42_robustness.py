@@ -28,8 +28,8 @@ SHOWN_COLUMNS = [
 ]
 """Columns of `swap_table` that the notebook shows."""
 
-SHORTLISTS = (16, 64, 256)
-"""Sizes of the shortlists that are tried."""
+SHORTLISTS = (10, 16, 64, 256)
+"""Sizes of the shortlists that are tried; the smallest is EXACT_BEST."""
 
 EXACT_BEST = 10
 """Number of exact best pictures that a shortlist should hold."""

@@ -21,6 +21,7 @@ from lib.metrics.retrieval import top_is_true
 from lib.metrics.robustness import attack
 from lib.papers.p4.baseline_scores import masked_scores, reconstruction_scores
 from lib.papers.p4.oracle_masks import ORACLE, Oracle
+from lib.papers.p4.p4_colors import COLORS
 from lib.papers.p4.text_editing import (
     HALF_TOLD,
     Editor,
@@ -30,6 +31,7 @@ from lib.papers.p4.text_editing import (
     scenes_world,
     training_pairs,
 )
+from lib.report.figures import by_role
 from lib.worlds.atoms import AtomWorld, embed_atoms
 from lib.worlds.session import Session
 
@@ -193,6 +195,6 @@ def swap_table(found: Found) -> pd.DataFrame:
 
 
 def by_arm(table: pd.DataFrame, column: str, told: int = HALF_TOLD) -> Mapping[str, list[float]]:
-    """Values of a column over seeds, by arm, for `bars_with_seeds`."""
+    """Values of a column over seeds, by arm and grouped by role, for `bars_with_seeds`."""
     rows = table[table.told == told]
-    return {str(arm): rows[rows.arm == arm][column].tolist() for arm in rows.arm.unique()}
+    return by_role({str(arm): rows[rows.arm == arm][column].tolist() for arm in rows.arm.unique()}, COLORS)

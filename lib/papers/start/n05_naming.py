@@ -22,6 +22,7 @@ from lib.metrics.intervals import bootstrap
 from lib.metrics.rows import centre_words
 from lib.papers.common.dictionaries import Fitted, Recipe, fit_recipes
 from lib.papers.common.ms_scores import PAPER_RECIPES
+from lib.report.figures import BASELINE, CEILING, CONTROL, METHOD, SECOND_BASELINE, SECOND_CONTROL, VARIANT
 from lib.worlds.session import Session
 
 LEAST_ACTIVE = 5
@@ -35,6 +36,19 @@ NAMING_RULES = ("decoder row", "mean picture", "another latent's name", "random 
 
 NEAREST_WORDS = ("nearest word", "nearest word, centred")
 """The two ways to name a picture without any dictionary: by cosine, and by cosine once both sides are centred."""
+
+_ROLES = {
+    METHOD: ("decoder row", "matryoshka"),
+    VARIANT: ("mean picture", "batch_topk"),
+    BASELINE: ("coordinates",),
+    SECOND_BASELINE: ("no dictionary",),
+    CEILING: ("best true label",),
+    CONTROL: ("random name", "untrained"),
+    SECOND_CONTROL: ("another latent's name",),
+}
+
+COLORS = {name: color for color, names in _ROLES.items() for name in names}
+"""The colour of each rule and of each arm: the paper's method, a variant of it, baselines, and controls."""
 
 
 def fit_named(session: Session) -> list[Fitted]:

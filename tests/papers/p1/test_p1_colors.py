@@ -10,6 +10,7 @@ from lib.report.figures import CEILING, CONTROL, METHOD
 
 def test_every_arm_has_the_colour_of_its_role() -> None:
     assert {*STEERING_ARMS, *LAYER_ARMS, "batch_topk", "raw ReLU", "rotated", "nearest", "taxa"} <= set(COLORS)
+    assert {"relu", "topk", "jumprelu"} <= set(COLORS), "notebook 02 compares them with paper 1's recipes"
     assert COLORS["matryoshka"] == COLORS["clamp"] == METHOD
     assert COLORS["untrained"] == COLORS["random latent"] == CONTROL
     assert COLORS["nearest"] == COLORS["probes"] == CEILING

@@ -14,6 +14,7 @@ from lib.data.sets.label_vectors import Labels
 from lib.encoders.embeddings import Embeddings
 from lib.papers.common.dictionaries import Fitted, Recipe
 from lib.papers.start import n05_naming
+from lib.report.figures import CEILING, CONTROL
 from lib.sae.codes import SparseCodes
 from lib.worlds.profiles import load_profile
 from lib.worlds.session import open_session
@@ -132,3 +133,8 @@ def test_a_world_without_names_of_things_is_one_line() -> None:
     message = r"^world photos has no names of things in its space; use profile tiny-imagenet$"
     with pytest.raises(NotAvailable, match=message):
         n05_naming.label_directions(photos)
+
+
+def test_every_rule_has_the_colour_of_its_role():
+    assert set(n05_naming.NAMING_RULES) <= set(n05_naming.COLORS)
+    assert n05_naming.COLORS["best true label"] == CEILING and n05_naming.COLORS["random name"] == CONTROL
