@@ -100,12 +100,16 @@ def test_the_shift_by_the_formula(edit: ConceptEdit, mixing: str) -> None:
 
 
 def shifted_slowly(llm: MultimodalLLM, edit: ConceptEdit, inputs) -> torch.Tensor:
-    """Logits of a whole forward pass with the words moved by a hook."""
+    """Logits of a whole forward pass with the words moved by a hook, one row and one word after the other."""
     picture, words = decoding.after_image(inputs["input_ids"], inputs["attention_mask"], decoding.image_token(llm))
 
     def move(_block, _args, hidden: torch.Tensor) -> torch.Tensor:
-        delta = edit.shift(decoding.mean_where(hidden, picture), decoding.mean_where(hidden, words))
-        return hidden + delta[:, None] * words[..., None]
+        hidden = hidden.clone()
+        for row, of, at in zip(hidden, picture, words, strict=True):
+            image, all_words = row[of].mean(dim=0, keepdim=True), row[at].mean(dim=0, keepdim=True)
+            for place in at.nonzero()[:, 0].tolist():
+                row[place] += edit.shift(image, row[place, None] if edit.each else all_words)[0]
+        return hidden
 
     handle = decoding.decoder_blocks(llm)[edit.layer].register_forward_hook(move)
     around = {"position_ids": places(inputs["attention_mask"])} if isinstance(llm, Llava) else {}
@@ -120,9 +124,12 @@ def test_an_edit_takes_a_dictionary_of_two_towers(edit: ConceptEdit) -> None:
         ConceptEdit(edit.auxiliary, random_sae("topk"), 0)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("each", [False, True])
 @pytest.mark.parametrize("layer", [0, 1])
-def test_the_rest_of_the_model_gives_what_the_whole_does(llm: MultimodalLLM, edit: ConceptEdit, layer: int) -> None:
-    inputs, edit = inputs_of(llm), ConceptEdit(edit.auxiliary, edit.sae, layer)
+def test_the_rest_of_the_model_gives_what_the_whole_does(
+    llm: MultimodalLLM, edit: ConceptEdit, layer: int, each: bool
+) -> None:
+    inputs, edit = inputs_of(llm), ConceptEdit(edit.auxiliary, edit.sae, layer, each=each)
     plain, noisy, concept = decoding.next_logits(llm, inputs, {"moved": edit})
     torch.testing.assert_close(concept["moved"], shifted_slowly(llm, edit, inputs), atol=1e-4, rtol=1e-4)
     assert noisy is None and not torch.allclose(concept["moved"], plain)
@@ -182,8 +189,7 @@ def test_errors(llm: MultimodalLLM, edit: ConceptEdit, monkeypatch: pytest.Monke
         decoding.mean_representations(llm, IMAGES, PROMPTS, 2)
     with pytest.raises(CompanionError, match="a plausibility cut at 0"):
         decoding.plausible_tokens(torch.zeros(2), 0)
-    hidden, mask = torch.zeros(1, 2, 1), torch.ones(1, 2)
     kinds = ["full_attention", "sliding_attention"]
     monkeypatch.setattr(llm.model.config.text_config, "layer_types", kinds, raising=False)
     with pytest.raises(CompanionError, match="tiny: blocks from 0 on differ in attention; edit a later block"):
-        decoding._finished(llm, edit, mask, mask, hidden, {})
+        decoding.finish(llm, 0, torch.zeros(1, 2, 1), {})
