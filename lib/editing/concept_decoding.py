@@ -133,7 +133,7 @@ def mean_where(hidden: Tensor, where: Tensor) -> Tensor:
 
 
 def moved(edit: Edit, hidden: Tensor, image: Tensor, words: Tensor) -> Tensor:
-    """The output of a block (n, tokens, d) with its words, bool (n, tokens), shifted; image: (n, d) mean picture token."""
+    """Shift the words, bool (n, tokens), in the output of a block (n, tokens, d); image: mean picture tokens (n, d)."""
     rows = hidden.float()
     if not edit.each:
         return (rows + edit.shift(image, mean_where(rows, words))[:, None] * words[..., None]).to(hidden.dtype)

@@ -25,7 +25,7 @@ class Answers(NamedTuple):
     """Of the next token, float64 (n, vocabulary)."""
     behind: list[Tensor]
     """Of each block, its output at the words, (n, words, d)."""
-    edited: dict[str, Tensor]
+    edited: dict[Any, Tensor]
     """The logits with each edit, by its name."""
 
 
@@ -59,7 +59,8 @@ class PicturesRead:
             added = None
             if shift is not None:
                 already = sum(len(part[0]) for part in means)
-                added = shift[0], shift[1][already : already + len(tokens), None] * (tokens == image_token(llm))[..., None]
+                mine = shift[1][already : already + len(tokens), None]
+                added = shift[0], mine * (tokens == image_token(llm))[..., None]
             with _outputs(llm, added) as outputs:
                 read = llm.model.model(input_ids=tokens, pixel_values=pixels, use_cache=True)
             means.append(tuple(mean_where(rows, tokens == image_token(llm)) for rows, _ in outputs))
@@ -75,31 +76,27 @@ class PicturesRead:
         return asked["input_ids"], asked["attention_mask"].bool()
 
     @torch.inference_mode()
-    def answers(self, of: Tensor, words: Tensor, real: Tensor, edits: Mapping[str, Edit] | None = None) -> Answers:
+    def answers(self, of: Tensor, words: Tensor, real: Tensor, edits: Mapping[Any, Edit] | None = None) -> Answers:
         """Read words after pictures, and once more behind the block of each edit.
 
         of: numbers of the pictures, int64 (n,). words, real: of `words`.
         """
+        from transformers import DynamicCache
+
         model, before = self.llm.model, self._kept[0][0].shape[2]
+        kept = [(keys[of], values[of]) for keys, values in self._kept]
         mask = torch.cat([torch.ones(len(of), before, dtype=torch.bool), real], dim=1)
         around = {"attention_mask": mask.long(), "position_ids": (mask.cumsum(dim=1) - 1)[:, before:]}
         with _outputs(self.llm) as outputs:
-            model.model.language_model(input_ids=words, past_key_values=self._cache(of), use_cache=True, **around)
-        edited: dict[str, Tensor] = {}
+            model.model.language_model(input_ids=words, past_key_values=DynamicCache(kept), use_cache=True, **around)
+        edited: dict[Any, Tensor] = {}
         for name, edit in (edits or {}).items():
             hidden, given = outputs[edit.layer]
             hidden = moved(edit, hidden, self.image[edit.layer][of], real)
-            later = self._cache(of, edit.layer + 1)
-            edited[name] = finish(self.llm, edit.layer, hidden, {**given, "past_key_values": later})
+            later = [(keys[:0], values[:0]) for keys, values in kept[: edit.layer + 1]] + kept[edit.layer + 1 :]
+            edited[name] = finish(self.llm, edit.layer, hidden, {**given, "past_key_values": DynamicCache(later)})
         behind = [hidden for hidden, _ in outputs]
         return Answers(finish(self.llm, len(behind) - 1, behind[-1], {}), behind, edited)
-
-    def _cache(self, of: Tensor, first: int = 0) -> Any:
-        """Keys and values of pictures for the blocks from a first one on; those before get none."""
-        from transformers import DynamicCache
-
-        kept = [(keys[of], values[of]) if n >= first else (keys[:0], values[:0]) for n, (keys, values) in enumerate(self._kept)]
-        return DynamicCache(kept)
 
 
 @contextmanager
