@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from lib.base.errors import CompanionError
-from lib.data.scenes.scene_pairs import picture_of
+from lib.data.scenes.questions import describe, object_questions
+from lib.data.scenes.scene_pairs import layout_of, picture_of
 from lib.editing import concept_decoding as decoding
 from lib.editing.concept_decoding import ConceptEdit
+from lib.encoders.embeddings import Embeddings
 from lib.encoders.llava import Llava, places
 from lib.encoders.load_llm import load_llm
 from lib.encoders.multimodal_llm import MultimodalLLM
 from lib.encoders.training.scenes_llava import make_model, make_processor
-from lib.sae.config import TwoTowerConfig
-from lib.sae.models.auxiliary import AuxiliaryAE
+from lib.metrics.hallucination import pope
+from lib.sae.config import TrainConfig, TwoTowerConfig
+from lib.sae.models.auxiliary import AuxiliaryAE, train_auxiliary
+from lib.sae.models.two_towers import TOWERS, TwoTowers
 from lib.sae.models.vl_sae import VLSAE
+from lib.sae.training.train import train_cached
 from tests.encoders import tiny_qwen2_vl
 from tests.sae.reference import random_sae
 
@@ -193,3 +199,36 @@ def test_errors(llm: MultimodalLLM, edit: ConceptEdit, monkeypatch: pytest.Monke
     monkeypatch.setattr(llm.model.config.text_config, "layer_types", kinds, raising=False)
     with pytest.raises(CompanionError, match="tiny: blocks from 0 on differ in attention; edit a later block"):
         decoding.finish(llm, 0, torch.zeros(1, 2, 1), {})
+
+
+def test_the_whole_way_of_the_paper(llm: MultimodalLLM) -> None:
+    """Collect representations, train both autoencoders, and decode questions, on a random model of the true class."""
+    scenes = range(12)
+    images = [Image.fromarray(picture_of("test", 0, row)) for row in scenes]
+    texts = [describe(layout_of("test", 0, row)).answer for row in scenes]
+    image, text = decoding.mean_representations(llm, images, texts, 0)
+    rows = Embeddings(np.array(texts), image.numpy(), text.numpy(), "tiny", False, {"model": llm.kind})
+    auxiliary = train_auxiliary(rows, steps=30, batch=8)
+    config = TrainConfig(TwoTowerConfig("vl_sae", 32, 4), steps=30, batch=8, lr=1e-3, dead_after=100, seed=0)
+    trained = train_cached(config, auxiliary.common(rows), TOWERS)
+    assert trained.history.fvu.iloc[-1] < trained.history.fvu.iloc[0]
+    assert isinstance(trained.sae, TwoTowers)
+    edits = {
+        f"{mixing}{', each' * each}": ConceptEdit(auxiliary, trained.sae, 0, mixing, each)  # type: ignore[arg-type]
+        for mixing in ("additive", "convex")
+        for each in (False, True)
+    }
+    questions = [question for row in scenes for question in object_questions("test", 0, row, "random")[:1]]
+    (inputs,) = llm.batches(images, [question.prompt for question in questions])
+    plain, noisy, edited = decoding.next_logits(llm, inputs, edits, torch.Generator().manual_seed(0))
+    rules = decoding.decoding_rules(plain, noisy, edited)
+    assert set(rules) > {"regular", "greedy", "cut only", "contrast with noise", *edits}
+    different = [*edited.values(), plain]
+    assert not any(torch.allclose(a, b) for n, a in enumerate(different) for b in different[:n])
+    yes, no = (rules["regular"][:, llm.first_tokens(word)].sum(dim=1) for word in ("yes", "no"))
+    asked = llm.yes_probability(images, [question.prompt for question in questions])
+    assert (yes / (yes + no)).numpy() == pytest.approx(asked, abs=1e-4)
+    truth = np.array([row % 2 == 0 for row in scenes])
+    for chances in rules.values():
+        said = chances[:, llm.first_tokens("yes")].sum(dim=1).numpy().clip(0, 1)
+        assert pope(said, truth).accuracy == pytest.approx(np.where(truth, said, 1 - said).mean())
