@@ -8,7 +8,7 @@ first cannot cure even with the truth in hand, the second can (`n22_forms`), so 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,7 +30,7 @@ from lib.editing.concept_decoding import (
 )
 from lib.editing.pictures_read import PicturesRead
 from lib.papers.p2.n22_edits import EDITED_LAYER
-from lib.papers.p2.n22_evidence import ANOTHER, EACH_WORD, ORACLE, accuracy_by_scene
+from lib.papers.p2.n22_evidence import ADDITIVE, ANOTHER, EACH_WORD, ORACLE, OTHER_PICTURE, accuracy_by_scene
 from lib.papers.p2.n22_forms import Towards, next_scenes, right, words_towards
 from lib.papers.p2.n22_hallucination import always, chance_of_yes, rules_of
 from lib.papers.p2.n22_partners import ABOUT, Exam, MakeEdit, answers_to, log_odds, paired_llava
@@ -40,8 +40,8 @@ from lib.report.figures import by_role, dots_with_seeds
 from lib.report.seeds import per_seed
 from lib.worlds.session import Session
 
-CONCEPT_WEIGHTS = (0.1, 0.3, 0.7, 1.0)
-"""The weights of an edit of each word that are tried on dev scenes; at 0 it would be greedy decoding."""
+CONCEPT_WEIGHTS = (0.1, 0.3, 0.7)
+"""The weights of an edit of each word that are tried on dev scenes, up to the paper's; 0 would be greedy decoding."""
 
 CUTS = (0.8, 0.5, 0.2, 0.1)
 """Plausibility cuts: the paper's, and looser ones."""
@@ -83,6 +83,35 @@ def oracles(of: Exam, weight: float) -> dict[tuple[str, None], MakeEdit]:
     return made
 
 
+@dataclass(frozen=True)
+class OtherPicture:
+    """The edit of each word by the concepts of another picture than the one that the words are about."""
+
+    edit: ConceptEdit
+    image: Tensor
+    """Mean tokens of the other pictures, (words, d), one for each word."""
+    each: bool = True
+
+    @property
+    def layer(self) -> int:
+        """That of the edit."""
+        return self.edit.layer
+
+    def shift(self, image: Tensor, text: Tensor) -> Tensor:
+        """Compute x_l' - x_l (words, d)."""
+        return self.edit.shift(self.image, text)
+
+
+def by_the_next_picture(of: Exam, edit: ConceptEdit) -> MakeEdit:
+    """The maker of an edit of each word by the concepts of the next scene."""
+    image, real = of.pictures_read.image[edit.layer].roll(-1, dims=0), of.after_own.real
+
+    def make(rows: Tensor) -> OtherPicture:
+        return OtherPicture(edit, image[of.scene_of[rows]].repeat_interleave(real[rows].sum(dim=1), dim=0))
+
+    return make
+
+
 def answer_partners(session: Session, of: Exam, one: Trained, each: Trained, weight: float) -> pd.DataFrame:
     """The exam's `questions` for each rule and seed: rule, seed, chance (of the answer yes), odds (log odds of yes).
 
@@ -94,6 +123,9 @@ def answer_partners(session: Session, of: Exam, one: Trained, each: Trained, wei
     noisy = of.ask(of.own_lists, pictures=PicturesRead(model, of.pictures, noise=noise)).answers.logits
     edits = {**one, **{(rule + EACH_WORD, seed): edit for (rule, seed), edit in each.items()}}
     made = {**{key: always(edit) for key, edit in edits.items()}, **oracles(of, weight)}
+    for (rule, seed), edit in each.items():
+        if rule == ADDITIVE:
+            made[OTHER_PICTURE + EACH_WORD, seed] = by_the_next_picture(of, edit)
     edited = answers_to(of.pictures_read, of.scene_of, own.words, own.real, made).edited
     rules = decoded(own.answers.logits, noisy, edited)
     tables = []

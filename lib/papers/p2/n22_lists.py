@@ -26,7 +26,6 @@ RULES = (
     "greedy",
     "cut only",
     ADDITIVE,
-    CONVEX,
     *(rule + EACH_WORD for rule in (ADDITIVE, CONVEX, ORACLE, ANOTHER)),
 )
 """Ways of decoding that list what is in a picture."""

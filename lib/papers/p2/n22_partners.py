@@ -19,6 +19,7 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
 from lib.data.scenes.partners import (
     PARTNER,
@@ -179,14 +180,21 @@ def exam(split: str = "test") -> Exam:
 def answers_to(
     pictures: PicturesRead, of: Tensor, words: Tensor, real: Tensor, edits: Mapping[Any, MakeEdit] | None = None
 ) -> Answers:
-    """As `PicturesRead.answers`, for any number of rows."""
-    parts = []
-    for rows in torch.arange(len(of)).split(_CHUNK):
+    """As `PicturesRead.answers`, for any number of rows; those of like length go together, so that pads are few."""
+    parts, lengths = [], real.sum(dim=1)
+    order = lengths.argsort(stable=True)
+    for rows in order.split(_CHUNK):
         made = {name: make(rows) for name, make in (edits or {}).items()}
-        parts.append(pictures.answers(of[rows], words[rows], real[rows], made))
-    logits, behind, edited = zip(*parts, strict=True)
-    together = {name: torch.cat([part[name] for part in edited]) for name in edits or {}}
-    return Answers(torch.cat(logits), [torch.cat(blocks) for blocks in zip(*behind, strict=True)], together)
+        width = int(lengths[rows].max())
+        found = pictures.answers(of[rows], words[rows, -width:], real[rows, -width:], made)
+        behind = [functional.pad(hidden, (0, 0, words.shape[1] - width, 0)) for hidden in found.behind]
+        parts.append(found._replace(behind=behind))
+    logits, behinds, edited = zip(*parts, strict=True)
+    back = order.argsort()
+    together = {name: torch.cat([part[name] for part in edited])[back] for name in edits or {}}
+    return Answers(
+        torch.cat(logits)[back], [torch.cat(blocks)[back] for blocks in zip(*behinds, strict=True)], together
+    )
 
 
 def log_odds(logits: Tensor) -> np.ndarray:

@@ -46,6 +46,25 @@ def test_rules_and_what_they_decode() -> None:
     assert chances.sum(dim=1).tolist() == chances.max(dim=1).values.tolist() == [1.0] * 4
 
 
+def test_concepts_of_the_next_picture(few: Exam) -> None:
+    class Sees:
+        """Stands in for an edit, and gives back the picture that it is shown."""
+
+        layer, each = 2, True
+
+        def shift(self, image: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+            return image
+
+    rows = torch.tensor([9, 0, 3])
+    edit = n22_arms.by_the_next_picture(few, Sees())(rows)  # type: ignore[arg-type]
+    own, slow = few.after_own, []
+    for row in rows.tolist():
+        scene = (few.asked.scene[row] + 1) % few.scenes
+        slow += [few.pictures_read.image[2][scene]] * int(own.real[row].sum())
+    assert edit.each and edit.layer == 2
+    assert torch.equal(edit.shift(torch.zeros(1), torch.zeros(1)), torch.stack(slow))
+
+
 @dataclass(frozen=True)
 class Weighted:
     """Stands in for an edit: what a rule makes of a weight."""
