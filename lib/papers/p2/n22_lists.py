@@ -16,7 +16,7 @@ from lib.encoders.training.paired_llava import second_turn
 from lib.metrics.hallucination import ChairScores, chair
 from lib.papers.p2.n22_arms import Trained, decoded
 from lib.papers.p2.n22_edits import EDITED_LAYER
-from lib.papers.p2.n22_evidence import ADDITIVE, ANOTHER, CONVEX, EACH_WORD, ORACLE
+from lib.papers.p2.n22_evidence import ADDITIVE, ANOTHER, EACH_WORD, ORACLE
 from lib.papers.p2.n22_forms import next_scenes
 from lib.papers.p2.n22_partners import LIST, LONGEST_LIST, Exam, answers_to, paired_llava
 from lib.worlds.session import Session
@@ -26,7 +26,7 @@ RULES = (
     "greedy",
     "cut only",
     ADDITIVE,
-    *(rule + EACH_WORD for rule in (ADDITIVE, CONVEX, ORACLE, ANOTHER)),
+    *(rule + EACH_WORD for rule in (ADDITIVE, ORACLE, ANOTHER)),
 )
 """Ways of decoding that list what is in a picture."""
 
