@@ -7,8 +7,11 @@ the picture, or at the logits. Each is also made with the next scene's list, and
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,6 +22,7 @@ from matplotlib.patches import Rectangle
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
+from lib.base.files import cached, write_json
 from lib.data.scenes.questions import read
 from lib.data.scenes.scene_words import KINDS
 from lib.editing.concept_decoding import ALPHA_L, TowardsEdit, decoder_blocks, mean_where
@@ -95,7 +99,34 @@ def next_scenes(lists: Sequence[str]) -> list[str]:
 def form_odds(
     of: Exam, lists: Sequence[str], weights: Mapping[str, Sequence[float]], layers: Sequence[int]
 ) -> dict[tuple[str, int, float], np.ndarray]:
-    """Log odds of yes, (n,), with every form of the edit towards some lists, behind some blocks, at some weights."""
+    """Log odds of yes, (n,), with every form of the edit towards some lists, behind some blocks, at some weights.
+
+    By form, block and weight. Nothing is drawn, so they are computed once and cached.
+    """
+    key: dict[str, Any] = {
+        "llava": paired_llava().identity,
+        "pictures": paired_representations().identity,
+        "exam": [of.split, of.scenes],
+        "lists": list(lists),
+        "weights": {form: list(tried) for form, tried in weights.items()},
+        "layers": list(layers),
+        "version": 1,
+    }
+
+    def build(folder: Path) -> None:
+        odds = _form_odds(of, lists, weights, layers)
+        np.save(folder / "odds.npy", np.stack([*odds.values()]))
+        write_json(folder / "keys.json", [*odds])
+
+    folder = cached("forms", key, build)
+    keys = json.loads((folder / "keys.json").read_bytes())
+    odds = np.load(folder / "odds.npy", allow_pickle=False)
+    return {(form, layer, weight): row for (form, layer, weight), row in zip(keys, odds, strict=True)}
+
+
+def _form_odds(
+    of: Exam, lists: Sequence[str], weights: Mapping[str, Sequence[float]], layers: Sequence[int]
+) -> dict[tuple[str, int, float], np.ndarray]:
     own, told, pictures = of.after_own, of.after_true if lists is of.true_lists else of.ask(lists), of.pictures_read
     words, real = pictures.words(list(lists))
     alone = pictures.answers(torch.arange(of.scenes), words, real).behind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,11 +25,12 @@ def few() -> Exam:
 
 
 @pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+def known(monkeypatch: pytest.MonkeyPatch, cache: Path) -> np.ndarray:
     """Directions of all kinds, (kinds, d), that training pictures are exact sums of."""
     rng = np.random.default_rng(0)
     directions, kinds = rng.standard_normal((len(KINDS), D)), (rng.random((400, len(KINDS))) < 0.1).astype(float)
-    rows = SimpleNamespace(images=np.stack([kinds @ directions + 3] * 4), kinds=kinds)
+    images = np.stack([kinds @ directions + 3] * 4)
+    rows = SimpleNamespace(images=images, kinds=kinds, identity={"made": "for a test"})
     monkeypatch.setattr(n22_forms, "paired_representations", lambda: rows)
     return directions
 
@@ -58,6 +60,8 @@ def test_all_of_the_truth_behind_the_last_block_is_the_truth_told(few: Exam, kno
     told, plain = few.after_true.odds, few.after_own.odds
     assert odds[EACH, 3, 1.0] == pytest.approx(told, abs=1e-3) and odds[LOGITS, 3, 1.0] == pytest.approx(told)
     assert not np.allclose(told, plain, atol=0.1)
+    again = form_odds(few, few.true_lists, dict.fromkeys(FORMS, (1.0,)), [3])
+    assert list(again) == list(odds) and all(np.array_equal(again[key], odds[key]) for key in odds)
     for form in (ALONE, ONE, PICTURE):
         (found,) = (values for key, values in odds.items() if key[0] == form)
         assert not np.allclose(found, told, atol=0.1) and not np.allclose(found, plain, atol=1e-3)
