@@ -34,7 +34,7 @@ def test_greedy_lists_are_the_model_s_own(few: Exam) -> None:
 def test_an_oracle_without_weight_writes_the_same(few: Exam) -> None:
     rule = ORACLE + EACH_WORD
     still = write_lists(few, rule, 0, Telling(few, few.true_lists, 0.0))
-    moved = write_lists(few, rule, 0, Telling(few, few.true_lists, 2.0))
+    moved = write_lists(few, rule, 0, Telling(few, few.true_lists[::-1], 30.0))
     assert [text.strip() for text in still] == few.own_lists != [text.strip() for text in moved]
 
 
