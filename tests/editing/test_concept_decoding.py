@@ -19,12 +19,15 @@ from lib.encoders.llava import Llava, places
 from lib.encoders.load_llm import load_llm
 from lib.encoders.multimodal_llm import MultimodalLLM
 from lib.encoders.training.scenes_llava import make_model, make_processor
+from lib.metrics.fidelity import fvu
 from lib.metrics.hallucination import pope
 from lib.sae.config import TrainConfig, TwoTowerConfig
 from lib.sae.models.auxiliary import AuxiliaryAE, train_auxiliary
 from lib.sae.models.two_towers import TOWERS, TwoTowers
 from lib.sae.models.vl_sae import VLSAE
 from lib.sae.training.train import train_cached
+from lib.sae.training.train_ahead import Run
+from lib.sae.training.untrained import untrained
 from tests.encoders import tiny_qwen2_vl
 from tests.sae.reference import random_sae
 
@@ -209,12 +212,17 @@ def test_the_whole_way_of_the_paper(llm: MultimodalLLM) -> None:
     image, text = decoding.mean_representations(llm, images, texts, 0)
     rows = Embeddings(np.array(texts), image.numpy(), text.numpy(), "tiny", False, {"model": llm.kind})
     auxiliary = train_auxiliary(rows, steps=30, batch=8)
-    config = TrainConfig(TwoTowerConfig("vl_sae", 32, 4), steps=30, batch=8, lr=1e-3, dead_after=100, seed=0)
-    trained = train_cached(config, auxiliary.common(rows), TOWERS)
-    assert trained.history.fvu.iloc[-1] < trained.history.fvu.iloc[0]
-    assert isinstance(trained.sae, TwoTowers)
+    config = TrainConfig(TwoTowerConfig("vl_sae", 32, 4), steps=100, batch=8, lr=1e-3, dead_after=100, seed=0)
+    run = Run(config, auxiliary.common(rows), TOWERS)
+    trained, start = train_cached(*run).sae, untrained(*run)
+    assert isinstance(trained, TwoTowers) and isinstance(start, TwoTowers)
+    left = [
+        fvu(run.embeddings.tower("text"), sae.reconstruct(sae.codes(run.embeddings, "text"), "text"))
+        for sae in (start, trained)
+    ]
+    assert left[1] < left[0]
     edits = {
-        f"{mixing}{', each' * each}": ConceptEdit(auxiliary, trained.sae, 0, mixing, each)  # type: ignore[arg-type]
+        f"{mixing}{', each' * each}": ConceptEdit(auxiliary, trained, 0, mixing, each)  # type: ignore[arg-type]
         for mixing in ("additive", "convex")
         for each in (False, True)
     }

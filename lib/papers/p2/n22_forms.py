@@ -194,7 +194,8 @@ def forms_table(of: Exam, weights: Mapping[str, float]) -> pd.DataFrame:
     for whose, lists in {"this scene": of.true_lists, "the next scene": next_scenes(of.true_lists)}.items():
         for (form, layer, weight), odds in form_odds(of, lists, tried, layers).items():
             rows.append({"form": form, "weight": weight, "layer": layer, "of": whose} | gain(of, odds))
-    return pd.DataFrame(rows).sort_values("form", key=lambda names: names.map(FORMS.index), kind="stable")
+    table = pd.DataFrame(rows)
+    return table.sort_values("form", key=lambda names: names.map(FORMS.index), kind="stable", ignore_index=True)
 
 
 def right(of: Exam, odds: np.ndarray) -> np.ndarray:
