@@ -49,7 +49,8 @@ CURED = -0.1
 """An edit cures where yes to missing partners becomes this much rarer, and accuracy rises beyond its interval."""
 
 _PICTURE_LAYER = 1
-"""The block behind which the picture's tokens are shifted; the two blocks after it read them."""
+"""The block behind which the picture's tokens are shifted, for the two blocks after it. Behind block 0 the same weights
+answer fewer questions about dev scenes."""
 
 
 @dataclass(frozen=True)
