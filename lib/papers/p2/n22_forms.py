@@ -237,12 +237,12 @@ def forms_figure(forms: pd.DataFrame) -> Figure:
             ax.errorbar(
                 rows.missing, rows.accuracy, yerr=reach, fmt="o", color=colour, mfc=face, label=label, capsize=3
             )
-    ax.autoscale(False)
-    left, top = ax.get_xlim()[0], ax.get_ylim()[1]
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    ax.set(xlim=(left, right), ylim=(bottom, top))
     ax.add_patch(Rectangle((left, 0), CURED - left, top, color="C2", alpha=0.1, linewidth=0))
     ax.annotate("a cure", (left, top), xytext=(6, -14), textcoords="offset points", color="C2")
     ax.axhline(0, color=CONTROL, linewidth=1)
     ax.axvline(0, color=CONTROL, linewidth=1)
     ax.set(xlabel="change of yes to missing partners", ylabel="change of accuracy")
-    ax.legend(title="filled: the truth about this scene;\nempty: about the next", loc="lower left")
+    ax.legend(title="filled: the truth about this scene;\nempty: about the next", loc="upper right")
     return fig
