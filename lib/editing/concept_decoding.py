@@ -12,6 +12,9 @@ probability. That cut comes from contrastive decoding; with beta_cd = 0.8 a seco
 alone is a control, and so is greedy decoding. Visual contrastive decoding (Leng et al., CVPR 2024, arXiv 2311.16922)
 takes (1 + alpha) logits - alpha logits of a noisy picture instead.
 
+One shift for all tokens cannot say which of them is wrong. So an edit may also treat `each` token as the paper treats
+their mean: then every token has its own x_l, and its own shift.
+
 The paper trains on the output of block 29 and its code edits the output of block 30; here both are the same block.
 """
 
@@ -41,14 +44,18 @@ VCD_ALPHA, VCD_BETA = 1.0, 0.2
 
 
 class Edit(Protocol):
-    """A shift of all words after one block of the language model."""
+    """A shift of the words behind one block of the language model."""
 
     @property
     def layer(self) -> int:
         """Number of the block whose output is edited."""
 
+    @property
+    def each(self) -> bool:
+        """Whether each word is shifted as it needs, and not all by the shift of their mean."""
+
     def shift(self, image: Tensor, text: Tensor) -> Tensor:
-        """Compute x_l' - x_l (n, d) from the means of picture tokens and of words, (n, d) each."""
+        """Compute x_l' - x_l (n, d) from mean picture tokens and words, (n, d) each: means of words, or each word."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,8 @@ class ConceptEdit:
     """Number of the block whose output is edited."""
     mixing: Mixing = "additive"
     """How the picture's code enters the words'."""
+    each: bool = False
+    """Whether each word has its own code and shift."""
     alpha: float = ALPHA_L
     """alpha_l: share of the words' representation that is replaced."""
     beta: float = BETA
@@ -77,7 +86,7 @@ class ConceptEdit:
 
     @torch.no_grad()
     def shift(self, image: Tensor, text: Tensor) -> Tensor:
-        """Compute x_l' - x_l (n, d) from the means of picture tokens and of words, (n, d) each."""
+        """Compute x_l' - x_l (n, d) from mean picture tokens and words, (n, d) each."""
         h_v = self.sae.encode_tower(self.auxiliary.encode(image, "image"), "image").dense()
         h_l = self.sae.encode_tower(self.auxiliary.encode(text, "text"), "text").dense()
         h = (h_l if self.mixing == "additive" else (1 - self.beta) * h_l) + self.beta * h_v
@@ -90,11 +99,13 @@ class TowardsEdit:
     """An edit whose target is given, such as words about what is truly in the picture."""
 
     target: Tensor
-    """Mean representations of the target words, (n, d), one for each row of the inputs."""
+    """Mean representations of words, (n, d), one for each row of the inputs; or one for each word, row after row."""
     layer: int
     """Number of the block whose output is edited."""
     alpha: float = ALPHA_L
     """alpha_l: share of the words' representation that is replaced."""
+    each: bool = False
+    """Whether each word has its own target."""
 
     def shift(self, image: Tensor, text: Tensor) -> Tensor:
         """Compute alpha_l (target - x_l), (n, d)."""
@@ -119,6 +130,16 @@ def mean_where(hidden: Tensor, where: Tensor) -> Tensor:
     """Average those tokens (n, tokens, d) that a mask (n, tokens) picks, (n, d)."""
     weight = where.to(hidden.dtype)[..., None]
     return (hidden * weight).sum(dim=1) / weight.sum(dim=1)
+
+
+def moved(edit: Edit, hidden: Tensor, image: Tensor, words: Tensor) -> Tensor:
+    """Shift the words, bool (n, tokens), in the output of a block (n, tokens, d); image: mean picture tokens (n, d)."""
+    rows = hidden.float()
+    if not edit.each:
+        return (rows + edit.shift(image, mean_where(rows, words))[:, None] * words[..., None]).to(hidden.dtype)
+    shifted = rows.clone()
+    shifted[words] += edit.shift(image.repeat_interleave(words.sum(dim=1), dim=0), rows[words])
+    return shifted.to(hidden.dtype)
 
 
 def mean_representations(llm: MultimodalLLM, images: list[Any], texts: list[str], layer: int) -> tuple[Tensor, Tensor]:
@@ -232,21 +253,19 @@ def next_logits(
     with ExitStack() as stack:
         outputs = {layer: stack.enter_context(_output(llm, layer)) for layer in {e.layer for e in edits.values()}}
         plain = last(pixels)
-    concept = {name: _finished(llm, edit, picture, words, *outputs[edit.layer]) for name, edit in edits.items()}
+    concept: dict[str, Tensor] = {}
+    for name, edit in edits.items():
+        hidden, around = outputs[edit.layer]
+        concept[name] = finish(llm, edit.layer, moved(edit, hidden, mean_where(hidden.float(), picture), words), around)
     noisy = None if noise is None else last(add_noise(pixels, llm.noise_for(pixels, noise)))
     return plain, noisy, concept
 
 
-def _finished(
-    llm: MultimodalLLM, edit: Edit, picture: Tensor, words: Tensor, hidden: Tensor, around: dict[str, Any]
-) -> Tensor:
-    """Compute logits of the next token from the shifted output of the edit's block; around: other inputs."""
+def finish(llm: MultimodalLLM, layer: int, hidden: Tensor, around: dict[str, Any]) -> Tensor:
+    """Float64 logits of the next token from the output of a block; around: the other inputs of the blocks after it."""
     attention = getattr(llm.model.config.text_config, "layer_types", None) or []
-    if len(set(attention[edit.layer :])) > 1:
-        raise CompanionError(f"{llm.name}: blocks from {edit.layer} on differ in attention; edit a later block")
-    rows = hidden.float()
-    delta = edit.shift(mean_where(rows, picture), mean_where(rows, words))
-    hidden = (rows + delta[:, None] * words[..., None]).to(hidden.dtype)
-    for block in decoder_blocks(llm)[edit.layer + 1 :]:
+    if len(set(attention[layer:])) > 1:
+        raise CompanionError(f"{llm.name}: blocks from {layer} on differ in attention; edit a later block")
+    for block in decoder_blocks(llm)[layer + 1 :]:
         hidden = block(hidden, **around)
     return llm.model.lm_head(llm.model.model.language_model.norm(hidden[:, -1])).double()

@@ -8,15 +8,26 @@ time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from lib.editing.concept_decoding import Edit, add_noise, decoder_blocks, image_token, mean_where
+from lib.editing.concept_decoding import Edit, add_noise, decoder_blocks, finish, image_token, mean_where, moved
 from lib.encoders.llava import Llava
+
+
+class Answers(NamedTuple):
+    """What a LLaVA makes of words after pictures."""
+
+    logits: Tensor
+    """Of the next token, float64 (n, vocabulary)."""
+    behind: list[Tensor]
+    """Of each block, its output at the words, (n, words, d)."""
+    edited: dict[Any, Tensor]
+    """The logits with each edit, by its name."""
 
 
 class PicturesRead:
@@ -26,8 +37,18 @@ class PicturesRead:
     """Mean picture token at the output of every block, (pictures, d) each."""
 
     @torch.inference_mode()
-    def __init__(self, llm: Llava, images: list[Any], noise: torch.Generator | None = None) -> None:
-        """Read PIL images. noise: draws the noise that is added to them first, see `add_noise`."""
+    def __init__(
+        self,
+        llm: Llava,
+        images: list[Any],
+        noise: torch.Generator | None = None,
+        shift: tuple[int, Tensor] | None = None,
+    ) -> None:
+        """Read PIL images.
+
+        noise: draws the noise that is added to them first, see `add_noise`. shift: a block, and what is added to all
+        tokens of each picture behind it, (pictures, d).
+        """
         self.llm = llm
         means: list[tuple[Tensor, ...]] = []
         kept: list[list[tuple[Tensor, Tensor]]] = []
@@ -35,10 +56,15 @@ class PicturesRead:
             pixels, tokens = inputs["pixel_values"], inputs["input_ids"]
             if noise is not None:
                 pixels = add_noise(pixels, llm.noise_for(pixels, noise))
-            tokens = tokens[:, : 1 + int((tokens[0] == image_token(llm)).nonzero()[-1])]  # all begin in the same way
-            with _outputs(llm) as outputs:
+            tokens = tokens[:, : 1 + int((tokens[0] == image_token(llm)).nonzero()[-1])]  # all begin alike
+            added = None
+            if shift is not None:
+                already = sum(len(part[0]) for part in means)
+                mine = shift[1][already : already + len(tokens), None]
+                added = shift[0], mine * (tokens == image_token(llm))[..., None]
+            with _outputs(llm, added) as outputs:
                 read = llm.model.model(input_ids=tokens, pixel_values=pixels, use_cache=True)
-            means.append(tuple(mean_where(rows, tokens == image_token(llm)) for rows in outputs))
+            means.append(tuple(mean_where(rows, tokens == image_token(llm)) for rows, _ in outputs))
             kept.append([(layer.keys, layer.values) for layer in read.past_key_values.layers])
         self.image = [torch.cat(parts) for parts in zip(*means, strict=True)]
         self._kept = [
@@ -51,42 +77,44 @@ class PicturesRead:
         return asked["input_ids"], asked["attention_mask"].bool()
 
     @torch.inference_mode()
-    def logits(self, of: Tensor, words: Tensor, real: Tensor, edit: Edit | None = None) -> tuple[Tensor, list[Tensor]]:
-        """Compute float64 logits of the next token, (n, vocabulary), and the mean of the words after every block, (n,
-        d) each.
+    def answers(self, of: Tensor, words: Tensor, real: Tensor, edits: Mapping[Any, Edit] | None = None) -> Answers:
+        """Read words after pictures, and once more behind the block of each edit.
 
-        of: numbers of the pictures, int64 (n,). words, real: of `words`. edit: shifts the words, whose means are those
-        before the shift at its layer.
+        of: numbers of the pictures, int64 (n,). words, real: of `words`.
         """
         from transformers import DynamicCache
 
         model, before = self.llm.model, self._kept[0][0].shape[2]
-        cache = DynamicCache([(keys[of], values[of]) for keys, values in self._kept])
+        kept = [(keys[of], values[of]) for keys, values in self._kept]
         mask = torch.cat([torch.ones(len(of), before, dtype=torch.bool), real], dim=1)
         around = {"attention_mask": mask.long(), "position_ids": (mask.cumsum(dim=1) - 1)[:, before:]}
-        with _outputs(self.llm, edit, None if edit is None else self.image[edit.layer][of], real) as outputs:
-            hidden = model.model.language_model(input_ids=words, past_key_values=cache, use_cache=True, **around)
-        last = hidden.last_hidden_state[:, -1]
-        return model.lm_head(last).double(), [mean_where(rows, real) for rows in outputs]
+        with _outputs(self.llm) as outputs:
+            model.model.language_model(input_ids=words, past_key_values=DynamicCache(kept), use_cache=True, **around)
+        edited: dict[Any, Tensor] = {}
+        for name, edit in (edits or {}).items():
+            hidden, given = outputs[edit.layer]
+            hidden = moved(edit, hidden, self.image[edit.layer][of], real)
+            later = [(keys[:0], values[:0]) for keys, values in kept[: edit.layer + 1]] + kept[edit.layer + 1 :]
+            edited[name] = finish(self.llm, edit.layer, hidden, {**given, "past_key_values": DynamicCache(later)})
+        behind = [hidden for hidden, _ in outputs]
+        return Answers(finish(self.llm, len(behind) - 1, behind[-1], {}), behind, edited)
 
 
 @contextmanager
-def _outputs(
-    llm: Llava, edit: Edit | None = None, image: Tensor | None = None, real: Tensor | None = None
-) -> Iterator[list[Tensor]]:
-    """Yield a list that a forward pass in the `with` fills with the outputs of all blocks, which an edit may shift."""
-    outputs: list[Tensor] = []
+def _outputs(llm: Llava, added: tuple[int, Tensor] | None = None) -> Iterator[list[tuple[Tensor, dict[str, Any]]]]:
+    """A list that a forward pass in the `with` fills with every block's output and its other inputs.
 
-    def watch(number: int) -> Any:
-        def hook(_block: Any, _inputs: Any, rows: Tensor) -> Tensor | None:
-            outputs.append(rows)
-            if edit is None or number != edit.layer or image is None or real is None:
-                return None
-            return rows + edit.shift(image, mean_where(rows, real))[:, None] * real[..., None]
+    added: a block, and what is added to its output.
+    """
+    outputs: list[tuple[Tensor, dict[str, Any]]] = []
 
-        return hook
+    def hook(_block: Any, _hidden: Any, around: dict[str, Any], rows: Tensor) -> Tensor:
+        if added is not None and len(outputs) == added[0]:
+            rows = rows + added[1]
+        outputs.append((rows, around))
+        return rows
 
-    handles = [block.register_forward_hook(watch(number)) for number, block in enumerate(decoder_blocks(llm))]
+    handles = [block.register_forward_hook(hook, with_kwargs=True) for block in decoder_blocks(llm)]
     try:
         yield outputs
     finally:

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from lib.base.errors import CompanionError
-from lib.data.scenes.scene_pairs import picture_of
+from lib.data.scenes.questions import describe, object_questions
+from lib.data.scenes.scene_pairs import layout_of, picture_of
 from lib.editing import concept_decoding as decoding
 from lib.editing.concept_decoding import ConceptEdit
+from lib.encoders.embeddings import Embeddings
 from lib.encoders.llava import Llava, places
 from lib.encoders.load_llm import load_llm
 from lib.encoders.multimodal_llm import MultimodalLLM
 from lib.encoders.training.scenes_llava import make_model, make_processor
-from lib.sae.config import TwoTowerConfig
-from lib.sae.models.auxiliary import AuxiliaryAE
+from lib.metrics.fidelity import fvu
+from lib.metrics.hallucination import pope
+from lib.sae.config import TrainConfig, TwoTowerConfig
+from lib.sae.models.auxiliary import AuxiliaryAE, train_auxiliary
+from lib.sae.models.two_towers import TOWERS, TwoTowers
 from lib.sae.models.vl_sae import VLSAE
+from lib.sae.training.train import train_cached
+from lib.sae.training.train_ahead import Run
+from lib.sae.training.untrained import untrained
 from tests.encoders import tiny_qwen2_vl
 from tests.sae.reference import random_sae
 
@@ -100,12 +109,16 @@ def test_the_shift_by_the_formula(edit: ConceptEdit, mixing: str) -> None:
 
 
 def shifted_slowly(llm: MultimodalLLM, edit: ConceptEdit, inputs) -> torch.Tensor:
-    """Logits of a whole forward pass with the words moved by a hook."""
+    """Logits of a whole forward pass with the words moved by a hook, one row and one word after the other."""
     picture, words = decoding.after_image(inputs["input_ids"], inputs["attention_mask"], decoding.image_token(llm))
 
     def move(_block, _args, hidden: torch.Tensor) -> torch.Tensor:
-        delta = edit.shift(decoding.mean_where(hidden, picture), decoding.mean_where(hidden, words))
-        return hidden + delta[:, None] * words[..., None]
+        hidden = hidden.clone()
+        for row, of, at in zip(hidden, picture, words, strict=True):
+            image, all_words = row[of].mean(dim=0, keepdim=True), row[at].mean(dim=0, keepdim=True)
+            for place in at.nonzero()[:, 0].tolist():
+                row[place] += edit.shift(image, row[place, None] if edit.each else all_words)[0]
+        return hidden
 
     handle = decoding.decoder_blocks(llm)[edit.layer].register_forward_hook(move)
     around = {"position_ids": places(inputs["attention_mask"])} if isinstance(llm, Llava) else {}
@@ -120,9 +133,12 @@ def test_an_edit_takes_a_dictionary_of_two_towers(edit: ConceptEdit) -> None:
         ConceptEdit(edit.auxiliary, random_sae("topk"), 0)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("each", [False, True])
 @pytest.mark.parametrize("layer", [0, 1])
-def test_the_rest_of_the_model_gives_what_the_whole_does(llm: MultimodalLLM, edit: ConceptEdit, layer: int) -> None:
-    inputs, edit = inputs_of(llm), ConceptEdit(edit.auxiliary, edit.sae, layer)
+def test_the_rest_of_the_model_gives_what_the_whole_does(
+    llm: MultimodalLLM, edit: ConceptEdit, layer: int, each: bool
+) -> None:
+    inputs, edit = inputs_of(llm), ConceptEdit(edit.auxiliary, edit.sae, layer, each=each)
     plain, noisy, concept = decoding.next_logits(llm, inputs, {"moved": edit})
     torch.testing.assert_close(concept["moved"], shifted_slowly(llm, edit, inputs), atol=1e-4, rtol=1e-4)
     assert noisy is None and not torch.allclose(concept["moved"], plain)
@@ -182,8 +198,45 @@ def test_errors(llm: MultimodalLLM, edit: ConceptEdit, monkeypatch: pytest.Monke
         decoding.mean_representations(llm, IMAGES, PROMPTS, 2)
     with pytest.raises(CompanionError, match="a plausibility cut at 0"):
         decoding.plausible_tokens(torch.zeros(2), 0)
-    hidden, mask = torch.zeros(1, 2, 1), torch.ones(1, 2)
     kinds = ["full_attention", "sliding_attention"]
     monkeypatch.setattr(llm.model.config.text_config, "layer_types", kinds, raising=False)
     with pytest.raises(CompanionError, match="tiny: blocks from 0 on differ in attention; edit a later block"):
-        decoding._finished(llm, edit, mask, mask, hidden, {})
+        decoding.finish(llm, 0, torch.zeros(1, 2, 1), {})
+
+
+def test_the_whole_way_of_the_paper(llm: MultimodalLLM) -> None:
+    """Collect representations, train both autoencoders, and decode questions, on a random model of the true class."""
+    scenes = range(12)
+    images = [Image.fromarray(picture_of("test", 0, row)) for row in scenes]
+    texts = [describe(layout_of("test", 0, row)).answer for row in scenes]
+    image, text = decoding.mean_representations(llm, images, texts, 0)
+    rows = Embeddings(np.array(texts), image.numpy(), text.numpy(), "tiny", False, {"model": llm.kind})
+    auxiliary = train_auxiliary(rows, steps=30, batch=8)
+    config = TrainConfig(TwoTowerConfig("vl_sae", 32, 4), steps=100, batch=8, lr=1e-3, dead_after=100, seed=0)
+    run = Run(config, auxiliary.common(rows), TOWERS)
+    trained, start = train_cached(*run).sae, untrained(*run)
+    assert isinstance(trained, TwoTowers) and isinstance(start, TwoTowers)
+    left = [
+        fvu(run.embeddings.tower("text"), sae.reconstruct(sae.codes(run.embeddings, "text"), "text"))
+        for sae in (start, trained)
+    ]
+    assert left[1] < left[0]
+    edits = {
+        f"{mixing}{', each' * each}": ConceptEdit(auxiliary, trained, 0, mixing, each)  # type: ignore[arg-type]
+        for mixing in ("additive", "convex")
+        for each in (False, True)
+    }
+    questions = [question for row in scenes for question in object_questions("test", 0, row, "random")[:1]]
+    (inputs,) = llm.batches(images, [question.prompt for question in questions])
+    plain, noisy, edited = decoding.next_logits(llm, inputs, edits, torch.Generator().manual_seed(0))
+    rules = decoding.decoding_rules(plain, noisy, edited)
+    assert set(rules) > {"regular", "greedy", "cut only", "contrast with noise", *edits}
+    different = [*edited.values(), plain]
+    assert not any(torch.allclose(a, b) for n, a in enumerate(different) for b in different[:n])
+    yes, no = (rules["regular"][:, llm.first_tokens(word)].sum(dim=1) for word in ("yes", "no"))
+    asked = llm.yes_probability(images, [question.prompt for question in questions])
+    assert (yes / (yes + no)).numpy() == pytest.approx(asked, abs=1e-4)
+    truth = np.array([row % 2 == 0 for row in scenes])
+    for chances in rules.values():
+        said = chances[:, llm.first_tokens("yes")].sum(dim=1).numpy().clip(0, 1)
+        assert pope(said, truth).accuracy == pytest.approx(np.where(truth, said, 1 - said).mean())

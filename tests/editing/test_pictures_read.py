@@ -20,30 +20,51 @@ def llm() -> Llava:
     return tiny_llava()
 
 
+@pytest.mark.parametrize("each", [False, True])
 @pytest.mark.parametrize("layer", [0, 1])
-def test_as_from_reading_each_picture_for_each_question(llm: Llava, layer: int) -> None:
-    edit = TowardsEdit(torch.randn(3, 256, generator=torch.Generator().manual_seed(0)), layer, 0.5)
-    (inputs,) = llm.batches([IMAGES[i] for i in OF], PROMPTS)
-    plain, _, edited = decoding.next_logits(llm, inputs, {"edit": edit})
+def test_as_from_reading_each_picture_for_each_question(llm: Llava, layer: int, each: bool) -> None:
     read = PicturesRead(llm, IMAGES)
     words, real = read.words(PROMPTS)
     assert not real.all()  # prompts of different lengths
-    found, means = read.logits(OF, words, real)
-    torch.testing.assert_close(found, plain, atol=1e-4, rtol=1e-4)
-    moved, _ = read.logits(OF, words, real, edit)
-    torch.testing.assert_close(moved, edited["edit"], atol=1e-4, rtol=1e-4)
-    assert not torch.allclose(moved, found)
+    targets = torch.randn(int(real.sum()) if each else 3, 256, generator=torch.Generator().manual_seed(0))
+    edit = TowardsEdit(targets, layer, 0.5, each)
+    (inputs,) = llm.batches([IMAGES[i] for i in OF], PROMPTS)
+    plain, _, edited = decoding.next_logits(llm, inputs, {"edit": edit})
+    found = read.answers(OF, words, real, {"edit": edit})
+    torch.testing.assert_close(found.logits, plain, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(found.edited["edit"], edited["edit"], atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(found.edited["edit"], plain)
     image, text = decoding.mean_representations(llm, [IMAGES[i] for i in OF], PROMPTS, layer)
     torch.testing.assert_close(read.image[layer][OF], image, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(means[layer], text, atol=1e-4, rtol=1e-4)
-    assert torch.equal(read.logits(OF, words, real)[0], found)  # what was read stays as it is
+    torch.testing.assert_close(decoding.mean_where(found.behind[layer], real), text, atol=1e-4, rtol=1e-4)
+    assert torch.equal(read.answers(OF, words, real).logits, found.logits)  # what was read stays as it is
 
 
 def test_pictures_in_noise(llm: Llava) -> None:
     (inputs,) = llm.batches(IMAGES, PROMPTS[:2])
     _, noisy, _ = decoding.next_logits(llm, inputs, {}, torch.Generator().manual_seed(3))
     read = PicturesRead(llm, IMAGES, noise=torch.Generator().manual_seed(3))
-    torch.testing.assert_close(read.logits(torch.arange(2), *read.words(PROMPTS[:2]))[0], noisy, atol=1e-4, rtol=1e-4)
+    found = read.answers(torch.arange(2), *read.words(PROMPTS[:2])).logits
+    torch.testing.assert_close(found, noisy, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_pictures_whose_tokens_are_shifted(llm: Llava, layer: int) -> None:
+    shift = torch.randn(2, 256, generator=torch.Generator().manual_seed(0))
+    (inputs,) = llm.batches(IMAGES, PROMPTS[:2])
+    picture = inputs["input_ids"] == decoding.image_token(llm)
+
+    def move(_block: object, _args: object, hidden: torch.Tensor) -> torch.Tensor:
+        return torch.stack([row + shift[i] * picture[i, :, None] for i, row in enumerate(hidden)])
+
+    handle = decoding.decoder_blocks(llm)[layer].register_forward_hook(move)
+    slow = decoding.next_logits(llm, inputs, {})[0]
+    handle.remove()
+    read = PicturesRead(llm, IMAGES, shift=(layer, shift))
+    found = read.answers(torch.arange(2), *read.words(PROMPTS[:2])).logits
+    torch.testing.assert_close(found, slow, atol=1e-4, rtol=1e-4)
+    plain = PicturesRead(llm, IMAGES).answers(torch.arange(2), *read.words(PROMPTS[:2])).logits
+    assert torch.allclose(found, plain) == (layer == 1)  # nothing looks at the picture behind the last of two blocks
 
 
 def test_an_edit_towards_a_target() -> None:

@@ -7,9 +7,10 @@ to how often it names anything else that is not there?
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,7 +18,8 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
-from sklearn.metrics import roc_auc_score
+from torch import Tensor
+from torch.nn import functional
 
 from lib.data.scenes.partners import (
     PARTNER,
@@ -29,16 +31,16 @@ from lib.data.scenes.partners import (
 )
 from lib.data.scenes.questions import NEGATIVES, Question, list_kinds, read
 from lib.data.scenes.scene_words import KINDS
-from lib.editing.concept_decoding import ALPHA_L, TowardsEdit
-from lib.editing.pictures_read import PicturesRead
+from lib.editing.concept_decoding import Edit
+from lib.editing.pictures_read import Answers, PicturesRead
 from lib.encoders.llava import Llava, load_llava
 from lib.encoders.training.paired_llava import second_turn
 from lib.papers.p2.n22_evidence import ratio_by_unit
 from lib.report.effects import over_items
 from lib.report.figures import CONTROL
 
-SCENES = 200
-"""Number of scenes of the exam: the first of the test split that lack a partner."""
+SCENES = {"dev": 100, "test": 300}
+"""Scenes of an exam: the first of a split that lack a partner."""
 
 ABOUT = ("missing partner", "other absent kind", "kind beside its partner", "other present kind")
 """The relations that a kind can have to a scene."""
@@ -46,10 +48,13 @@ ABOUT = ("missing partner", "other absent kind", "kind beside its partner", "oth
 WAYS = ("in its list", "asked alone", "asked after its list", "asked after the true list")
 """Ways to find out which things the model believes to be there."""
 
-OVERSHOOT = 3.0
-"""Weight of the shift towards the same question after another list; on dev scenes 3 had more effect than 1."""
+LIST, LONGEST_LIST = "what is in the picture", 12
+"""The question that a list answers, and words of a list at most."""
 
-_LIST, _CHUNK = "what is in the picture", 256
+_CHUNK = 256
+
+MakeEdit = Callable[[Tensor], Edit]
+"""Makes the edit for some rows of a batch, by their numbers."""
 
 
 @cache
@@ -58,27 +63,144 @@ def paired_llava() -> Llava:
     return load_llava("paired-llava")
 
 
-@cache
-def exam() -> tuple[int, ...]:
-    """Rows of the test scenes of the exam."""
-    return tuple(scenes_that_miss_one("test", 0, SCENES))
+class Asked(NamedTuple):
+    """Words after pictures, as `PicturesRead.words` gives them, and what the model makes of them."""
+
+    words: Tensor
+    real: Tensor
+    answers: Answers
+
+    @property
+    def odds(self) -> np.ndarray:
+        """Log odds of yes against no, (n,)."""
+        return log_odds(self.answers.logits)
+
+
+@dataclass(frozen=True)
+class Exam:
+    """The scenes of an exam, what the model says of them unasked, and the questions."""
+
+    split: str
+    scenes: int
+
+    @cached_property
+    def rows(self) -> list[int]:
+        """The rows of the split that lack a partner."""
+        return scenes_that_miss_one(self.split, 0, self.scenes)
+
+    @cached_property
+    def there(self) -> list[set[int]]:
+        """The kinds that are in each scene."""
+        return [kinds_in(paired_layout(self.split, 0, row)) for row in self.rows]
+
+    @cached_property
+    def pictures(self) -> list[Image.Image]:
+        """The pictures."""
+        return [Image.fromarray(paired_picture(self.split, 0, row)) for row in self.rows]
+
+    @cached_property
+    def pictures_read(self) -> PicturesRead:
+        """The pictures as the model has read them."""
+        return PicturesRead(paired_llava(), self.pictures)
+
+    @cached_property
+    def own_lists(self) -> list[str]:
+        """The model's answers, word by word the likeliest, to "what is in the picture"."""
+        return paired_llava().generate(self.pictures, [LIST] * self.scenes, LONGEST_LIST)
+
+    @cached_property
+    def true_lists(self) -> list[str]:
+        """The right answers."""
+        return [list_kinds(paired_layout(self.split, 0, row)).answer for row in self.rows]
+
+    @cached_property
+    def questions(self) -> pd.DataFrame:
+        """Every question of the three sorts of negatives: negatives, scene (its number here), prompt, yes, about."""
+        rows = [
+            {"negatives": how, "scene": scene, "prompt": question.prompt, "yes": question.answer == "yes"}
+            | {"about": role(read(question.prompt)[0][1], self.there[scene])}
+            for how in NEGATIVES
+            for scene, row in enumerate(self.rows)
+            for question in partner_questions(self.split, 0, row, how)
+        ]
+        return pd.DataFrame(rows)
+
+    @cached_property
+    def asked(self) -> pd.DataFrame:
+        """The questions, once each: scene, prompt, about."""
+        once = self.questions.drop_duplicates(["scene", "prompt"]).sort_values(["scene", "prompt"])
+        return once[["scene", "prompt", "about"]].reset_index(drop=True)
+
+    @property
+    def scene_of(self) -> Tensor:
+        """The scene of each row of `asked`."""
+        return torch.tensor(self.asked.scene.tolist())
+
+    @cached_property
+    def place(self) -> np.ndarray:
+        """The row of `asked` that each of `questions` is, int64."""
+        numbered = self.asked.assign(place=np.arange(len(self.asked)))
+        return self.questions.merge(numbered, on=["scene", "prompt"], how="left", validate="m:1").place.to_numpy()
+
+    @cached_property
+    def after_own(self) -> Asked:
+        """The questions after the model's own lists."""
+        return self.ask(self.own_lists)
+
+    @cached_property
+    def after_true(self) -> Asked:
+        """The questions after the true lists."""
+        return self.ask(self.true_lists)
+
+    def ask(
+        self,
+        lists: Sequence[str] | None,
+        edits: Mapping[Any, MakeEdit] | None = None,
+        pictures: PicturesRead | None = None,
+    ) -> Asked:
+        """Ask each question of `asked` once, alone or after a list for each scene, and with edits.
+
+        pictures: the scenes' pictures as they were read in another way.
+        """
+        prompts = list(self.asked.prompt)
+        if lists is not None:
+            openings = [Question("list", LIST, lists[scene]) for scene in self.asked.scene]
+            prompts = [second_turn(opening, prompt) for opening, prompt in zip(openings, prompts, strict=True)]
+        pictures = pictures or self.pictures_read
+        words, real = pictures.words(prompts)
+        return Asked(words, real, answers_to(pictures, self.scene_of, words, real, edits))
 
 
 @cache
-def pictures() -> list[Image.Image]:
-    """The pictures of the exam."""
-    return [Image.fromarray(paired_picture("test", 0, row)) for row in exam()]
+def exam(split: str = "test") -> Exam:
+    """The exam on a split, whose parts are made once."""
+    return Exam(split, SCENES[split])
 
 
-@cache
-def own_lists() -> list[str]:
-    """Return the model's greedy answer to "what is in the picture" for each scene of the exam."""
-    return paired_llava().generate(pictures(), [_LIST] * SCENES, 12)
+def answers_to(
+    pictures: PicturesRead, of: Tensor, words: Tensor, real: Tensor, edits: Mapping[Any, MakeEdit] | None = None
+) -> Answers:
+    """As `PicturesRead.answers`, for any number of rows; those of like length go together, so that pads are few."""
+    parts, lengths = [], real.sum(dim=1)
+    order = lengths.argsort(stable=True)
+    for rows in order.split(_CHUNK):
+        made = {name: make(rows) for name, make in (edits or {}).items()}
+        width = int(lengths[rows].max())
+        found = pictures.answers(of[rows], words[rows, -width:], real[rows, -width:], made)
+        behind = [functional.pad(hidden, (0, 0, words.shape[1] - width, 0)) for hidden in found.behind]
+        parts.append(found._replace(behind=behind))
+    logits, behinds, edited = zip(*parts, strict=True)
+    back = order.argsort()
+    together = {name: torch.cat([part[name] for part in edited])[back] for name in edits or {}}
+    return Answers(
+        torch.cat(logits)[back], [torch.cat(blocks)[back] for blocks in zip(*behinds, strict=True)], together
+    )
 
 
-def true_lists() -> list[str]:
-    """The right answers to the questions."""
-    return [list_kinds(paired_layout("test", 0, row)).answer for row in exam()]
+def log_odds(logits: Tensor) -> np.ndarray:
+    """Log odds of yes against no, (n,), from logits of the next word (n, vocabulary)."""
+    yes, no = (logits[:, paired_llava().first_tokens(word)].logsumexp(dim=1) for word in ("yes", "no"))
+    return (yes - no).numpy()
 
 
 def role(kind: int, there: set[int]) -> str:
@@ -86,27 +208,14 @@ def role(kind: int, there: set[int]) -> str:
     return ABOUT[2 * (kind in there) + (PARTNER[kind] not in there)]
 
 
-def asked() -> pd.DataFrame:
-    """List all questions of the exam, once each: scene (its number in the exam), prompt, about."""
-    rows = []
-    for scene, row in enumerate(exam()):
-        there = kinds_in(paired_layout("test", 0, row))
-        prompts = {question.prompt for how in NEGATIVES for question in partner_questions("test", 0, row, how)}
-        rows += [{"scene": scene, "prompt": p, "about": role(read(p)[0][1], there)} for p in sorted(prompts)]
-    return pd.DataFrame(rows)
-
-
-def prior_table() -> pd.DataFrame:
-    """Measure how often the model believes a kind to be there: one row for each of WAYS and ABOUT, with 95 % over
-    scenes.
+def prior_table(of: Exam) -> pd.DataFrame:
+    """How often the model takes a kind to be there: one row for each of WAYS and ABOUT, with 95 % over scenes.
 
     rate: of questions answered with yes, or of kinds that the list names; n of them.
     """
-    questions, parts = asked(), {WAYS[0]: _named(own_lists())}
-    lists = {WAYS[1]: None, WAYS[2]: own_lists(), WAYS[3]: true_lists()}
-    for way, told in lists.items():
-        yes = answer_odds(questions, told)[0] > 0
-        parts[way] = questions.assign(part=yes.astype(np.float64), whole=1.0)
+    parts = {WAYS[0]: named(of, of.own_lists)}
+    for way, asked in {WAYS[1]: of.ask(None), WAYS[2]: of.after_own, WAYS[3]: of.after_true}.items():
+        parts[way] = of.asked.assign(part=(asked.odds > 0).astype(np.float64), whole=1.0)
     rows = []
     for way, table in parts.items():
         for about in ABOUT:
@@ -117,90 +226,13 @@ def prior_table() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def oracle_table() -> pd.DataFrame:
-    """Measure the effect of moving the words of a question after the model's own list, after each block, by two
-    targets.
-
-    target: the words of the true list alone, with the paper's weight, or those of the same question after the true
-    list, with weight OVERSHOOT. of: whose list. accuracy (of as many questions with answer yes as no, with 95 % over
-    scenes), missing (how often it says yes to a missing partner) and auc of yes are minus those without an edit.
-    """
-    questions, own = asked(), own_lists()
-    plain, _ = answer_odds(questions, own)
+def named(of: Exam, lists: Iterable[str]) -> pd.DataFrame:
+    """For each scene and thing that a kind can be to it: kinds that the list names (part), and kinds (whole)."""
     rows = []
-    for of, lists in {"this scene": true_lists(), "the next scene": [*true_lists()[1:], true_lists()[0]]}.items():
-        alone = _words_of_lists(lists)
-        same = answer_odds(questions, lists)[1]
-        for layer in range(len(same)):
-            targets = {
-                "the list alone": (alone[layer][torch.tensor(questions.scene.tolist())], ALPHA_L),
-                "the same question": (same[layer], OVERSHOOT),
-            }
-            for target, (words, alpha) in targets.items():
-                odds, _ = answer_odds(questions, own, TowardsEdit(words, layer, alpha))
-                row = {"target": target, "of": of, "layer": layer}
-                rows.append(row | _gain(questions, odds, plain))
-    return pd.DataFrame(rows)
-
-
-def _gain(questions: pd.DataFrame, odds: np.ndarray, plain: np.ndarray) -> dict[str, float | None]:
-    yes = questions.about.isin(ABOUT[2:]).to_numpy()
-    weight = np.where(yes, (~yes).sum() / yes.sum(), 1.0)
-    change = weight * (((odds > 0) == yes).astype(np.float64) - ((plain > 0) == yes))
-    table = questions.assign(part=change, whole=weight, seed=0)
-    found = over_items(ratio_by_unit(table, "scene", "part", "whole")[0])
-    asked_missing = (questions.about == ABOUT[0]).to_numpy()
-    missing = (odds > 0)[asked_missing].mean() - (plain > 0)[asked_missing].mean()
-    return {
-        "accuracy": found.mean,
-        "low": found.low,
-        "high": found.high,
-        "missing": float(missing),
-        "auc": float(roc_auc_score(yes, odds) - roc_auc_score(yes, plain)),
-    }
-
-
-def answer_odds(
-    questions: pd.DataFrame, told: list[str] | None, edit: TowardsEdit | None = None
-) -> tuple[np.ndarray, list[torch.Tensor]]:
-    """Compute log odds of yes against no, (n,), for questions asked alone or after a list for each scene.
-
-    edit: moves the words; its targets are one for each question. Also returns the mean words of each question behind
-    every block, (n, d) each.
-    """
-    pictures_read, prompts = _pictures_read(), list(questions.prompt)
-    if told is not None:
-        openings = [Question("list", _LIST, told[scene]) for scene in questions.scene]
-        prompts = [second_turn(opening, prompt) for opening, prompt in zip(openings, prompts, strict=True)]
-    words, real = pictures_read.words(prompts)
-    scenes = torch.tensor(questions.scene.tolist())
-    logits, means = [], []
-    for rows in torch.arange(len(scenes)).split(_CHUNK):
-        mine = None if edit is None else replace(edit, target=edit.target[rows])
-        found, mean = pictures_read.logits(scenes[rows], words[rows], real[rows], mine)
-        logits.append(found)
-        means.append(mean)
-    yes, no = (torch.cat(logits)[:, pictures_read.llm.first_tokens(word)].logsumexp(dim=1) for word in ("yes", "no"))
-    return (yes - no).numpy(), [torch.cat(parts) for parts in zip(*means, strict=True)]
-
-
-@cache
-def _pictures_read() -> PicturesRead:
-    return PicturesRead(paired_llava(), pictures())
-
-
-def _words_of_lists(lists: list[str]) -> list[torch.Tensor]:
-    read_pictures = _pictures_read()
-    return read_pictures.logits(torch.arange(len(lists)), *read_pictures.words(lists))[1]
-
-
-def _named(lists: Iterable[str]) -> pd.DataFrame:
-    """Count for each scene and relation the kinds that the list names (part), and all kinds (whole)."""
-    rows = []
-    for scene, (row, text) in enumerate(zip(exam(), lists, strict=True)):
-        there, named = kinds_in(paired_layout("test", 0, row)), {kind for _, kind in read(text)}
+    for scene, (there, text) in enumerate(zip(of.there, lists, strict=True)):
+        said = {kind for _, kind in read(text)}
         for kind in range(len(KINDS)):
-            rows.append({"scene": scene, "about": role(kind, there), "part": float(kind in named), "whole": 1.0})
+            rows.append({"scene": scene, "about": role(kind, there), "part": float(kind in said), "whole": 1.0})
     return pd.DataFrame(rows)
 
 
@@ -214,23 +246,4 @@ def prior_figure(prior: pd.DataFrame) -> Figure:
             ax.errorbar(row.rate, place, xerr=reach, fmt="o", color=colour, capsize=4, markersize=8)
         ax.set_yticks(range(len(ABOUT)), ABOUT)
         ax.set(title=way, xlim=(-0.03, 1.03), ylim=(len(ABOUT) - 0.5, -0.5), xlabel="share taken to be there")
-    return fig
-
-
-def oracle_figure(oracle: pd.DataFrame) -> Figure:
-    """Draw the gains of `oracle_table`, a panel for each target."""
-    targets = oracle.target.unique()
-    fig, axes = plt.subplots(1, len(targets), figsize=(13, 4.2), sharey=True)
-    for ax, target in zip(axes, targets, strict=True):
-        for shift, (of, colour) in enumerate({"this scene": "C2", "the next scene": CONTROL}.items()):
-            rows = oracle[(oracle.target == target) & (oracle.of == of)]
-            reach = [rows.accuracy - rows.low, rows.high - rows.accuracy]
-            label = f"towards the truth about {of}"
-            ax.errorbar(
-                rows.layer + 0.1 * shift, rows.accuracy, yerr=reach, fmt="o", color=colour, capsize=4, label=label
-            )
-        ax.axhline(0, color=CONTROL, linewidth=1)
-        ax.set(title=f"target: {target}", xlabel="block whose output is edited", xticks=sorted(oracle.layer.unique()))
-    axes[0].set(ylabel="change of accuracy")
-    axes[1].legend(loc="lower left")
     return fig

@@ -20,7 +20,7 @@ _ARMS = {
     SECOND_BASELINE: ("SAE-D", "contrast with noise"),
     CEILING: ("k-means", "exemplars", "oracle", "oracle, no cut"),
     CONTROL: ("untrained", "SAE-S shifted", "on test", "cut only"),
-    SECOND_CONTROL: ("another scene's oracle", "another scene's oracle, no cut"),
+    SECOND_CONTROL: ("another scene's oracle", "another scene's oracle, no cut", "another picture's concepts"),
 }
 
 COLORS = {arm: color for color, arms in _ARMS.items() for arm in arms}

@@ -14,17 +14,30 @@ from lib.report.evidence import judge
 SEEDS, SCENES = (0, 1, 2), range(5)
 ADDITIVE, CONVEX = "concepts, additive", "concepts, convex"
 ORACLE, ANOTHER = "oracle", "another scene's oracle"
-RULES = ("regular", "greedy", "cut only", "contrast with noise", ADDITIVE, CONVEX, ORACLE, ANOTHER)
-UNTRAINED = tuple(rule for rule in RULES if rule not in (ADDITIVE, CONVEX))
+EACH_WORD = ", each word"
+PLAIN_RULES = ("regular", "greedy", "cut only", "contrast with noise", ADDITIVE, CONVEX, ORACLE, ANOTHER)
+OTHER_PICTURE = "another picture's concepts"
+RULES = (*PLAIN_RULES, *(rule + EACH_WORD for rule in (ADDITIVE, CONVEX, ORACLE, ANOTHER, OTHER_PICTURE)))
+UNTRAINED = tuple(rule for rule in RULES if "concepts" not in rule)
 
 
 @pytest.fixture
 def answered() -> pd.DataFrame:
+    return answers(RULES, 0)
+
+
+@pytest.fixture
+def plain() -> pd.DataFrame:
+    """Of scenes without pairs, where edits have the paper's form only."""
+    return answers(PLAIN_RULES, 1)
+
+
+def answers(rules: tuple[str, ...], draw: int) -> pd.DataFrame:
     """Scene s has 2 (s + 1) questions for each kind of negatives; a few chances exceed 1 by rounding."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(draw)
     rows = [
         {"rule": rule, "seed": seed, "negatives": how, "scene": scene, "prompt": f"{how} {n}", "yes": n % 2 == 0}
-        for rule in RULES
+        for rule in rules
         for seed in SEEDS
         for how in ("random", "frequent", "adversarial")
         for scene in SCENES
@@ -93,43 +106,56 @@ def same(found: Effect | str | None, items: np.ndarray) -> None:
     assert (found.below, found.above) == pytest.approx((expected.below, expected.above), abs=1e-12)
 
 
-def test_concepts_against_sampling(answered: pd.DataFrame) -> None:
-    found = evidence.c14(answered)
+def test_concepts_against_sampling(answered: pd.DataFrame, plain: pd.DataFrame) -> None:
+    found = evidence.c14(answered, plain)
     assert (found.id, found.n, found.seeds) == ("p2.C14", 3 * (2 + 4 + 6 + 8 + 10), [0, 1, 2])
     regular = accuracy(answered, "regular")
     assert set(found.parts) == {"additive rule", "convex rule"}
-    alike(found.positive, (accuracy(answered, ORACLE) - regular)[0])
-    same(found.parts["additive rule"], accuracy(answered, ADDITIVE) - regular)
-    same(found.parts["convex rule"], accuracy(answered, CONVEX) - regular)
+    alike(found.positive, (accuracy(answered, ORACLE + EACH_WORD) - regular)[0])
+    same(found.parts["additive rule"], accuracy(answered, ADDITIVE + EACH_WORD) - regular)
+    same(found.parts["convex rule"], accuracy(answered, CONVEX + EACH_WORD) - regular)
     alike(found.negative, (accuracy(answered, "cut only") - regular)[0])
-    assert set(found.context) == {f"accuracy, {r}" for r in RULES if r not in ("contrast with noise", ANOTHER)}
-    for name, effect in found.context.items():
-        same(effect, accuracy(answered, name.removeprefix("accuracy, ")))
+    on_pairs = {name for name in found.context if not name.endswith("without pairs")}
+    shown = ("regular", "greedy", "cut only", ADDITIVE, *(r + EACH_WORD for r in (ADDITIVE, CONVEX, ORACLE)))
+    assert on_pairs == {f"accuracy, {rule}" for rule in shown}
+    for name in on_pairs:
+        same(found.context[name], accuracy(answered, name.removeprefix("accuracy, ")))
+    sampled = accuracy(plain, "regular")
+    for rule in (ADDITIVE, ORACLE, "cut only"):
+        same(found.context[f"{rule} minus regular, scenes without pairs"], accuracy(plain, rule) - sampled)
     judge(found, "22_hallucination")
 
 
-def test_concepts_against_the_cut_alone(answered: pd.DataFrame) -> None:
-    found = evidence.c15(answered)
+def test_concepts_against_the_cut_alone(answered: pd.DataFrame, plain: pd.DataFrame) -> None:
+    found = evidence.c15(answered, plain)
     assert (found.id, found.n, found.seeds) == ("p2.C15", 90, [0, 1, 2])
-    cut = accuracy(answered, "cut only")
+    cut, plain_cut = accuracy(answered, "cut only"), accuracy(plain, "cut only")
     assert set(found.parts) == {"beyond the cut"}
-    alike(found.positive, (accuracy(answered, ORACLE) - cut)[0])
-    alike(found.negative, (accuracy(answered, ANOTHER) - cut)[0])
-    same(found.parts["beyond the cut"], accuracy(answered, ADDITIVE) - cut)
-    assert set(found.context) == {f"{CONVEX} minus the cut only", "greedy minus the cut only"}
-    same(found.context[f"{CONVEX} minus the cut only"], accuracy(answered, CONVEX) - cut)
-    same(found.context["greedy minus the cut only"], accuracy(answered, "greedy") - cut)
+    alike(found.positive, (accuracy(answered, ORACLE + EACH_WORD) - cut)[0])
+    same(found.negative, accuracy(answered, OTHER_PICTURE + EACH_WORD) - cut)
+    same(found.parts["beyond the cut"], accuracy(answered, ADDITIVE + EACH_WORD) - cut)
+    expected = {
+        f"{rule} minus the cut only": accuracy(answered, rule) - cut
+        for rule in (CONVEX + EACH_WORD, ANOTHER + EACH_WORD, "greedy", ADDITIVE, ORACLE)
+    } | {
+        f"{rule} minus the cut only, scenes without pairs": accuracy(plain, rule) - plain_cut
+        for rule in (ADDITIVE, ORACLE)
+    }
+    assert set(found.context) == set(expected)
+    for name, items in expected.items():
+        same(found.context[name], items)
     judge(found, "22_hallucination")
 
 
 def test_absent_objects(lists: pd.DataFrame) -> None:
     found = evidence.c16(lists)
     assert (found.id, found.n, found.seeds) == ("p2.C16", 6, [0, 1, 2])
-    rate = {rule: absent(lists, rule) for rule in ("regular", "cut only", ADDITIVE, ORACLE)}
+    each, told = ADDITIVE + EACH_WORD, ORACLE + EACH_WORD
+    rate = {rule: absent(lists, rule) for rule in ("regular", "cut only", "greedy", ADDITIVE, each, told)}
     assert set(found.parts) == {"than sampling", "than the cut alone"}
-    same(found.positive, rate["regular"] - rate[ORACLE])
-    same(found.parts["than sampling"], rate["regular"] - rate[ADDITIVE])
-    same(found.parts["than the cut alone"], rate["cut only"] - rate[ADDITIVE])
+    same(found.positive, rate["regular"] - rate[told])
+    same(found.parts["than sampling"], rate["regular"] - rate[each])
+    same(found.parts["than the cut alone"], rate["cut only"] - rate[each])
     same(found.negative, rate["regular"] - rate["cut only"])
     assert set(found.context) == {f"CHAIR_I, {rule}" for rule in rate}
     for name, effect in found.context.items():
@@ -138,8 +164,9 @@ def test_absent_objects(lists: pd.DataFrame) -> None:
 
 
 def test_lists_that_are_the_same_differ_by_nothing(lists: pd.DataFrame) -> None:
-    equal = lists[lists.rule == "cut only"].assign(rule=ADDITIVE)
-    part = evidence.c16(pd.concat([lists[lists.rule != ADDITIVE], equal])).parts["than the cut alone"]
+    each = ADDITIVE + EACH_WORD
+    equal = lists[lists.rule == "cut only"].assign(rule=each)
+    part = evidence.c16(pd.concat([lists[lists.rule != each], equal])).parts["than the cut alone"]
     assert part == nested(np.zeros((3, 6)))
 
 

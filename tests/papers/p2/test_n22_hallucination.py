@@ -1,36 +1,31 @@
-"""Tables of notebook 22: the scores of lists from the counts of each picture, and the names of rules."""
+"""Tables of notebook 22 on scenes without pairs: rules by seed, and the chance of yes."""
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
+import torch
 
-from lib.metrics.hallucination import chair
-from lib.papers.p2 import n22_hallucination
-
-
-def test_lists_are_scored_by_rule_and_seed() -> None:
-    said = {
-        ("regular", 0): [["cat", "dog"], ["sun"], []],
-        ("greedy", 0): [["cat"], ["sun", "sun"], ["tree"]],
-        ("regular", 1): [["cat"], ["moon"], ["tree", "moon"]],
-        ("greedy", 1): [["dog", "dog"], ["sun"], ["tree"]],
-    }
-    there = [{"cat"}, {"sun", "moon"}, {"tree"}]
-    counts = [
-        pd.DataFrame(vars(chair(lists, there))).assign(rule=rule, seed=seed, picture=range(3))
-        for (rule, seed), lists in said.items()
-    ]
-    table = n22_hallucination.chair_table(pd.concat(counts, ignore_index=True))
-    assert [*zip(table.rule, table.seed, strict=True)] == list(said)
-    for row, lists in zip(table.itertuples(), said.values(), strict=True):
-        found = chair(lists, there)
-        interval = found.interval(np.random.default_rng(0))
-        expected = (found.captions, found.objects, interval.low, interval.high, found.recall, found.said.mean())
-        assert (row.captions, row.objects, row.low, row.high, row.recall, row.said) == expected
+from lib.editing.concept_decoding import decoding_rules
+from lib.papers.p2.n22_hallucination import chance_of_yes, rules_of, scenes_llava
 
 
-def test_rule_names() -> None:
-    read = n22_hallucination._rule_and_seed
-    assert read("concepts, additive, 2, no cut") == ("concepts, additive, no cut", 2)
-    assert read("cut only") == ("cut only", None)
+def logits(seed: int) -> torch.Tensor:
+    return torch.randn(3, 5, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_rules_by_name_and_seed() -> None:
+    plain, noisy = logits(0), logits(1)
+    edited = {("concepts, additive", 0): logits(2), ("concepts, additive", 1): logits(3), ("oracle", None): logits(4)}
+    found = rules_of(plain, noisy, edited)
+    names = {(rule, None) for rule in ("regular", "greedy", "cut only", "contrast with noise")}
+    assert set(found) == names | set(edited) | {(f"{rule}, no cut", seed) for rule, seed in edited}
+    for (rule, seed), chances in found.items():
+        mine = {name: rows for (name, of), rows in edited.items() if of == seed}
+        assert torch.equal(chances, decoding_rules(plain, noisy, mine)[rule])
+
+
+def test_the_chance_of_yes_counts_every_way_to_begin_with_it() -> None:
+    model = scenes_llava()
+    chances = torch.zeros(2, len(model.tokenizer), dtype=torch.float64)
+    chances[0, model.first_tokens("yes")] = 0.5 / len(model.first_tokens("yes"))
+    chances[1, model.first_tokens("no")] = 1
+    assert chance_of_yes(model, chances).tolist() == [0.5, 0]

@@ -1,0 +1,126 @@
+"""Paper 2, notebook 22: lists of what is in the picture, written word by word by every rule (CHAIR)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from lib.data.scenes.questions import Question, read
+from lib.editing.concept_decoding import ConceptEdit, Edit, TowardsEdit
+from lib.encoders.training.paired_llava import second_turn
+from lib.metrics.hallucination import ChairScores, chair
+from lib.papers.p2.n22_arms import Trained, decoded
+from lib.papers.p2.n22_edits import EDITED_LAYER
+from lib.papers.p2.n22_evidence import ADDITIVE, ANOTHER, EACH_WORD, ORACLE
+from lib.papers.p2.n22_forms import next_scenes
+from lib.papers.p2.n22_partners import LIST, LONGEST_LIST, Exam, answers_to, paired_llava
+from lib.worlds.session import Session
+
+RULES = (
+    "regular",
+    "greedy",
+    "cut only",
+    ADDITIVE,
+    *(rule + EACH_WORD for rule in (ADDITIVE, ORACLE, ANOTHER)),
+)
+"""Ways of decoding that list what is in a picture."""
+
+_ONCE = ("greedy", ORACLE + EACH_WORD, ANOTHER + EACH_WORD)
+"""Rules of which no seed decides anything."""
+
+
+@dataclass
+class Writing:
+    """Words that some scenes have been told or have written so far, padded on the left; pads follow where one ended."""
+
+    words: Tensor
+    """Tokens after the picture, int64 (scenes, words)."""
+    real: Tensor
+    """Which are words, bool (scenes, words)."""
+
+    def add(self, token: Tensor) -> None:
+        """Append a token to every row, int64 (scenes,)."""
+        self.words = torch.cat([self.words, token[:, None]], dim=1)
+        self.real = torch.cat([self.real, torch.ones_like(token)[:, None].bool()], dim=1)
+
+
+class Telling:
+    """An oracle of lists: each word moves to what it were if another list had been asked for and answered before."""
+
+    def __init__(self, of: Exam, lists: Sequence[str], weight: float) -> None:
+        turns = [second_turn(Question("list", LIST, text), LIST) for text in lists]
+        self.told, self._pictures, self._weight = Writing(*of.pictures_read.words(turns)), of.pictures_read, weight
+
+    def edit(self, scenes: Tensor, width: int) -> TowardsEdit:
+        """The edit of the last words of some scenes, `width` of each."""
+        words, real = self.told.words[scenes], self.told.real[scenes]
+        target = self._pictures.answers(scenes, words, real).behind[EDITED_LAYER][:, -width:]
+        return TowardsEdit(target.flatten(0, 1), EDITED_LAYER, self._weight, each=True)
+
+
+def write_lists(of: Exam, rule: str, seed: int, edit: ConceptEdit | Telling | None = None) -> list[str]:
+    """Let the model list what is in each picture, decoding word by word by a rule; the seed decides the draws."""
+    model, generator = paired_llava(), torch.Generator().manual_seed(seed)
+    mine = Writing(*of.pictures_read.words([LIST] * of.scenes))
+    start, still = mine.words.shape[1], torch.arange(of.scenes)
+    for _ in range(LONGEST_LIST):
+
+        def make(rows: Tensor, scenes: Tensor = still, width: int = mine.words.shape[1]) -> Edit:
+            assert edit is not None
+            return edit.edit(scenes[rows], width) if isinstance(edit, Telling) else edit
+
+        edits = {} if edit is None else {(rule, None): make}
+        found = answers_to(of.pictures_read, still, mine.words[still], mine.real[still], edits)
+        chances = decoded(found.logits, None, found.edited)[rule, None][1]
+        token = torch.full((of.scenes,), model.tokenizer.pad_token_id)
+        token[still] = torch.multinomial(chances, 1, generator=generator)[:, 0]
+        for writing in (mine, edit.told) if isinstance(edit, Telling) else (mine,):
+            writing.add(token)
+        still = still[token[still] != model.tokenizer.eos_token_id]
+        if not len(still):
+            break
+    return model.tokenizer.batch_decode(mine.words[:, start:], skip_special_tokens=True)
+
+
+def count_listed_objects(session: Session, of: Exam, one: Trained, each: Trained, weight: float) -> pd.DataFrame:
+    """Count the objects of every list, one row per rule, seed and picture; arguments as of `answer_partners`.
+
+    Columns: wrong (named and not there), said (all that are named), found (named and there), there (all that are).
+    """
+    rows, known = [], {}
+    for seed in session.seeds:
+        for rule in RULES:
+            if rule in _ONCE and rule in known:
+                lists = known[rule]
+            else:
+                lists = known[rule] = write_lists(of, rule, seed, _edit_of(of, rule, seed, one, each, weight))
+            said = [[kind for factor, kind in read(text) if factor == 0] for text in lists]
+            counts = pd.DataFrame(vars(chair(said, of.there)))
+            rows.append(counts.assign(rule=rule, seed=seed, picture=np.arange(of.scenes)))
+    return pd.concat(rows, ignore_index=True)
+
+
+def _edit_of(
+    of: Exam, rule: str, seed: int, one: Trained, each: Trained, weight: float
+) -> ConceptEdit | Telling | None:
+    name = rule.removesuffix(EACH_WORD)
+    if name in (ORACLE, ANOTHER):
+        return Telling(of, of.true_lists if name == ORACLE else next_scenes(of.true_lists), weight)
+    return (each if rule.endswith(EACH_WORD) else one).get((name, seed))
+
+
+def chair_table(listed: pd.DataFrame) -> pd.DataFrame:
+    """One row for each rule and seed: CHAIR_S, CHAIR_I with its interval, recall, objects per list."""
+    rows = []
+    for (rule, seed), group in listed.groupby(["rule", "seed"], sort=False):
+        found = ChairScores(*(group[count].to_numpy() for count in ("wrong", "said", "found", "there")))
+        interval = found.interval(np.random.default_rng(0))
+        about = {"rule": rule, "seed": seed, "captions": found.captions, "objects": found.objects}
+        about |= {"low": interval.low, "high": interval.high, "recall": found.recall}
+        rows.append(about | {"said": found.said.mean()})
+    return pd.DataFrame(rows)
