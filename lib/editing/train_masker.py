@@ -65,22 +65,40 @@ class TrainedMasker:
     """
 
 
+class SharedImages:
+    """The pictures of a training and of its dev pairs, for all maskers on one dictionary: encoded by it once."""
+
+    def __init__(self, sae: SAE, pairs: Embeddings | Sequence[Embeddings], dev: Embeddings | None = None) -> None:
+        self._sae, self._pairs = sae, _several(pairs)[0]
+        self._dev = None if dev is None else dev.rows(np.arange(min(DEV_PAIRS, len(dev))), "searched")
+        self._made: dict[float, tuple[ImageSide, ImageSide | None]] = {}
+
+    def of(self, rho: float) -> tuple[ImageSide, ImageSide | None]:
+        """Both with a share `rho` of the dictionary's residual; the last share alone is kept, for the room it takes."""
+        if rho not in self._made:
+            dev = None if self._dev is None else ImageSide.of(self._sae, self._dev, rho)
+            self._made = {rho: (ImageSide.of(self._sae, self._pairs, rho), dev)}
+        return self._made[rho]
+
+
 def train_masker(
     config: MaskerConfig,
     sae: SAE,
     pairs: Embeddings | Sequence[Embeddings],
     dev: Embeddings | None = None,
     *,
+    images: SharedImages | None = None,
     folder: Path | None = None,
-    checkpoint_every: int = 100,
+    checkpoint_every: int = 500,
 ) -> TrainedMasker:
     """Train a masker on pairs: image row i with caption row i, unit norm.
 
     Several pairs are the same images with other captions, one for each epoch in turn. With dev pairs, the weights of
-    the best of CHECKS measurements and the start are kept. With a `folder`, the state is saved there every
-    `checkpoint_every` steps and at the end, and a run continues from it. A loss that is no longer finite is an error.
+    the best of CHECKS measurements and the start are kept. images: those of the same dictionary and pairs, where other
+    maskers train on them, too. With a `folder`, the state is saved there every `checkpoint_every` steps and at the end,
+    and a run continues from it. A loss that is no longer finite is an error.
     """
-    run = _Run(config, sae, _several(pairs), dev)
+    run = _Run(config, sae, _several(pairs), dev, images or SharedImages(sae, pairs, dev))
     if folder is not None:
         run.restore(folder)
     bar = progress(total=config.steps, initial=run.step, desc=f"masker {config.edit}")
@@ -95,12 +113,16 @@ def train_masker(
 
 
 def train_masker_cached(
-    config: MaskerConfig, sae: SAE, pairs: Embeddings | Sequence[Embeddings], dev: Embeddings | None = None
+    config: MaskerConfig,
+    sae: SAE,
+    pairs: Embeddings | Sequence[Embeddings],
+    dev: Embeddings | None = None,
+    images: SharedImages | None = None,
 ) -> TrainedMasker:
     """Train once: the cache stores the result under everything that decides it."""
 
     def work(folder: Path) -> None:
-        trained = train_masker(config, sae, pairs, dev, folder=folder)
+        trained = train_masker(config, sae, pairs, dev, images=images, folder=folder)
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.masker.state_dict().items()}
         write_atomic(folder / _WEIGHTS, save(weights))
         tables = {"history": trained.history, "checks": trained.checks}
@@ -137,14 +159,23 @@ class _Run(Resumable):
     name: ClassVar[str] = "masker"
     own: ClassVar[tuple[str, ...]] = ("order", "checks", "best")
 
-    def __init__(self, config: MaskerConfig, sae: SAE, pairs: Sequence[Embeddings], dev: Embeddings | None) -> None:
+    def __init__(
+        self,
+        config: MaskerConfig,
+        sae: SAE,
+        pairs: Sequence[Embeddings],
+        dev: Embeddings | None,
+        images: SharedImages,
+    ) -> None:
         if len(pairs[0]) < 2:
             raise CompanionError(f"{pairs[0].encoder}: {len(pairs[0])} pairs to train a masker on; give at least 2")
         self.config, self.key = config, digest(masker_key(config, sae, pairs, dev))
         device = sae.W_dec.device
-        self.images = ImageSide.of(sae, pairs[0], config.rho)
+        self.images, looked_at = images.of(config.rho)
         self.texts = [as_tensor(one.tower("text")).to(device) for one in pairs]
-        self.dev = None if dev is None else _DevPairs.of(config, sae, dev)
+        self.dev = None
+        if dev is not None and looked_at is not None:
+            self.dev = _DevPairs(looked_at, as_tensor(dev.tower("text")[: len(looked_at)]).to(device))
         self.generator = torch.Generator().manual_seed(config.seed)
         self.masker = Masker(config, sae.d, sae.width).to(device)
         self.masker.initialise(self.texts[0], self.generator)
@@ -198,11 +229,6 @@ class _DevPairs:
 
     images: ImageSide
     texts: Tensor
-
-    @classmethod
-    def of(cls, config: MaskerConfig, sae: SAE, dev: Embeddings) -> _DevPairs:
-        some = dev.rows(np.arange(min(DEV_PAIRS, len(dev))), "searched")
-        return cls(ImageSide.of(sae, some, config.rho), as_tensor(some.tower("text")).to(sae.W_dec.device))
 
     @torch.no_grad()
     def measure(self, masker: Masker) -> tuple[float, float]:

@@ -23,6 +23,7 @@ class Photos(World):
 
     name = "photos"
     keeps_pictures = False
+    learnt_split = "train"
     concept_split = "train"  # as in the paper; of 1,000 test pairs many latents would see fewer than ten
 
     @property

@@ -22,6 +22,7 @@ class PublishedClip(Photos):
     """Flickr8k by a published open_clip model. The judge, MiniLM on the five captions, shares nothing with it."""
 
     name = "clip"
+    learnt_split = ""
 
     def __init__(self, profile: Profile) -> None:
         super().__init__(profile)

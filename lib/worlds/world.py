@@ -43,6 +43,8 @@ class World(ABC):
     """Splits besides train, dev and test, each as large as the test split."""
     keeps_pictures: ClassVar[bool] = True
     """Whether figures that show its pictures may be stored under results/, which is published."""
+    learnt_split: ClassVar[str] = ""
+    """The split whose pairs the encoder was trained on, and finds far too well; empty where there is none."""
     details: ClassVar[bool] = False
     """Whether captions of rendered scenes leave out the kind of the main object."""
     judges_share: ClassVar[str] = ""

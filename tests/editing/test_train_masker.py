@@ -11,7 +11,7 @@ import torch
 import lib.editing.train_masker as module
 from lib.base.errors import CompanionError
 from lib.editing.masker import ImageSide, MaskerConfig
-from lib.editing.train_masker import masker_key, masker_rate, train_masker, train_masker_cached
+from lib.editing.train_masker import SharedImages, masker_key, masker_rate, train_masker, train_masker_cached
 from lib.metrics.retrieval import rank_scores
 from lib.sae.training.checkpoint import FILE
 from tests.editing.toy import toy
@@ -104,6 +104,16 @@ def test_a_killed_run_resumes_to_equal_weights(edit, tmp_path, monkeypatch):
     assert resumed.history.equals(whole.history) and resumed.checks.equals(whole.checks)
     for name, tensor in whole.masker.state_dict().items():
         assert torch.equal(tensor, resumed.masker.state_dict()[name]), name
+
+
+def test_maskers_that_share_their_images_are_those_trained_alone():
+    t, dev = toy(200), toy(50, seed=2).pairs
+    images = SharedImages(t.sae, t.pairs, dev)
+    for config in (CONFIG, replace(CONFIG, edit="none", text_head=True), replace(CONFIG, rho=0.5), CONFIG):
+        shared = train_masker(replace(config, steps=20), t.sae, t.pairs, dev, images=images)
+        alone = train_masker(replace(config, steps=20), t.sae, t.pairs, dev)
+        assert shared.history.equals(alone.history) and shared.checks.equals(alone.checks)
+    assert images.of(CONFIG.rho)[0] is images.of(CONFIG.rho)[0], "made once"
 
 
 def test_the_weights_of_the_least_dev_loss_are_kept():

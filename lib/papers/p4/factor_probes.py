@@ -32,6 +32,9 @@ from lib.worlds.session import Session
 RIDGE = 1e-2
 """Ridge penalty of the probes, in units of the mean squared entry of their input."""
 
+LYING = ("unedited", "masker", "masker + text", ORACLE)
+"""Arms in which a caption's wrong value is looked for."""
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -40,17 +43,23 @@ class Probe:
     weights: np.ndarray
     """(d + 1, values) weights; the last row is the intercept."""
 
-    @classmethod
-    def fit(cls, x: np.ndarray, labels: np.ndarray, values: int) -> Probe:
-        """Fit a probe to rows x (n, d) and labels (n,) from 0 to values - 1."""
-        z = np.column_stack([x, np.ones(len(x))]).astype(np.float64)
-        penalty = RIDGE * np.square(x, dtype=np.float64).mean() * len(x)
-        gram = z.T @ z + penalty * np.diag(np.append(np.ones(x.shape[1]), 0.0))
-        return cls(np.linalg.solve(gram, z.T @ np.eye(values)[labels]))
-
     def read(self, x: np.ndarray) -> np.ndarray:
         """(n,) value that the probe reads from each row of x (n, d)."""
         return (np.column_stack([x, np.ones(len(x))]) @ self.weights).argmax(axis=1)
+
+
+class Probes:
+    """Rows that probes of several factors are fitted to, which share what does not depend on the labels."""
+
+    def __init__(self, x: np.ndarray) -> None:
+        """x: rows (n, d)."""
+        self._rows = np.column_stack([x, np.ones(len(x))]).astype(np.float64)
+        penalty = RIDGE * np.square(x, dtype=np.float64).mean() * len(x)
+        self._gram = self._rows.T @ self._rows + penalty * np.diag(np.append(np.ones(x.shape[1]), 0.0))
+
+    def fit(self, labels: np.ndarray, values: int) -> Probe:
+        """Fit a probe to labels (n,) from 0 to values - 1."""
+        return Probe(np.linalg.solve(self._gram, self._rows.T @ np.eye(values)[labels]))
 
 
 def probe_inputs(images: ImageSide, masks: Tensor | None) -> np.ndarray:
@@ -88,12 +97,16 @@ def factor_probe_table(session: Session, editors: Sequence[Editor], test: Captio
         oracle = oracle_of(session, editor.sae)
         masks = own_masks(editors, seed, train, oracle), own_masks(editors, seed, test, oracle)
         shown, unseen = (image_side(editor, captions.embeddings) for captions in (train, test))
-        plain = probe_inputs(shown, None)
+        numbers = {name: factors.names.index(name) for name in factors.probed}
+        unedited = Probes(probe_inputs(shown, None))
+        plain = {name: unedited.fit(_labels(train, f)[0], factors.values[f]) for name, f in numbers.items()}
         for arm in masks[0]:
             x, y = probe_inputs(shown, masks[0][arm]), probe_inputs(unseen, masks[1][arm])
-            for name in factors.probed:
-                about, f = {"arm": arm, "seed": seed, "factor": name}, factors.names.index(name)
-                rows += [about | row for row in _probe_rows(f, factors.values[f], (x, train), (y, test), plain)]
+            mixed = Probes(x)
+            for name, f in numbers.items():
+                probes = mixed.fit(_labels(train, f)[0], factors.values[f]), plain[name]
+                about = {"arm": arm, "seed": seed, "factor": name}
+                rows += [about | row for row in _probe_rows(f, factors.values[f], (x, train), (y, test), probes)]
     return pd.DataFrame(rows)
 
 
@@ -102,15 +115,16 @@ def _probe_rows(
     values: int,
     train: tuple[np.ndarray, Captioned],
     test: tuple[np.ndarray, Captioned],
-    plain: np.ndarray,
+    probes: tuple[Probe, Probe],
 ) -> list[dict[str, float]]:
+    """Rows of `factor_probe_table`. probes: of pictures edited in this way, and of unedited ones."""
     x, y = train[0], test[0]
     (labels, told), (right, said) = (_labels(captions, f) for captions in (train[1], test[1]))
-    mixed, transferred = (Probe.fit(rows, labels, values).read(y) == right for rows in (x, plain))
+    mixed, transferred = (probe.read(y) == right for probe in probes)
     rows = []
     for mentioned in (True, False):
-        here = said == mentioned
-        apart = Probe.fit(x[told == mentioned], labels[told == mentioned], values).read(y[here]) == right[here]
+        here, learnt = said == mentioned, told == mentioned
+        apart = Probes(x[learnt]).fit(labels[learnt], values).read(y[here]) == right[here]
         majority = np.bincount(labels, minlength=values).argmax() == right[here]
         accuracy = {"accuracy": mixed[here].mean(), "apart": apart.mean(), "transferred": transferred[here].mean()}
         rows.append({"told": mentioned, **accuracy, "majority": majority.mean()})
@@ -133,8 +147,8 @@ def contradiction_table(session: Session, editors: Sequence[Editor], told: int, 
     train, test = training_pairs(session), caption_pictures(session, "test", n, told)
     factors, rows = factors_of(session), []
     oracles = {seed: oracle_of(session, find_editor(editors, "masker", seed).sae) for seed in session.seeds}
-    first = {seed: find_editor(editors, "masker", seed) for seed in session.seeds}
-    learnt = {seed: image_side(editor, train.embeddings) for seed, editor in first.items()}
+    learnt = {seed: _read_arms(editors, seed, train, oracles[seed]) for seed in session.seeds}
+    edited = {seed: {arm: Probes(x) for arm, (_, x) in arms.items()} for seed, arms in learnt.items()}
     for name in progress(factors.wrong, desc="contradictions"):
         f = factors.names.index(name)
         false, kept = contradict_captions(session, test, f)
@@ -143,18 +157,24 @@ def contradiction_table(session: Session, editors: Sequence[Editor], told: int, 
         wrong = false.dialled.asserted[:, f]
         labels, said = _labels(train, f)
         for seed in session.seeds:
-            pictures = image_side(first[seed], true.embeddings)
-            masks = [own_masks(editors, seed, captions, oracles[seed]) for captions in (train, false, true)]
+            lied, told_truth = (_read_arms(editors, seed, captions, oracles[seed]) for captions in (false, true))
             about = {"seed": seed, "factor": name, "pictures": len(kept)}
-            for arm in ("unedited", "masker", "masker + text", ORACLE):
-                x = probe_inputs(learnt[seed], masks[0][arm])
-                y, base = (probe_inputs(pictures, mask[arm]) for mask in masks[1:])
-                probe = Probe.fit(x, labels, factors.values[f])
-                read, chance = probe.read(y), probe.read(base)
+            for arm, (masks, _) in learnt[seed].items():
+                probe = edited[seed][arm].fit(labels, factors.values[f])
+                read, chance = probe.read(lied[arm][1]), probe.read(told_truth[arm][1])
                 row = {"wrong": (read == wrong).mean(), "right": (read == right).mean()}
                 row |= {"by_chance": (chance == wrong).mean(), "mask": np.nan}
-                if arm != "unedited":
-                    seen = masks[0][arm][said].numpy(), masks[1][arm].numpy()  # type: ignore[index,union-attr]
-                    row["mask"] = (Probe.fit(seen[0], labels[said], factors.values[f]).read(seen[1]) == wrong).mean()
+                if masks is not None:
+                    of_masks = Probes(masks[said].numpy()).fit(labels[said], factors.values[f])
+                    row["mask"] = (of_masks.read(lied[arm][0].numpy()) == wrong).mean()  # type: ignore[union-attr]
                 rows.append({"arm": arm, **about, **row})
     return pd.DataFrame(rows)
+
+
+def _read_arms(
+    editors: Sequence[Editor], seed: int, captions: Captioned, oracle: Oracle
+) -> dict[str, tuple[Tensor | None, np.ndarray]]:
+    """Masks of captions, and the pictures that each edits (n, d), by the arms whose lies are looked for."""
+    masks = own_masks(editors, seed, captions, oracle)
+    images = image_side(find_editor(editors, "masker", seed), captions.embeddings)
+    return {arm: (masks[arm], probe_inputs(images, masks[arm])) for arm in LYING}

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from lib.base.progress import progress
-from lib.papers.common.dictionaries import Recipe, train_recipe
+from lib.papers.common.dictionaries import Recipe, recipe_training, train_recipe
 from lib.papers.p4.baseline_scores import unedited_scores
 from lib.papers.p4.dial_recalls import exact_ranks
 from lib.papers.p4.oracle_masks import recovery_table
@@ -27,6 +27,8 @@ from lib.papers.p4.text_editing import (
 )
 from lib.report.effects import nested
 from lib.report.figures import chance_line
+from lib.sae.base import SAE
+from lib.sae.training.train_ahead import train_ahead
 from lib.worlds.session import Session
 
 COMPARED = (("masker + text", "unedited"), ("masker + text", "text only"))
@@ -81,6 +83,15 @@ def replicated_gains(session: Session, gains: pd.DataFrame, n: int) -> pd.DataFr
         there = replace(session, stand_in=world)
         parts.append(told_gains(there, fit_editors(there, arms), n).assign(encoder=number))
     return pd.concat(parts, ignore_index=True)
+
+
+def train_dictionaries(session: Session) -> dict[int, SAE]:
+    """The dictionary of every seed; those that `choice_table` compares train beside them."""
+    setting, first = setting_of(session), session.seeds[0]
+    own, *others = other_dictionaries(setting).values()
+    runs = [*((own, seed) for seed in session.seeds), *((recipe, first) for recipe in others)]
+    train_ahead((recipe_training(session, *run) for run in runs), session.device)
+    return {seed: train_recipe(session, own, seed) for seed in session.seeds}
 
 
 def choice_table(session: Session) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from lib.editing.masker import MaskerConfig
 from lib.papers.common.dictionaries import Recipe
 from lib.worlds.atoms import AtomWorld
+from lib.worlds.products import Products
 from lib.worlds.scenes_details import ScenesDetails
 from lib.worlds.session import Session
 
@@ -72,8 +73,14 @@ DETAILS = Setting(
 """K is about the number of facts of a scene, the width a few more than there are facts. See `n41_premise`."""
 
 
+PRODUCTS = Setting(Recipe("topk", 1, 16), trained(200, 200, 5e-4))
+"""For 800 pairs of one caption: 33 epochs, and fewer latents than there are pictures to learn them from."""
+
+
 def setting_of(session: Session) -> Setting:
     """The setting of the session's world."""
     if isinstance(session.world, AtomWorld):
         return ATOMS
+    if isinstance(session.world, Products):
+        return PRODUCTS
     return DETAILS if isinstance(session.world, ScenesDetails) else Setting()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ from lib.data.scenes import scenes
 from lib.data.scenes.dial import MIXED, Dialled, contradict, dial
 from lib.data.scenes.scene_grammar import FACTORS, VALUES
 from lib.editing.masker import ImageSide, Masker, MaskerConfig
-from lib.editing.train_masker import MASKER, masker_key, train_masker_cached
+from lib.editing.train_masker import MASKER, SharedImages, masker_key, train_masker_cached
 from lib.encoders.embeddings import Embeddings
 from lib.papers.common.dictionaries import recipe_training, train_recipe
 from lib.papers.common.latents import NAMING
@@ -30,9 +30,9 @@ from lib.papers.p4.settings import setting_of
 from lib.sae.base import SAE
 from lib.sae.training.train_ahead import train_ahead
 from lib.worlds.atoms import AtomWorld, embed_atoms
-from lib.worlds.photos import Photos
 from lib.worlds.scenes import Scenes
 from lib.worlds.session import Session
+from lib.worlds.world import World
 
 TRAINING_SCENES, PROBE_SCENES, TEST_SCENES = 20000, 5000, 500
 """Train pictures for maskers and for probes at most, and test pictures along the dial."""
@@ -130,7 +130,11 @@ def has_dial(session: Session) -> bool:
 
 def scenes_world(session: Session) -> Scenes:
     """The session's world; raises NotAvailable if its captions have no words and no dial."""
-    world = session.world
+    return scenes_of(session.world)
+
+
+def scenes_of(world: World) -> Scenes:
+    """The world, if it is one of scenes; else NotAvailable."""
     if not isinstance(world, Scenes):
         raise NotAvailable(f"world {world.name} has no caption dial; use profile scenes")
     return world
@@ -138,11 +142,17 @@ def scenes_world(session: Session) -> Scenes:
 
 def caption_pictures(session: Session, split: str, n: int, told: int, caption: int = 0) -> Captioned:
     """Caption the first n pictures of a split with `told` facts each, or MIXED numbers of them, and embed both."""
-    world = session.world
+    return _captioned(session.world, split, n, told, caption)
+
+
+@lru_cache(16)
+def _captioned(world: World, split: str, n: int, told: int, caption: int) -> Captioned:
+    """`caption_pictures`, whose pairs several sections ask for."""
     if isinstance(world, AtomWorld):
         drawn = world.drawn_atoms(split, (told, told) if told else ANY_NUMBER, caption).first(n)
         return Captioned(drawn, embed_atoms(drawn))
-    return embed_dialled(session, split, dial_once(split, n, told, caption, scenes_world(session).details))
+    scenes = scenes_of(world)
+    return embed_dialled(scenes, split, dial_once(split, n, told, caption, scenes.details))
 
 
 @cache
@@ -151,9 +161,8 @@ def dial_once(split: str, n: int, told: int, caption: int = 0, details: bool = F
     return dial(split, n, told, caption=caption, details=details)
 
 
-def embed_dialled(session: Session, split: str, dialled: Dialled, rows: np.ndarray | None = None) -> Captioned:
+def embed_dialled(world: Scenes, split: str, dialled: Dialled, rows: np.ndarray | None = None) -> Captioned:
     """Embed captions of the dial; pictures are the first rows of the world's split, or those in `rows`."""
-    world = scenes_world(session)
     text = world.rows_of(dialled.pairs, "text")
     whole = world.embeddings(split).tower("image")
     image = np.asarray(whole[: len(text)] if rows is None else whole[rows])
@@ -167,28 +176,29 @@ def contradict_captions(session: Session, captions: Captioned, factor: int) -> t
         false, kept = contradict_atoms(captions.dialled, factor)
         return Captioned(false, embed_atoms(false)), kept
     dialled, kept = contradict(captions.dialled, factor)
-    return embed_dialled(session, "test", dialled, kept), kept
+    return embed_dialled(scenes_world(session), "test", dialled, kept), kept
 
 
 def training_pairs(session: Session) -> Captioned:
-    """Train pictures for probes and means, each with one caption of any number of facts."""
-    return caption_pictures(session, "train", min(PROBE_SCENES, session.world.size("train")), MIXED)
+    """Train pictures for probes and means, each with one caption of any number of facts: the maskers' first ones."""
+    whole = caption_pictures(session, "train", min(TRAINING_SCENES, session.world.size("train")), MIXED)
+    rows = np.arange(min(PROBE_SCENES, len(whole.text)))
+    return Captioned(whole.dialled.rows(rows), whole.embeddings.rows(rows, f"first {len(rows)}"))
 
 
 def masker_pairs(session: Session) -> list[Embeddings]:
     """Pairs that maskers train on: the same pictures with other captions, for one epoch each.
 
-    With a dial, captions mention any number of facts. Photographs are those of the dev split, since the encoder's heads
-    have memorised the train split, all but the last fifth, with each of their captions. In other worlds they are the
-    train split.
+    With a dial, captions tell any number of facts; in other worlds they are those that each picture of the train split
+    has. Where the encoder itself has learnt that split, they are those of the dev split, all but its last fifth.
     """
     world = session.world
     if has_dial(session):
         size, count = min(TRAINING_SCENES, world.size("train")), setting_of(session).captions
         return [caption_pictures(session, "train", size, MIXED, caption).embeddings for caption in range(count)]
-    if isinstance(world, Photos):
-        return _photos(session, slice(0, 4 * world.size("dev") // 5))
-    return [world.embeddings("train")]
+    if world.learnt_split == "train":
+        return _each_caption(world, "dev", slice(0, 4 * world.size("dev") // 5))
+    return _each_caption(world, "train", slice(0, world.size("train")))
 
 
 def dev_pairs(session: Session) -> Embeddings:
@@ -196,16 +206,16 @@ def dev_pairs(session: Session) -> Embeddings:
     world = session.world
     if has_dial(session):
         return caption_pictures(session, "dev", min(DEV_CAPTIONS, world.size("dev")), MIXED).embeddings
-    if isinstance(world, Photos):
-        return _photos(session, slice(4 * world.size("dev") // 5, world.size("dev")))[0]
+    if world.learnt_split == "train":
+        return _each_caption(world, "dev", slice(4 * world.size("dev") // 5, world.size("dev")))[0]
     return world.embeddings("dev")
 
 
-def _photos(session: Session, rows: slice) -> list[Embeddings]:
-    """Rows of the dev photos, once with each of their captions."""
-    dev, texts = session.world.embeddings("dev"), session.world.caption_embeddings("dev")
-    numbers = np.arange(len(dev))[rows]
-    some = dev.rows(numbers, f"{rows.start} to {rows.stop}")
+def _each_caption(world: World, split: str, rows: slice) -> list[Embeddings]:
+    """Rows of a split, once with each of their captions."""
+    whole, texts = world.embeddings(split), world.caption_embeddings(split)
+    numbers = np.arange(len(whole))[rows]
+    some = whole.rows(numbers, f"{rows.start} to {rows.stop}")
     return [
         replace(some, text=texts[numbers, caption], identity={**some.identity, "caption": caption})
         for caption in range(texts.shape[1])
@@ -225,11 +235,18 @@ def fit_maskers(session: Session, runs: Mapping[tuple[str, int], tuple[MaskerCon
     """Train a masker for each arm and seed, given its configuration and its dictionary.
 
     As many train side by side as this process may use threads: their steps are too small for more threads to help.
+    Those on one dictionary with the same share of its residual train one after another, and share their pictures.
     """
     pairs, dev = masker_pairs(session), dev_pairs(session)
     tasks = [(replace(config, seed=seed), sae) for (_, seed), (config, sae) in runs.items()]
-    new = [task for task in tasks if not in_cache(MASKER, masker_key(*task, pairs, dev))]
+    alike: dict[tuple[int, float], list[tuple[MaskerConfig, SAE]]] = {}
+    for config, sae in tasks:
+        if not in_cache(MASKER, masker_key(config, sae, pairs, dev)):
+            alike.setdefault((id(sae), config.rho), []).append((config, sae))
     jobs = torch.get_num_threads() if session.device == "cpu" else 1
+    parts = -(-jobs // max(1, len(alike)))  # so that no job is idle
+    new = [part for group in alike.values() for i in range(parts) if (part := group[i::parts])]
+    new.sort(key=len, reverse=True)
     for _ in progress(Workers(jobs).each(partial(_train, pairs, dev), new), total=len(new), desc="maskers"):
         pass
     editors = []
@@ -239,9 +256,11 @@ def fit_maskers(session: Session, runs: Mapping[tuple[str, int], tuple[MaskerCon
     return editors
 
 
-def _train(pairs: Sequence[Embeddings], dev: Embeddings, task: tuple[MaskerConfig, SAE]) -> None:
-    """Train a masker into the cache."""
-    train_masker_cached(*task, pairs, dev)
+def _train(pairs: Sequence[Embeddings], dev: Embeddings, tasks: Sequence[tuple[MaskerConfig, SAE]]) -> None:
+    """Train maskers on one dictionary into the cache."""
+    images = SharedImages(tasks[0][1], pairs, dev)
+    for config, sae in tasks:
+        train_masker_cached(config, sae, pairs, dev, images)
 
 
 def find_editor(editors: Iterable[Editor], arm: str, seed: int) -> Editor:

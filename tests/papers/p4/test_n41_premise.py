@@ -49,6 +49,8 @@ def test_gains_are_means_over_pictures_and_seeds(session: Session) -> None:
 
 
 def test_choices_are_made_on_dev(session: Session) -> None:
+    saes = n41_premise.train_dictionaries(session)
+    assert list(saes) == [0, 1] and saes[0].width == 3 * 48
     tried = n41_premise.choice_table(session)
     first = tried.groupby("arm", sort=False).setting.first()
     assert first["text only"] == "ours" and "TopK" in first["masker + text"]

@@ -63,7 +63,7 @@ def test_a_probe_reads_what_is_linear_and_guesses_the_rest() -> None:
     labels = rng.integers(3, size=600)
     clear, noise = np.eye(3)[labels] + 0.1 * rng.normal(size=(600, 3)), rng.normal(size=(600, 3))
     for x, low, high in ((clear, 0.99, 1.0), (noise, 0.2, 0.47)):
-        probe = factor_probes.Probe.fit(x[:400], labels[:400], 3)
+        probe = factor_probes.Probes(x[:400]).fit(labels[:400], 3)
         assert low <= (probe.read(x[400:]) == labels[400:]).mean() <= high
 
 
@@ -74,7 +74,7 @@ def test_a_probe_is_ridge_regression() -> None:
     penalty = np.sqrt(factor_probes.RIDGE * np.square(x).mean() * len(x))
     rows = np.vstack([np.column_stack([x, np.ones(50)]), np.column_stack([penalty * np.eye(4), np.zeros(4)])])
     expected = np.linalg.lstsq(rows, np.vstack([np.eye(2)[labels], np.zeros((4, 2))]), rcond=None)[0]
-    np.testing.assert_allclose(factor_probes.Probe.fit(x, labels, 2).weights, expected, atol=1e-10)
+    np.testing.assert_allclose(factor_probes.Probes(x).fit(labels, 2).weights, expected, atol=1e-10)
 
 
 def test_an_owner_may_have_several_captions() -> None:
@@ -138,6 +138,47 @@ def test_notebook_40_on_a_small_world(session: Session, monkeypatch: pytest.Monk
     assert caption_dial.brute_force_difference(text_editing.find_editor(editors, "masker", 0), at) < 1e-5
 
 
+def test_probes_that_share_their_rows_are_those_fitted_one_by_one(session: Session) -> None:
+    """The slow way edits the pictures anew for every factor, and fits every probe alone."""
+    editors = text_editing.fit_editors(session, short(settings.MASKER_ARMS))
+    train, factors = text_editing.training_pairs(session), text_editing.factors_of(session)
+    test = text_editing.caption_pictures(session, "test", N, 6)
+    lies = factor_probes.contradiction_table(session, editors, 6, N).set_index(["arm", "seed", "factor"])
+    whole = factor_probes.factor_probe_table(session, editors, test).set_index(["arm", "seed", "factor", "told"])
+    sae = text_editing.find_editor(editors, "masker", 0).sae
+    oracle, images = oracle_masks.oracle_of(session, sae), text_editing.image_side
+
+    def inputs(captions: text_editing.Captioned, arm: str) -> np.ndarray:
+        masks = factor_probes.own_masks(editors, 0, captions, oracle)
+        side = images(text_editing.find_editor(editors, "masker", 0), captions.embeddings)
+        return factor_probes.probe_inputs(side, masks[arm])
+
+    for name in factors.wrong[:2]:
+        f = factors.names.index(name)
+        false, _ = text_editing.contradict_captions(session, test, f)
+        labels, told = train.dialled.codes[:, f].astype(int), test.dialled.asserted[:, f] >= 0
+        for arm in ("unedited", "masker", "masker + text"):
+            probe = factor_probes.Probes(inputs(train, arm)).fit(labels, factors.values[f])
+            read = probe.read(inputs(false, arm))
+            assert (read == false.dialled.asserted[:, f]).mean() == lies.loc[arm, 0, name].wrong
+            right = probe.read(inputs(test, arm)) == test.dialled.codes[:, f]
+            plain = factor_probes.Probes(inputs(train, "unedited")).fit(labels, factors.values[f])
+            carried = plain.read(inputs(test, arm)) == test.dialled.codes[:, f]
+            for mentioned, here in ((True, told), (False, ~told)):
+                row = whole.loc[arm, 0, name, mentioned]
+                assert (row.accuracy, row.transferred) == (right[here].mean(), carried[here].mean())
+
+
+def test_probes_learn_from_the_first_captions_of_maskers(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_editing, "PROBE_SCENES", 40)
+    some, whole = text_editing.training_pairs(session), text_editing.masker_pairs(session)[0]
+    assert (some.image == whole.image[:40]).all() and (some.text == whole.text[:40]).all()  # type: ignore[index]
+    slow = text_editing.caption_pictures(session, "train", 40, text_editing.MIXED)
+    assert (some.dialled.asserted == slow.dialled.asserted).all() and (some.dialled.codes == slow.dialled.codes).all()
+    np.testing.assert_allclose(some.text, slow.text, atol=1e-6)
+    assert text_editing.caption_pictures(session, "train", 40, text_editing.MIXED) is slow, "embedded once"
+
+
 def test_notebook_41_on_a_small_world(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(n41_retrieval, "CUT_WORDS", (4,))
     editors = text_editing.fit_editors(session, short(settings.MASKER_ARMS))
@@ -156,7 +197,7 @@ def test_notebook_41_on_a_small_world(session: Session, monkeypatch: pytest.Monk
     assert np.abs(texts[0] - texts[1]).max() > 0.01
 
 
-def test_a_world_without_a_dial(cache: Path) -> None:
+def test_a_world_without_a_dial(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Photos: single captions, all five of each picture, no long ones."""
     photos = open_session("41_retrieval", load_profile("photos", [*SMALL[:3], "seeds=[0]"]))
     single, together = caption_ranks.main_pools(photos, 40)
@@ -168,6 +209,11 @@ def test_a_world_without_a_dial(cache: Path) -> None:
     assert (learnt[3].text == photos.world.caption_embeddings("dev")[:4, 3]).all()
     assert len({str(one.identity) for one in learnt}) == 5
     assert n41_retrieval.split_table(photos).split.tolist() == ["train", "dev", "test"]
+    monkeypatch.setattr(type(photos.world), "learnt_split", "")
+    fresh = text_editing.masker_pairs(photos)
+    train = photos.world.embeddings("train")
+    assert len(fresh) == 5 and all((one.ids == train.ids).all() for one in fresh)
+    assert text_editing.dev_pairs(photos).ids.tolist() == dev
     assert n41_retrieval.cut_table(photos, [], ["masker"]).empty
     cosines = single.image.tower("image") @ together.text.T
     found = caption_ranks.ranks_from_scores(cosines, together.owner)
