@@ -194,7 +194,7 @@ def swap_table(found: Found) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def by_arm(table: pd.DataFrame, column: str, told: int = HALF_TOLD) -> Mapping[str, list[float]]:
+def by_arm(table: pd.DataFrame, column: str, told: int = HALF_TOLD) -> Mapping[str, Sequence[float]]:
     """Values of a column over seeds, by arm and grouped by role, for `bars_with_seeds`."""
     rows = table[table.told == told]
     return by_role({str(arm): rows[rows.arm == arm][column].tolist() for arm in rows.arm.unique()}, COLORS)
