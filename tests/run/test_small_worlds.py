@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from lib.base.errors import CompanionError
+from lib.papers.common.least_sizes import LEAST, Least
 from lib.papers.common.setting import Setting
 from lib.papers.p3 import controlled_runs, n30_causes, n31_coco_cuts, n33_sizes, pair_dictionaries
 from lib.papers.p4 import settings
 from lib.sae.training.train import TrainingRun
-from lib.worlds.profiles import profile_text
+from lib.worlds.profiles import load_profile, profile_text
 from tests.run.notebook_cells import run_notebook
 
 DIMS, STEPS = 16, 2
@@ -115,21 +116,39 @@ def test_captions_that_do_not_differ_are_refused_before_anything_is_trained(
         run_notebook(number, world(tmp_path / "own", 200, one_caption))
 
 
-@pytest.mark.parametrize("number", ["10", "20", "23", "24"])
+LIMITS = {number: LEAST[number](load_profile("own-arrays", ["pairs.width=28", "pairs.steps=1"])) for number in NUMBERS}
+
+
+def sizes(least: Least, train: int = 0, test: int = 0) -> list[str]:
+    """The least sizes as settings, with a number more or less in a split."""
+    return [f"splits.train={least.train + train}", "splits.dev=1", f"splits.test={least.test + test}"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_notebook_ends_at_the_least_sizes(number: str, short: None, tmp_path: Path) -> None:
+    run_notebook(number, world(tmp_path / "own", 200, plain, *sizes(LIMITS[number])))
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize("number", NUMBERS)
 def test_what_is_too_small_is_said_before_anything_is_trained(
-    number: str, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: str, split: str, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(TrainingRun, "__init__", lambda *_: pytest.fail("it was trained"))
-    profile = world(tmp_path / "own", 30, plain, "pairs.width=64")
-    with pytest.raises(
-        CompanionError, match=r"needs at least \d+ in train, \d+ in test, and there are 14 in train, 12 "
-    ):
+    least = LIMITS[number]
+    profile = world(tmp_path / "own", 200, plain, *sizes(least, **{split: -1}))
+    line = f"needs at least {least.train} in train, {least.test} in test, and there are "
+    with pytest.raises(CompanionError, match=line):
         run_notebook(number, profile)
 
 
-def test_what_single_numbers_and_captions_lack_is_one_line(results: Path, tmp_path: Path) -> None:
-    """Without texts, a notebook about pairs ends in the line of an error before anything is trained."""
+@pytest.mark.parametrize("number", ["20", "31", "41"])
+def test_without_captions_a_notebook_about_pairs_ends_before_anything_is_trained(
+    number: str, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TrainingRun, "__init__", lambda *_: pytest.fail("it was trained"))
     profile = world(tmp_path / "own", 30, plain)
     (tmp_path / "own" / "text.npy").unlink()
     with pytest.raises(CompanionError, match="has no text embeddings"):
-        run_notebook("31", profile)
+        run_notebook(number, profile)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -125,7 +126,7 @@ def _checked(
     image, text = matrices["image"], matrices.get("text")
     names = [f"row-{i}" for i in range(len(image))] if ids is None else ids
     if len(set(names)) < len(names):
-        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        twice = Counter(names).most_common(1)[0][0]
         raise CompanionError(f"{folder}: id {twice!r} appears twice; give every row its own")
     for part, matrix in matrices.items():
         if len(matrix) != len(names):
