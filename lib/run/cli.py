@@ -95,8 +95,17 @@ def main() -> None:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
     except Exception as error:
+        if _is_of_memory(error):
+            typer.echo("error: this machine has too little memory for such sizes; take fewer rows or latents", err=True)
+            sys.exit(2)
         typer.echo(f"error: {_unforeseen(error)}", err=True)
         sys.exit(1)
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Whether numpy or torch could not have as much memory as it asked for; torch has no type of error for a CPU."""
+    told = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return told or "can't allocate memory" in str(error)
 
 
 def _unforeseen(error: Exception) -> str:

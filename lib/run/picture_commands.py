@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lib.run.options import ProfileName, Settings, path
+from lib.run.options import ProfileName, Settings, named, path
 
 if TYPE_CHECKING:
     from lib.worlds.profiles import Profile
@@ -17,7 +17,10 @@ Folder = Annotated[
     Path, typer.Argument(parser=path, metavar="FOLDER", help="A folder of pictures, subfolders included.")
 ]
 Model = Annotated[
-    str | None, typer.Option("--encoder", metavar="MODEL", help="Such as 'ViT-B-32 openai'; by default the profile's.")
+    str | None,
+    typer.Option(
+        "--encoder", parser=named, metavar="MODEL", help="Such as 'ViT-B-32 openai'; by default the profile's."
+    ),
 ]
 Sheet = Annotated[
     Path | None,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -215,6 +216,36 @@ def test_an_error_that_nobody_foresaw_is_one_line_with_a_report(
     (cache / "runs").rmdir()
     (cache / "runs").write_text("in the way")
     assert stopped(monkeypatch, capsys, "claims") == (1, "error: IndexError: index 50 is out of bounds\n")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 7.28 TiB for an array with shape (1000000, 1000000)"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes."),
+        torch.OutOfMemoryError("CUDA out of memory."),
+    ],
+)
+def test_sizes_that_memory_does_not_hold_are_exit_code_2(
+    error: Exception, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("lib.report.scoreboard.scoreboard", fail)
+    code, line = stopped(monkeypatch, capsys, "claims")
+    assert (
+        code == 2 and line == "error: this machine has too little memory for such sizes; take fewer rows or latents\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["concepts FOLDER", "index FOLDER", "search FOLDER dog", "score zero-shot FOLDER"])
+def test_an_empty_model_is_refused(command: str, tmp_path: Path, results: Path) -> None:
+    """A variable that is not set, in quotes, does not pass for the encoder of the profile."""
+    words = [word.replace("FOLDER", str(tmp_path)) for word in command.split()]
+    for name in ("", "  "):
+        answer = runner.invoke(cli.app, [*words, "--encoder", name])
+        assert answer.exit_code == 2 and "the name is empty; give a model" in " ".join(answer.output.split())
 
 
 @pytest.mark.parametrize("part", ["encoder", "judge"])

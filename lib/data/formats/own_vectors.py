@@ -20,6 +20,9 @@ _PARTS = ("image", "text", "judge")
 
 _IDS = "ids.txt"
 
+_KINDS = {"folder": Path.is_dir, "other file": Path.is_file, "special file": Path.exists}
+"""What an entry of a folder is, in the order of the questions; a link to nothing is none of it."""
+
 _TABLE = "embeddings.parquet"
 """The file that holds matrices and ids in one."""
 
@@ -80,7 +83,7 @@ def account(folder: Path) -> Tally:
         raise CompanionError(f"{folder}: no such folder; give a folder of embeddings")
     kinds: dict[str, list[str]] = {}
     for path in sorted(folder.iterdir()):
-        kind = "folder" if path.is_dir() else "other file" if path.is_file() else "broken link"
+        kind = next((kind for kind, is_one in _KINDS.items() if is_one(path)), "broken link")
         kinds.setdefault("hidden file" if path.name.startswith(".") else kind, []).append(path.name)
     tally = Tally(folder.resolve().name)
     for kind, names in kinds.items():
