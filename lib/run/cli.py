@@ -103,9 +103,9 @@ def main() -> None:
 
 
 def _is_of_memory(error: Exception) -> bool:
-    """Whether numpy or torch could not have as much memory as it asked for; torch has no type of error for a CPU."""
+    """Whether numpy or torch could not have, or count, the memory that it asked for; torch has no type for that."""
     told = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return told or "can't allocate memory" in str(error)
+    return told or any(words in str(error) for words in ("can't allocate memory", "Overflow when", "overflowed"))
 
 
 def _unforeseen(error: Exception) -> str:

@@ -143,5 +143,5 @@ def test_words_that_the_encoder_does_not_know_are_refused(folder: Path, monkeypa
 
 
 def test_words_whose_end_is_not_read_are_refused(folder: Path) -> None:
-    with pytest.raises(CompanionError, match="does not read the end of 1 word, first '(red ){15}'; drop them"):
+    with pytest.raises(CompanionError, match=r"does not read the end of 1 word, first '(red ){15}'; drop them"):
         next(name_concepts(folder, load_profile("scenes", SMALL), ["cat", "red " * 100]))

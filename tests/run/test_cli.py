@@ -223,6 +223,8 @@ def test_an_error_that_nobody_foresaw_is_one_line_with_a_report(
     [
         MemoryError("Unable to allocate 7.28 TiB for an array with shape (1000000, 1000000)"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes."),
+        RuntimeError("Storage size calculation overflowed with sizes=[4611686018427387904, 8]"),
+        TypeError("zeros(): argument 'size' failed to unpack: Overflow when unpacking long long"),
         torch.OutOfMemoryError("CUDA out of memory."),
     ],
 )
