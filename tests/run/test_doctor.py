@@ -99,25 +99,25 @@ def test_it_takes_settings(cache: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", LEAST)
 def test_it_agrees_with_the_studies_at_and_just_below_the_least_sizes(number: str, arrays: Path, cache: Path) -> None:
     least = LEAST[number](load_profile("own-arrays"))
-    for fewer_train, fewer_test in ((0, 0), (1, 0), (0, 1)):
-        sizes = [f"splits.train={least.train - fewer_train}", "splits.dev=1", f"splits.test={least.test - fewer_test}"]
-        given = [f"folder={arrays}", *sizes]
+    enough = {"train": least.train, "dev": least.dev, "test": least.test}
+    for split in (None, *least.sizes):
+        have = enough if split is None else {**enough, split: enough[split] - 1}
+        given = [f"folder={arrays}", *(f"splits.{one}={number}" for one, number in have.items())]
         session, said = open_session("00_x", load_profile("own-arrays", given)), parts("own-arrays", *given)[number]
-        if not fewer_train and not fewer_test:
+        if split is None:
             check_sizes(session, least)
             assert said == f"can run (at least: {least.line()})"
         else:
-            wanted = f"{least.train} in train" if fewer_train else f"{least.test} in test"
-            assert said == f"needs {wanted} (at least: {least.line()})"
-            with pytest.raises(CompanionError, match=rf"needs at least {least.train} in train, {least.test} in test"):
+            assert said == f"needs {enough[split]} in {split} (at least: {least.line()})"
+            with pytest.raises(CompanionError, match=rf"needs at least .*{enough[split]} in {split}"):
                 check_sizes(session, least)
 
 
 def test_the_least_sizes_follow_the_settings(arrays: Path, cache: Path) -> None:
     found = parts("own-arrays", f"folder={arrays}", "pairs.width=7", "pairs.steps=1")
-    assert found["23"].endswith("(at least: 10 in train, 10 in test, captions)")
+    assert found["23"].endswith("(at least: 10 in train, 2 in dev, 10 in test, captions)")
     found = parts("own-arrays", f"folder={arrays}", "pairs.width=63", "pairs.steps=1")
-    assert found["23"].endswith("(at least: 32 in train, 10 in test, captions)")
+    assert found["23"].endswith("(at least: 32 in train, 2 in dev, 10 in test, captions)")
 
 
 def test_it_counts_the_rows_of_arrays_and_looks_for_captions_and_a_judge(arrays: Path, cache: Path) -> None:

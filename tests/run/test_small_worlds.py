@@ -119,9 +119,9 @@ def test_captions_that_do_not_differ_are_refused_before_anything_is_trained(
 LIMITS = {number: LEAST[number](load_profile("own-arrays", ["pairs.width=28", "pairs.steps=1"])) for number in NUMBERS}
 
 
-def sizes(least: Least, train: int = 0, test: int = 0) -> list[str]:
-    """The least sizes as settings, with a number more or less in a split."""
-    return [f"splits.train={least.train + train}", "splits.dev=1", f"splits.test={least.test + test}"]
+def sizes(least: Least) -> list[str]:
+    """The least sizes as settings."""
+    return [f"splits.train={least.train}", f"splits.dev={least.dev}", f"splits.test={least.test}"]
 
 
 @pytest.mark.slow
@@ -130,16 +130,17 @@ def test_a_notebook_ends_at_the_least_sizes(number: str, short: None, tmp_path: 
     run_notebook(number, world(tmp_path / "own", 200, plain, *sizes(LIMITS[number])))
 
 
-@pytest.mark.parametrize("split", ["train", "test"])
-@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize(("number", "split"), [(number, split) for number in NUMBERS for split in LIMITS[number].sizes])
 def test_what_is_too_small_is_said_before_anything_is_trained(
     number: str, split: str, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(TrainingRun, "__init__", lambda *_: pytest.fail("it was trained"))
     least = LIMITS[number]
-    profile = world(tmp_path / "own", 200, plain, *sizes(least, **{split: -1}))
-    line = f"needs at least {least.train} in train, {least.test} in test, and there are "
-    with pytest.raises(CompanionError, match=line):
+    fewer = replace(least, **{split: least.sizes[split] - 1})  # type: ignore[arg-type]
+    profile = world(tmp_path / "own", 200, plain, *sizes(fewer))
+    with pytest.raises(
+        CompanionError, match=f"needs at least {', '.join(f'{n} in {s}' for s, n in least.sizes.items())}"
+    ):
         run_notebook(number, profile)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,19 +34,29 @@ class Least:
     """Pairs in the split train."""
     test: int
     """Pairs in the split test."""
+    dev: int = 1
+    """Pairs in the split dev."""
     captions: bool = True
     """Whether every picture needs a caption; where it does not, captions may be absent."""
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The number of each split that needs more than the one pair that every split has."""
+        sizes = {"train": self.train, "dev": self.dev, "test": self.test}
+        return {split: number for split, number in sizes.items() if number > 1}
+
     def line(self) -> str:
         """The sizes in words: "16 in train, 60 in test"."""
-        sizes = f"{self.train:,} in train, {self.test:,} in test"
-        return f"{sizes}, captions" if self.captions else sizes
+        return f"{_in_words(self.sizes)}, captions" if self.captions else _in_words(self.sizes)
 
     def lacking(self, profile: Profile) -> Iterator[str]:
         """The sizes that the splits of a profile do not reach, in words."""
-        for split in ("train", "test"):
-            if getattr(profile.splits, split) < (number := getattr(self, split)):
-                yield f"{number:,} in {split}"
+        have = profile.splits.model_dump()
+        yield from (_in_words({split: number}) for split, number in self.sizes.items() if have[split] < number)
+
+
+def _in_words(sizes: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} in {split}" for split, number in sizes.items())
 
 
 SCORES = Least("a Monosemanticity Score of every latent", train=16, test=60, captions=False)
@@ -60,10 +70,10 @@ def concept_lists(latents: int = PAIR_LATENTS) -> Least:
     """What dictionaries of pairs with so many latents need to be compared by their lists, as in paper 2.
 
     Exemplars and k-means have no more latents than there are training rows, two for each pair; the smallest arm trains
-    on one pair at least; and a latent's lists are of TOP_MEMBERS test pairs.
+    on one pair at least; a latent's lists are of TOP_MEMBERS test pairs; rates are compared on dev pairs that differ.
     """
     train = max(math.ceil(latents / 2), round(1 / SMALL_SHARE))
-    return Least(f"a control whose {latents} latents are training rows", train, TOP_MEMBERS)
+    return Least(f"a control whose {latents} latents are training rows", train, TOP_MEMBERS, dev=2)
 
 
 def _concept_lists(profile: Profile) -> Least:
@@ -81,10 +91,9 @@ LEAST: dict[str, Callable[[Profile], Least]] = {
 def check_sizes(session: Session, least: Least) -> None:
     """Refuse a world with fewer pairs in a split than a study needs, or without the captions that it needs."""
     if list(least.lacking(session.profile)):
-        splits = session.profile.splits
-        have = f"{splits.train:,} in train, {splits.test:,} in test"
-        need = f"{least.train:,} in train, {least.test:,} in test"
-        keys = "--set splits.train=N --set splits.test=N"
+        splits = session.profile.splits.model_dump()
+        need, have = _in_words(least.sizes), _in_words({split: splits[split] for split in least.sizes})
+        keys = " ".join(f"--set splits.{split}=N" for split in least.sizes)
         raise CompanionError(f"{least.why} needs at least {need}, and there are {have}; {keys} takes more")
     if least.captions:
         session.world.embeddings("train").tower("text")
