@@ -107,10 +107,12 @@ def held_parts(profile: Profile) -> Iterator[tuple[str, str]]:
     enough = f"{taken:,} of {held.rows:,} rows: {_HERE}"
     yield "splits", enough if taken <= held.rows else f"{taken:,} rows, and there are {held.rows:,}; {fits} fits them"
     arrays = profile.world == "own-arrays"
-    source = "text.npy" if arrays else "captions.csv (columns image and caption)"
-    yield "captions", f"of all: {_HERE}" if held.captions else f"none; put {source} into the folder"
+    source = (
+        "text.npy, or a column text of embeddings.parquet" if arrays else "captions.csv (columns image and caption)"
+    )
+    yield "captions", f"of all: {_HERE}" if held.captions else f"none; add {source}"
     if arrays:
-        yield "judge", f"vectors: {_HERE}" if held.judged else "none; put judge.npy or text.npy into the folder"
+        yield "judge", f"vectors: {_HERE}" if held.judged else "none; add judge.npy, or a column judge, or captions"
 
 
 def is_at_hand(dataset: str) -> bool:

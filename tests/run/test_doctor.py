@@ -128,11 +128,13 @@ def test_it_counts_the_rows_of_arrays_and_looks_for_captions_and_a_judge(arrays:
     fits = [f"folder={arrays}", "splits.train=300", "splits.dev=40", "splits.test=60"]
     (arrays / "text.npy").rename(arrays / "judge.npy")
     found = parts("own-arrays", *fits)
-    assert found["captions"] == "none; put text.npy into the folder" and found["10"].startswith("can run")
+    assert found["captions"] == "none; add text.npy, or a column text of embeddings.parquet" and found["10"].startswith(
+        "can run"
+    )
     assert all("needs captions" in found[number] for number in LEAST if number != "10")
     (arrays / "judge.npy").unlink()
     found = parts("own-arrays", *fits)
-    assert found["judge"] == "none; put judge.npy or text.npy into the folder"
+    assert found["judge"] == "none; add judge.npy, or a column judge, or captions"
     assert found["10"].startswith("needs judge ") and found["20"].startswith("needs judge, captions ")
 
 

@@ -138,9 +138,8 @@ def test_what_is_too_small_is_said_before_anything_is_trained(
     least = LIMITS[number]
     fewer = replace(least, **{split: least.sizes[split] - 1})  # type: ignore[arg-type]
     profile = world(tmp_path / "own", 200, plain, *sizes(fewer))
-    with pytest.raises(
-        CompanionError, match=f"needs at least {', '.join(f'{n} in {s}' for s, n in least.sizes.items())}"
-    ):
+    needed = ", ".join(f"{size} in {one}" for one, size in least.sizes.items())
+    with pytest.raises(CompanionError, match=f"needs at least {needed}, and there are "):
         run_notebook(number, profile)
 
 
