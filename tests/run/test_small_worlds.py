@@ -48,10 +48,17 @@ def one_caption(rows: int) -> tuple[np.ndarray, np.ndarray]:
     return image, np.repeat(text[:1], rows, axis=0)
 
 
+def narrow_cone(rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """All pictures point nearly the same way, and all captions another one, as a model of random weights has them."""
+    image, text = np.random.default_rng(0).standard_normal((2, rows, DIMS))
+    return 1 + 0.01 * image, np.linspace(1, 2, DIMS) + 0.01 * text
+
+
 WORLDS: dict[str, tuple[int, Draw]] = {
     "30 rows": (30, plain),
     "60 near copies": (60, near_copies),
     "200 rows, one caption": (200, one_caption),
+    "60 rows, narrow cone": (60, narrow_cone),
     "200 rows": (200, plain),
 }
 
