@@ -22,7 +22,7 @@ from lib.encoders.class_texts import class_texts
 from lib.encoders.clip import ClipEncoder
 from lib.encoders.embeddings import Embeddings
 from lib.encoders.encoder import Encoder
-from lib.encoders.truncation import unknown
+from lib.encoders.truncation import cut_off, unknown
 from lib.metrics.auroc import aurocs
 from lib.metrics.rows import centre_words
 from lib.papers.common.dictionaries import train_recipe
@@ -38,6 +38,9 @@ LEAST_AUROC = 0.9
 """Least AUROC with which the cosine of a name and dev captions must find the pictures that activate its latent."""
 
 _TEMPLATE = "a photo of {}"
+
+_SHOWN = 60
+"""Letters of a word that an error shows at most."""
 
 
 def name_concepts(
@@ -123,12 +126,16 @@ def name_latents(sae: SAE, pictures: Embeddings, names: dict[int, str], k: int) 
 
 
 def _check_words(encoder: Encoder, words: Sequence[str]) -> None:
-    """Refuse words of which the encoder knows nothing."""
-    if isinstance(encoder, ClipEncoder) and (strange := unknown(encoder, words)).any():
-        first = words[int(strange.argmax())]
-        raise CompanionError(
-            f"{encoder.name} knows nothing of {count(int(strange.sum()), 'word')}, first {first!r}; drop them"
-        )
+    """Refuse words of which the encoder knows nothing, and those whose end it would not read."""
+    if not isinstance(encoder, ClipEncoder):
+        return
+    long = cut_off(encoder, [_TEMPLATE.format(word) for word in words])
+    for what, bad in (("knows nothing", unknown(encoder, words)), ("does not read the end", long)):
+        if bad.any():
+            first = words[int(bad.argmax())][:_SHOWN]
+            raise CompanionError(
+                f"{encoder.name} {what} of {count(int(bad.sum()), 'word')}, first {first!r}; drop them"
+            )
 
 
 def _listed(values: dict[str, float]) -> str:

@@ -13,6 +13,7 @@ from lib.base.places import MODELS
 from lib.data.formats.caption_files import find_captions
 from lib.data.formats.own_vectors import refuse_without_vectors
 from lib.data.formats.picture_files import refuse_without_pictures, shard_files
+from lib.data.formats.text_files import is_unicode
 from lib.worlds.profiles import Profile, load_profile, own_folder
 
 ENCODER_PROTOCOLS = (
@@ -80,6 +81,8 @@ def check_caption(caption: str) -> None:
     """Raise the error about an empty caption to search for."""
     if not caption.strip():
         raise CompanionError("the caption is empty; say in words what to look for")
+    if not is_unicode(caption):
+        raise CompanionError(f"the caption {caption!r} is not UTF-8 text; set the terminal to UTF-8 and type it again")
 
 
 def typed_captions() -> Iterator[str]:
@@ -90,6 +93,8 @@ def typed_captions() -> Iterator[str]:
             yield caption
     except EOFError:
         return
+    except UnicodeDecodeError:
+        raise CompanionError("the captions on standard input are not UTF-8 text; save them as UTF-8") from None
 
 
 def check_target_file(path: Path) -> None:

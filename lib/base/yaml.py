@@ -55,7 +55,7 @@ def load_yaml(path: Path) -> Any:
     except FileNotFoundError:
         raise CompanionError(f"{name}: no such file; check the name") from None
     except OSError as error:
-        raise CompanionError(f"{name}: cannot be read ({error.strerror})") from None
+        raise CompanionError(f"{name}: cannot be read ({error.strerror}); give another file") from None
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise CompanionError(f"{name}{line}: {error.problem or error}") from None

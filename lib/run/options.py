@@ -15,6 +15,13 @@ def path(text: str) -> Path:
     return Path(text).expanduser()
 
 
+def named(text: str) -> str:
+    """The name of a model; an empty one, such as that of a variable which is not set, would pass for none."""
+    if not text.strip():
+        raise typer.BadParameter("the name is empty; give a model, or leave the option out")
+    return text
+
+
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, as in sae.steps=500.")
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lib.run.options import ProfileName, Settings, path
+from lib.run.options import ProfileName, Settings, named, path
 
 if TYPE_CHECKING:
     from lib.worlds.profiles import Profile
@@ -18,7 +18,12 @@ Folder = Annotated[
 ]
 Model = Annotated[
     str | None,
-    typer.Option("--encoder", metavar="MODEL", help="A model such as 'ViT-B-32 openai'; by default the profile's."),
+    typer.Option(
+        "--encoder",
+        parser=named,
+        metavar="MODEL",
+        help="A model such as 'ViT-B-32 openai'; by default the profile's.",
+    ),
 ]
 Sheet = Annotated[
     Path | None,

@@ -47,8 +47,9 @@ def _as_given(value: Any, check: Callable[[Any], Any]) -> Any:
 
 Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0), WrapValidator(_as_given)]
-NonNegative = Annotated[float, Field(ge=0), WrapValidator(_as_given)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), WrapValidator(_as_given)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), WrapValidator(_as_given)]
 Fraction = Annotated[float, Field(ge=0, le=1), WrapValidator(_as_given)]
 Probability = Annotated[float, Field(ge=0, lt=1), WrapValidator(_as_given)]
 
@@ -162,7 +163,7 @@ class TrainConfig:
     """Fraction of the steps, at the end, over which the rate falls linearly to zero."""
     dead_after: Count = 60_000
     """Rows without an activation after which a latent counts as dead: three epochs; published runs use 10 million."""
-    seed: Natural = 0
+    seed: Seed = 0
     """Seed of the initial weights and of the order of rows."""
     precision: Literal["float32", "bf16"] = "float32"
     """Precision of the encoder product only; weights stay float32."""

@@ -24,13 +24,19 @@ def counting_copies(tally: Tally, image: np.ndarray) -> Tally:
 
 def split_rows(world: World, n: int, split: str, sharing: Sequence[str] = ALL) -> np.ndarray:
     """Return the row numbers of a split among n rows. sharing: the splits that share these rows, this one included."""
-    size, sizes = world.size(split), [world.sizes[one] for one in sharing]
-    if sum(sizes) > n:
-        raise CompanionError(
-            f"splits of {sum(sizes)} pairs; world {world.name} has {n}; set splits.train, .dev and .test to fit"
-        )
-    start = sum(sizes[: list(sharing).index(split)])
+    size = world.size(split)
+    check_fit(world, n, sharing)
+    start = sum(world.sizes[one] for one in sharing[: list(sharing).index(split)])
     return np.random.default_rng(0).permutation(n)[start : start + size]
+
+
+def check_fit(world: World, n: int, sharing: Sequence[str] = ALL) -> None:
+    """Refuse splits of more rows than the n that there are."""
+    taken = sum(world.sizes[one] for one in sharing)
+    if taken > n:
+        raise CompanionError(
+            f"splits of {taken} pairs; world {world.name} has {n}; set splits.train, .dev and .test to fit"
+        )
 
 
 def split_embeddings(world: World, whole: Embeddings, split: str, sharing: Sequence[str] = ALL) -> Embeddings:

@@ -10,7 +10,7 @@ from lib.data.formats.own_vectors import OwnVectors, own_vectors
 from lib.encoders.embeddings import Embeddings
 from lib.worlds.cut import counting_copies, split_embeddings
 from lib.worlds.profiles import own_folder
-from lib.worlds.world import World, judge_captions_too
+from lib.worlds.world import Held, World, judge_captions_too
 
 if TYPE_CHECKING:
     from lib.data.tally import Tally
@@ -33,6 +33,10 @@ class OwnArrays(World):
 
     def tally(self, read: bool = False) -> Tally:
         return counting_copies(self._whole.tally, self._whole.image)
+
+    def held(self) -> Held:
+        own = self._whole
+        return Held(len(own.ids), own.text is not None, own.text is not None or own.judge is not None)
 
     def embeddings(self, split: str) -> Embeddings:
         own = self._whole

@@ -21,9 +21,9 @@ from lib.encoders.open_model import open_model
 from lib.encoders.shards import TOWERS
 from lib.encoders.store import embed
 from lib.encoders.truncation import cut_off, unknown
-from lib.worlds.cut import counting_copies, split_embeddings, split_rows
+from lib.worlds.cut import check_fit, counting_copies, split_embeddings, split_rows
 from lib.worlds.profiles import own_folder
-from lib.worlds.world import World
+from lib.worlds.world import Held, World
 
 if TYPE_CHECKING:
     from lib.data.tally import OnBad, Tally
@@ -60,6 +60,7 @@ class OwnPictures(World):
     def _readable(self) -> Pairs:
         """The pictures that can be read, from which the splits are cut; the tally names the others."""
         whole = self._whole  # first: an error in the captions should not wait for the pictures
+        check_fit(self, len(whole))  # nor should splits that the folder cannot fill
         read = set(self._embed_pictures(self.encoder).ids.tolist()) if self._on_bad == "skip" else None
         bad = [name for name in whole.ids.tolist() if read is not None and name not in read]
         if not bad:
@@ -78,6 +79,9 @@ class OwnPictures(World):
             tally = tally.leaving("unread caption end", pairs.ids[cut_off(self.encoder, firsts)].tolist())
             tally = tally.leaving("unknown caption", pairs.ids[unknown(self.encoder, firsts)].tolist())
         return tally
+
+    def held(self) -> Held:
+        return Held(len(self._whole), self._whole.captions is not None, self._judge_name is not None)
 
     @cached_property
     def encoder(self) -> ClipEncoder:

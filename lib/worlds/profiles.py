@@ -55,7 +55,7 @@ class SaeSettings(_Strict):
     """Optimiser steps."""
     batch: Count
     """Rows per step."""
-    rate: Annotated[float, Field(gt=0)] = 1.0
+    rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     """Learning rate, as a multiple of `lib.sae.training.train.learning_rate`, which is meant for long trainings."""
     longer: bool = False
     """Whether paper 1's wide dictionaries train longer, at the rate of the narrowest; short trainings need it."""
@@ -99,7 +99,7 @@ class Profile(_Strict):
     """The world, a name in `lib.worlds.open_world.WORLDS`."""
     device: Literal["auto", "cpu", "cuda"]
     """The device on which dictionaries train; "auto" takes CUDA if there is any."""
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**63)]], Field(min_length=1)]
     """Seeds of everything that is trained; every result has a value for each."""
     splits: Splits
     """Number of pairs in each split of the world."""

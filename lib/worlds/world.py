@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,17 @@ if TYPE_CHECKING:
     from lib.data.tally import Tally
     from lib.encoders.llava import Llava
     from lib.worlds.profiles import Profile
+
+
+class Held(NamedTuple):
+    """What a user's own folder holds, before it is split and embedded."""
+
+    rows: int
+    """Pictures, or rows of embeddings."""
+    captions: bool
+    """Whether they have captions."""
+    judged: bool
+    """Whether something judges them: a model, embeddings by another one, or the captions' embeddings."""
 
 
 class World(ABC):
@@ -180,6 +191,10 @@ class World(ABC):
         read: also name the pictures that cannot be read, for which all must have been embedded, and those whose
         captions the encoder cuts off or does not know at all.
         """
+        return None
+
+    def held(self) -> Held | None:
+        """What the user's own files hold; None for other worlds."""
         return None
 
     def drawn_atoms(self, split: str, told: tuple[int, int] = MIXED, caption: int = 0) -> Atoms:

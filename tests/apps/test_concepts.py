@@ -140,3 +140,8 @@ def test_words_that_the_encoder_does_not_know_are_refused(folder: Path, monkeypa
     monkeypatch.setattr("lib.apps.concepts.unknown", lambda encoder, words: np.array([word == "犬" for word in words]))
     with pytest.raises(CompanionError, match="scenes-clip knows nothing of 1 word, first '犬'; drop them"):
         next(name_concepts(folder, load_profile("scenes", SMALL), ["cat", "犬", "dog"]))
+
+
+def test_words_whose_end_is_not_read_are_refused(folder: Path) -> None:
+    with pytest.raises(CompanionError, match=r"does not read the end of 1 word, first '(red ){15}'; drop them"):
+        next(name_concepts(folder, load_profile("scenes", SMALL), ["cat", "red " * 100]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lib.apps import picture_vectors
+from lib.apps.given import typed_captions
 from lib.apps.search import PictureSearch, open_search, search_folder
 from lib.base.errors import CompanionError
 from lib.data.pairs import Pairs
@@ -179,6 +181,15 @@ def test_an_empty_caption_is_refused_before_anything_is_read(tmp_path: Path, cap
     answer = runner.invoke(cli.app, ["search", str(tmp_path), caption])
     assert isinstance(answer.exception, CompanionError)
     assert str(answer.exception) == "the caption is empty; say in words what to look for"
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes of another encoding, in an argument and on standard input."""
+    answer = runner.invoke(cli.app, ["search", str(tmp_path), os.fsdecode(b"caf\xe9")])
+    assert "the caption 'caf\\udce9' is not UTF-8 text; set the terminal to UTF-8" in str(answer.exception)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a dog\ncaf\xe9\n"), encoding="utf-8"))
+    with pytest.raises(CompanionError, match="the captions on standard input are not UTF-8 text; save them as UTF-8"):
+        list(typed_captions())
 
 
 def test_the_end_of_a_long_caption_is_told(folder: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import typer.main
 from PIL import Image
 from typer.testing import CliRunner
@@ -14,7 +15,6 @@ from typer.testing import CliRunner
 from lib.base.files import ROOT
 from lib.report.claims import write_claim
 from lib.run import batch, cli
-from lib.run.doctor import doctor
 from tests.conftest import Write
 from tests.report.examples import example
 
@@ -117,62 +117,6 @@ def test_data_commands(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = runner.invoke(cli.app, ["data", "verify"])
     assert answer.exit_code == 1
     assert "wrong       clip-arrays/coco500" in answer.output
-
-
-def test_doctor_says_what_can_run(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COMPANION_DATA", raising=False)
-    lines = list(doctor("scenes"))
-    assert "  10  can run" in lines
-    state = "not here, 2.0 MiB; fetched when needed, or now by `python -m lib data fetch clip-arrays`"
-    assert f"  clip-arrays          {state}" in lines
-    assert "  10  needs clip-vectors" in list(doctor("caltech-b32"))
-    assert any(line.startswith("torch        2.13.0") for line in lines)
-
-
-def own_lines(profile: str, *overrides: str) -> list[str]:
-    """What the doctor says after the list of data sets."""
-    lines = list(doctor(profile, overrides))
-    return lines[1 + max(i for i, line in enumerate(lines) if line.startswith("  imagenet-hierarchy")) :]
-
-
-def test_doctor_says_what_a_profile_lacks(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COMPANION_DATA", str(tmp_path))
-    monkeypatch.setattr("lib.run.doctor.try_to_load_from_cache", lambda *_: None)
-    folder, encoder, judge, _, notebook = own_lines("paper-1")
-    assert folder.startswith(f"folder       {tmp_path}/imagenet/train: no such folder; --set folder=")
-    assert "1,281,167 rows" in folder and "profiles/paper-1.yaml" in folder
-    assert encoder.startswith(
-        "encoder      ViT-L-14-336 openai: not here, 1,632 MiB; fetched when needed, or now by `hf "
-    )
-    assert judge.startswith("judge        ViT-B-32 openai: not here, 577 MiB")
-    assert notebook == "  10  needs folder, encoder, judge"
-    assert own_lines("clip-small")[2:4] == ["  10  needs flickr8k, encoder", "  20  needs flickr8k, encoder"]
-    assert own_lines("own-pictures")[2] == "judge        none is named; --set judge=MODEL names one"
-
-
-def test_doctor_takes_settings(cache: Path, tmp_path: Path) -> None:
-    tmp_path = tmp_path / "pictures"
-    tmp_path.mkdir()
-    given = [f"folder={tmp_path}", "encoder=scenes-clip", "judge=scenes-clip"]
-    folder, *_, notebook = own_lines("own-pictures", *given)
-    assert "no images in it" in folder and notebook == "  10  needs folder"
-    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
-    (tmp_path / "captions.tsv").write_text("image\tcaption")
-    folder, *_, entries, _, notebook = own_lines("own-pictures", *given)
-    assert folder == f"folder       {tmp_path}: here" and notebook == "  10  can run"
-    assert entries == f"entries      {tmp_path.name}: 1 picture; left out: 1 unread caption file (captions.tsv)"
-    (tmp_path / "captions.csv").write_text("image,caption\n")
-    folder, *_, notebook = own_lines("own-pictures", *given)
-    assert "1 of 1 pictures have no caption, first a.png" in folder and notebook == "  10  needs folder"
-    (tmp_path / "captions.csv").write_text("image,caption\na.png,a black square\n")
-    assert own_lines("paper-4", *given[:2])[-1] == "  41  can run"
-    assert "no folder with open_clip_config.json" in own_lines("paper-4", given[0], "encoder=nothing")[1]
-    assert "no folder with open_clip_config.json" in own_lines("paper-4", given[0], f"encoder={tmp_path}")[1]
-
-
-@pytest.mark.data
-def test_doctor_finds_real_files(cache: Path, data_root: Path) -> None:
-    assert "  03  can run" in list(doctor("scenes"))
 
 
 def stopped(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *command: str) -> tuple[int, str]:
@@ -281,6 +225,38 @@ def test_an_error_that_nobody_foresaw_is_one_line_with_a_report(
     (cache / "runs").rmdir()
     (cache / "runs").write_text("in the way")
     assert stopped(monkeypatch, capsys, "claims") == (1, "error: IndexError: index 50 is out of bounds\n")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 7.28 TiB for an array with shape (1000000, 1000000)"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes."),
+        RuntimeError("Storage size calculation overflowed with sizes=[4611686018427387904, 8]"),
+        TypeError("zeros(): argument 'size' failed to unpack: Overflow when unpacking long long"),
+        torch.OutOfMemoryError("CUDA out of memory."),
+    ],
+)
+def test_sizes_that_memory_does_not_hold_are_exit_code_2(
+    error: Exception, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("lib.report.scoreboard.scoreboard", fail)
+    code, line = stopped(monkeypatch, capsys, "claims")
+    assert (
+        code == 2 and line == "error: this machine has too little memory for such sizes; take fewer rows or latents\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["concepts FOLDER", "index FOLDER", "search FOLDER dog", "score zero-shot FOLDER"])
+def test_an_empty_model_is_refused(command: str, tmp_path: Path, results: Path) -> None:
+    """A variable that is not set, in quotes, does not pass for the encoder of the profile."""
+    words = [word.replace("FOLDER", str(tmp_path)) for word in command.split()]
+    for name in ("", "  "):
+        answer = runner.invoke(cli.app, [*words, "--encoder", name])
+        assert answer.exit_code == 2 and "the name is empty; give a model" in " ".join(answer.output.split())
 
 
 @pytest.mark.parametrize("part", ["encoder", "judge"])

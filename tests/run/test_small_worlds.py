@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from lib.base.errors import CompanionError
+from lib.papers.common.least_sizes import LEAST, Least
 from lib.papers.common.setting import Setting
 from lib.papers.p3 import controlled_runs, n30_causes, n31_coco_cuts, n33_sizes, pair_dictionaries
 from lib.papers.p4 import settings
 from lib.sae.training.train import TrainingRun
-from lib.worlds.profiles import profile_text
+from lib.worlds.profiles import load_profile, profile_text
 from tests.run.notebook_cells import run_notebook
 
 DIMS, STEPS = 16, 2
@@ -47,10 +48,17 @@ def one_caption(rows: int) -> tuple[np.ndarray, np.ndarray]:
     return image, np.repeat(text[:1], rows, axis=0)
 
 
+def narrow_cone(rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """All pictures point nearly the same way, and all captions another one, as a model of random weights has them."""
+    image, text = np.random.default_rng(0).standard_normal((2, rows, DIMS))
+    return 1 + 0.01 * image, np.linspace(1, 2, DIMS) + 0.01 * text
+
+
 WORLDS: dict[str, tuple[int, Draw]] = {
     "30 rows": (30, plain),
     "60 near copies": (60, near_copies),
     "200 rows, one caption": (200, one_caption),
+    "60 rows, narrow cone": (60, narrow_cone),
     "200 rows": (200, plain),
 }
 
@@ -115,21 +123,39 @@ def test_captions_that_do_not_differ_are_refused_before_anything_is_trained(
         run_notebook(number, world(tmp_path / "own", 200, one_caption))
 
 
-@pytest.mark.parametrize("number", ["10", "20", "23", "24"])
+LIMITS = {number: LEAST[number](load_profile("own-arrays", ["pairs.width=28", "pairs.steps=1"])) for number in NUMBERS}
+
+
+def sizes(least: Least) -> list[str]:
+    """The least sizes as settings."""
+    return [f"splits.train={least.train}", f"splits.dev={least.dev}", f"splits.test={least.test}"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_notebook_ends_at_the_least_sizes(number: str, short: None, tmp_path: Path) -> None:
+    run_notebook(number, world(tmp_path / "own", 200, plain, *sizes(LIMITS[number])))
+
+
+@pytest.mark.parametrize(("number", "split"), [(number, split) for number in NUMBERS for split in LIMITS[number].sizes])
 def test_what_is_too_small_is_said_before_anything_is_trained(
-    number: str, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: str, split: str, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(TrainingRun, "__init__", lambda *_: pytest.fail("it was trained"))
-    profile = world(tmp_path / "own", 30, plain, "pairs.width=64")
-    with pytest.raises(
-        CompanionError, match=r"needs at least \d+ in train, \d+ in test, and there are 14 in train, 12 "
-    ):
+    least = LIMITS[number]
+    fewer = replace(least, **{split: least.sizes[split] - 1})  # type: ignore[arg-type]
+    profile = world(tmp_path / "own", 200, plain, *sizes(fewer))
+    needed = ", ".join(f"{size} in {one}" for one, size in least.sizes.items())
+    with pytest.raises(CompanionError, match=f"needs at least {needed}, and there are "):
         run_notebook(number, profile)
 
 
-def test_what_single_numbers_and_captions_lack_is_one_line(results: Path, tmp_path: Path) -> None:
-    """Without texts, a notebook about pairs ends in the line of an error before anything is trained."""
+@pytest.mark.parametrize("number", ["20", "31", "41"])
+def test_without_captions_a_notebook_about_pairs_ends_before_anything_is_trained(
+    number: str, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TrainingRun, "__init__", lambda *_: pytest.fail("it was trained"))
     profile = world(tmp_path / "own", 30, plain)
     (tmp_path / "own" / "text.npy").unlink()
     with pytest.raises(CompanionError, match="has no text embeddings"):
-        run_notebook("31", profile)
+        run_notebook(number, profile)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,9 @@ _PARTS = ("image", "text", "judge")
 """The matrices that a folder may have."""
 
 _IDS = "ids.txt"
+
+_KINDS = {"folder": Path.is_dir, "other file": Path.is_file, "special file": Path.exists}
+"""What an entry of a folder is, in the order of the questions; a link to nothing is none of it."""
 
 _TABLE = "embeddings.parquet"
 """The file that holds matrices and ids in one."""
@@ -79,7 +83,7 @@ def account(folder: Path) -> Tally:
         raise CompanionError(f"{folder}: no such folder; give a folder of embeddings")
     kinds: dict[str, list[str]] = {}
     for path in sorted(folder.iterdir()):
-        kind = "folder" if path.is_dir() else "other file" if path.is_file() else "broken link"
+        kind = next((kind for kind, is_one in _KINDS.items() if is_one(path)), "broken link")
         kinds.setdefault("hidden file" if path.name.startswith(".") else kind, []).append(path.name)
     tally = Tally(folder.resolve().name)
     for kind, names in kinds.items():
@@ -125,7 +129,7 @@ def _checked(
     image, text = matrices["image"], matrices.get("text")
     names = [f"row-{i}" for i in range(len(image))] if ids is None else ids
     if len(set(names)) < len(names):
-        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        twice = Counter(names).most_common(1)[0][0]
         raise CompanionError(f"{folder}: id {twice!r} appears twice; give every row its own")
     for part, matrix in matrices.items():
         if len(matrix) != len(names):

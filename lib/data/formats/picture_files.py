@@ -110,7 +110,7 @@ def _walk(folder: Path, left: dict[str, list[str]]) -> Iterator[tuple[str, Path]
             elif path.is_file():
                 yield name, path
             else:
-                left.setdefault("broken link" if path.is_symlink() else "special file", []).append(name)
+                left.setdefault("special file" if path.exists() else "broken link", []).append(name)
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -43,7 +43,7 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         raise CompanionError(f"{display(path)}: no such file; check the name") from None
     except OSError as error:
-        raise CompanionError(f"{display(path)}: cannot be read ({error.strerror})") from None
+        raise CompanionError(f"{display(path)}: cannot be read ({error.strerror}); give another file") from None
     return decode_text(content, path.name).replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -50,7 +50,8 @@ def _question(line: str, where: str) -> PopeQuestion:
         entry = json.loads(line)
         question = PopeQuestion(entry["image"], entry["text"], {"yes": True, "no": False}[entry["label"]])
     except (ValueError, KeyError, TypeError) as error:
-        raise CompanionError(f"{where} is not a question with image, text and label yes or no ({error!r})") from None
+        what = f"{where} is not a question with image, text and label yes or no ({error!r})"
+        raise CompanionError(f"{what}; give a published file") from None
     if not isinstance(question.image, str) or not isinstance(question.text, str):
         raise CompanionError(f"{where}: image and text must be strings; give a published file")
     return question

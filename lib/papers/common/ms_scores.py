@@ -19,7 +19,7 @@ from lib.metrics.uniqueness import uniqueness
 from lib.papers.common.constructed_latents import nearest_images, resized
 from lib.papers.common.dictionaries import Fitted, Recipe, fit_recipes
 from lib.papers.common.equal_sparsity import equalised
-from lib.papers.common.least_sizes import check_sizes
+from lib.papers.common.least_sizes import SCORES, check_sizes
 from lib.report.figures import image_grid
 from lib.sae.codes import SparseCodes
 from lib.worlds.session import Session
@@ -27,14 +27,11 @@ from lib.worlds.session import Session
 SUPPORT = 10
 """Images that must activate a latent before it can be called best: without it, two near-duplicates score 1."""
 
-TOP_IMAGES = 16
+TOP_IMAGES = SCORES.train
 """Top images per latent, as in the paper."""
 
 SWEPT_KS = (1, 4, 8, 16, 32)
 """Numbers of active latents in the sparsity sweep; those above an embedding's width have no value there."""
-
-LEAST = {"train": TOP_IMAGES, "test": 60}
-"""The fewest pictures: as many as the pairwise sums of notebook 10 take, and a latent's top images."""
 
 PAPER_RECIPES = ("batch_topk", "matryoshka")
 """The two dictionaries that the paper evaluates."""
@@ -66,7 +63,7 @@ def scored(session: Session) -> Session:
     splits = session.profile.splits
     more = splits.model_copy(update={"test": max(splits.test, session.profile.scored or 0)})
     found = replace(session, profile=session.profile.model_copy(update={"splits": more}))
-    check_sizes(found, "a Monosemanticity Score of every latent", **LEAST)
+    check_sizes(found, SCORES)
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,7 +14,14 @@ from lib.encoders.embeddings import Embeddings
 from lib.encoders.modality_gap import set_gap
 from lib.metrics.concept_alignment import first_occurrences
 from lib.metrics.top_examples import TopExamples, top_examples
-from lib.papers.common.least_sizes import check_pairs_differ, check_sizes
+from lib.papers.common.least_sizes import (
+    PAIR_LATENTS,
+    SMALL_SHARE,
+    TOP_MEMBERS,
+    check_pairs_differ,
+    check_sizes,
+    concept_lists,
+)
 from lib.papers.common.setting import Setting
 from lib.sae.base import Dictionary
 from lib.sae.codes import SparseCodes
@@ -29,7 +35,7 @@ from lib.sae.training.train_ahead import Run, train_ahead
 from lib.sae.training.untrained import untrained
 from lib.worlds.session import Session
 
-DEFAULT_WIDTH, DEFAULT_K = 512, 32
+DEFAULT_WIDTH, DEFAULT_K = PAIR_LATENTS, 32
 """Latents and active latents; one in sixteen is active, as in the paper's ViT-B models (256 of 4096)."""
 
 FOUND = {"kmeans": kmeans, "exemplars": exemplars}
@@ -47,9 +53,6 @@ NORM = 10.0
 
 L1_WEIGHT = 1e-4
 """Weight of the L1 term, as in the paper."""
-
-TOP_MEMBERS = 10
-"""Number of pictures and of captions that represent a latent, as in the released code."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ EXEMPLARS = TwoTowerArm("exemplars", "exemplars", subtract="means")
 BASELINE_ARMS = (UNTRAINED, EXEMPLARS, KMEANS)
 UNTRAINED_ABLATIONS = tuple(replace(arm, name=f"{arm.name}, untrained", trained=False) for arm in (ONE_DECODER, COSINE))
 SHUFFLED_VL_SAE = replace(VL_SAE, name="VL-SAE shuffled", shuffle=True)
-LESS_DATA = replace(VL_SAE, name="VL-SAE on 10%", rows=0.1)
+LESS_DATA = replace(VL_SAE, name="VL-SAE on 10%", rows=SMALL_SHARE)
 SPARSER_ARMS = tuple(replace(arm, k_divisor=4) for arm in MAIN_ARMS)
 SPARSER_STARTS = tuple(replace(arm, name=f"{arm.name}, untrained", trained=False) for arm in SPARSER_ARMS)
 
@@ -166,11 +169,8 @@ def two_tower_setting(session: Session) -> Setting:
 
 
 def check_pairs(session: Session) -> None:
-    """Refuse fewer pairs than the arms of a notebook need: exemplars and k-means have no more latents than there are
-    training rows, a tenth of these trains a separate arm, and a latent's lists are of test pairs."""
-    width = two_tower_setting(session).width
-    least = max(math.ceil(width / len(TOWERS)), round(1 / LESS_DATA.rows))
-    check_sizes(session, f"a control whose {width} latents are training rows", train=least, test=TOP_MEMBERS)
+    """Refuse fewer pairs than the arms of a notebook and their lists need, and pairs that do not differ."""
+    check_sizes(session, concept_lists(two_tower_setting(session).width))
     check_pairs_differ(session)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from lib.editing.masker import MaskerConfig
 from lib.papers.common.dictionaries import Recipe
+from lib.papers.common.least_sizes import PAIRS, check_sizes
 from lib.worlds.atoms import AtomWorld
 from lib.worlds.products import Products
 from lib.worlds.scenes_details import ScenesDetails
@@ -78,9 +79,10 @@ PRODUCTS = Setting(Recipe("topk", 1, 16), trained(200, 200, 5e-4))
 
 
 def setting_of(session: Session) -> Setting:
-    """The setting of the session's world."""
+    """The setting of the session's world. It comes before all trainings, so a world without pairs is refused here."""
     if isinstance(session.world, AtomWorld):
         return ATOMS
+    check_sizes(session, PAIRS)
     if isinstance(session.world, Products):
         return PRODUCTS
     return DETAILS if isinstance(session.world, ScenesDetails) else Setting()

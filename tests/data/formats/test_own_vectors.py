@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,7 @@ def test_the_tally_names_what_is_not_read(tmp_path: Path) -> None:
     vectors(tmp_path, image=np.ones((2, 3)), ids=np.arange(2), Text=np.ones((2, 3)))
     put(tmp_path, {"ids.txt": "a\r\nb\r\n\r\n", "notes.md": "x", ".DS_Store": "x", "old/image.npy": b"x"})
     (tmp_path / "text.npy").symlink_to(tmp_path / "nowhere.npy")
+    os.mkfifo(tmp_path / "judge.npy")
     found = own_vectors(tmp_path)
     assert found.ids.tolist() == ["a", "b"] and found.text is None
     assert found.tally.read == ("image 2 x 3 and ids",) and found.tally.left_out == {
@@ -65,6 +67,7 @@ def test_the_tally_names_what_is_not_read(tmp_path: Path) -> None:
         "other file": ("Text.npy", "ids.npy", "notes.md"),
         "folder": ("old",),
         "broken link": ("text.npy",),
+        "special file": ("judge.npy",),
     }
 
 

@@ -43,7 +43,7 @@ SMALL = ["splits.train=300", "splits.dev=100", "splits.test=200", "seeds=[0]"]
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COMPANION_CACHE", str(tmp_path_factory.mktemp("cache")))
-        for name, value in {"DEFAULT_STEPS": 20, "DEFAULT_WIDTH": 64, "DEFAULT_K": 8, "TOP_MEMBERS": 3}.items():
+        for name, value in {"DEFAULT_STEPS": 20, "DEFAULT_WIDTH": 64, "DEFAULT_K": 8}.items():
             patch.setattr(two_tower_dictionaries, name, value)
         yield open_session("20_concepts", load_profile("scenes", SMALL))
 
