@@ -47,7 +47,6 @@ DEFAULT_STEPS, DEFAULT_BATCH, LEARNING_RATE = 800, 128, 1e-3
 The rate is that of the released CLIP script; the paper prints 1e-4 (`n20_rates` shows what that gives).
 """
 
-
 NORM = 10.0
 """Norm of the rows in training, about that of the raw CLIP embeddings on which the paper trains."""
 
