@@ -71,9 +71,10 @@ def at_their_best(trained: Trained, of: Exam) -> tuple[Trained, pd.DataFrame]:
     return {key: replace(edit, alpha=float(best[key[0]])) for key, edit in trained.items()}, table
 
 
-def oracles(of: Exam, weight: float) -> dict[tuple[str, None], MakeEdit]:
+def oracles(of: Exam, weight: float) -> dict[tuple[str, int | None], MakeEdit]:
     """The oracle and another scene's, as one shift with the paper's weight and for each word with its own."""
-    own, made = of.after_own, {}
+    own = of.after_own
+    made: dict[tuple[str, int | None], MakeEdit] = {}
     for name, lists in {ORACLE: of.true_lists, ANOTHER: next_scenes(of.true_lists)}.items():
         told = of.after_true if name == ORACLE else of.ask(lists)
         mean = mean_where(told.answers.behind[EDITED_LAYER], told.real)
@@ -122,17 +123,19 @@ def answer_partners(session: Session, of: Exam, one: Trained, each: Trained, wei
     noise = torch.Generator().manual_seed(0)
     noisy = of.ask(of.own_lists, pictures=PicturesRead(model, of.pictures, noise=noise)).answers.logits
     edits = {**one, **{(rule + EACH_WORD, seed): edit for (rule, seed), edit in each.items()}}
-    made = {**{key: always(edit) for key, edit in edits.items()}, **oracles(of, weight)}
+    made: dict[tuple[str, int | None], MakeEdit] = {key: always(edit) for key, edit in edits.items()}
+    made |= oracles(of, weight)
     for (rule, seed), edit in each.items():
         if rule == ADDITIVE:
             made[OTHER_PICTURE + EACH_WORD, seed] = by_the_next_picture(of, edit)
     edited = answers_to(of.pictures_read, of.scene_of, own.words, own.real, made).edited
     rules = decoded(own.answers.logits, noisy, edited)
     tables = []
-    for (rule, seed), (logits, chances) in rules.items():
+    for (rule, trained_with), (logits, chances) in rules.items():
         found = {"chance": chance_of_yes(model, chances)[of.place], "odds": log_odds(logits)[of.place]}
         answered = of.questions.assign(rule=rule, **found)
-        tables += [answered.assign(seed=mine) for mine in (session.seeds if seed is None else [seed])]
+        seeds = session.seeds if trained_with is None else [trained_with]
+        tables += [answered.assign(seed=seed) for seed in seeds]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -193,7 +196,7 @@ def arms_figure(table: pd.DataFrame) -> Figure:
     fig, axes = plt.subplots(1, 3, figsize=(14, 5.2), sharey=True)
     labels = {"accuracy": "expected accuracy", "auc": "AUC of yes", "missing": "chance of yes to a missing partner"}
     for ax, (column, label) in zip(axes, labels.items(), strict=True):
-        values = by_role({rule: per_seed(table, column, rule=rule) for rule in table.rule.unique()}, COLORS)
+        values = by_role({rule: list(per_seed(table, column, rule=rule)) for rule in table.rule.unique()}, COLORS)
         dots_with_seeds(ax, values, COLORS)
         ax.set(xlabel=label)
         if column == "accuracy":

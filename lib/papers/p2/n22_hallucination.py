@@ -38,7 +38,7 @@ def true_words() -> Tensor:
     return mean_representations(scenes_llava(), first_pictures("test", QUESTIONED_SCENES), lists, EDITED_LAYER)[1]
 
 
-def oracles(scenes: Tensor) -> dict[tuple[str, None], MakeEdit]:
+def oracles(scenes: Tensor) -> dict[tuple[str, int | None], MakeEdit]:
     """Makers of the edits that move words to those of the true list of each scene, and to those of the next scene's."""
 
     def towards(target: Tensor) -> MakeEdit:
@@ -75,7 +75,8 @@ def answer_questions(session: Session) -> pd.DataFrame:
     drowned = PicturesRead(model, images, noise=torch.Generator().manual_seed(0))
     words, real = pictures.words(unique.prompt.tolist())
     trained = train_edits(session, plain_representations())
-    edits = {**{name: always(edit) for name, edit in trained.items()}, **oracles(scenes)}
+    edits: dict[tuple[str, int | None], MakeEdit] = {key: always(edit) for key, edit in trained.items()}
+    edits |= oracles(scenes)
     found = answers_to(pictures, scenes, words, real, edits)
     noisy = answers_to(drowned, scenes, words, real).logits
     tables = []

@@ -92,7 +92,7 @@ def count_listed_objects(session: Session, of: Exam, one: Trained, each: Trained
 
     Columns: wrong (named and not there), said (all that are named), found (named and there), there (all that are).
     """
-    rows, known = [], {}
+    rows, known = [], dict[str, list[str]]()
     for seed in session.seeds:
         for rule in RULES:
             if rule in _ONCE and rule in known:
