@@ -74,7 +74,7 @@ DETAILS = Setting(
 
 
 PRODUCTS = Setting(Recipe("topk", 1, 16), trained(200, 200, 5e-4))
-"""For 800 pairs of one caption: 32 epochs, and fewer latents than there are pictures to learn them from."""
+"""For 800 pairs of one caption: 33 epochs, and fewer latents than there are pictures to learn them from."""
 
 
 def setting_of(session: Session) -> Setting:
