@@ -13,6 +13,7 @@ from lib.worlds.own_arrays import OwnArrays
 from lib.worlds.own_pictures import OwnPictures
 from lib.worlds.photos import Photos
 from lib.worlds.photos_gap import PhotosGap
+from lib.worlds.photos_halves import PhotosHalves
 from lib.worlds.products import Products
 from lib.worlds.profiles import Profile
 from lib.worlds.published_clip import PublishedClip
@@ -23,7 +24,7 @@ from lib.worlds.unsplash_b16 import UnsplashB16
 from lib.worlds.world import World
 
 _SHIPPED = (Scenes, ScenesDetails, Sounds, AtomWorld, ClipArrays, Photos, PhotosGap, Objects)
-_FETCHED = (CaltechB32, LabelsB32, ImagenetB32, FlickrB32, UnsplashB16, Products, PublishedClip)
+_FETCHED = (CaltechB32, LabelsB32, ImagenetB32, FlickrB32, UnsplashB16, Products, PhotosHalves, PublishedClip)
 _OWN = (OwnPictures, OwnArrays)
 
 WORLDS: dict[str, type[World]] = {world.name: world for world in (*_SHIPPED, *_FETCHED, *_OWN)}

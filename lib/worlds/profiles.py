@@ -83,6 +83,7 @@ class Profile(_Strict):
         "clip-arrays",
         "photos",
         "photos-gap",
+        "photos-halves",
         "tiny-imagenet",
         "atoms",
         "scenes-details",

@@ -15,29 +15,19 @@ from safetensors.torch import load_file
 from lib.base.vectors import normalise_rows
 from lib.data.sets.flickr8k import flickr8k
 from lib.data.sets.tiny_imagenet import RANKS, tiny_imagenet
+from lib.encoders.photo_heads import Features, Heads, features, split_vectors
 from lib.encoders.photo_towers import ImageTower, TextTower
 from lib.encoders.photo_vectors import FOLDER, SPLITS
 from lib.encoders.photos_clip import HEADS
 from lib.encoders.store import embed
-from lib.encoders.training.photos_heads import Features, Heads, features, open_clip_name
-
-
-def encode(heads: Heads, split: Features) -> tuple[np.ndarray, np.ndarray]:
-    """Compute unit vectors of images and captions in the joint space."""
-    with torch.inference_mode():
-        image, text = heads.image(split.image).numpy(), heads.text(split.text).numpy()
-    return normalise_rows("images", image), normalise_rows("captions", text)
+from lib.encoders.training.photos_heads import open_clip_name
 
 
 def write_split(heads: Heads, name: str) -> None:
-    """Write the two files of a split of Flickr8k."""
-    found = features(name)
-    image, text = encode(heads, found)
-    captions = normalise_rows("captions", found.text.numpy()).reshape(len(image), 5, -1)
-    judge = normalise_rows("means of captions", captions.mean(axis=1))
-    ids = {"ids": "\n".join(flickr8k(name).ids)}
-    _save(name, {"image": image, "judge": judge}, ids)
-    _save(f"{name}-text", {"text": text.reshape(len(image), 5, -1)}, ids)
+    """The two files of a split of Flickr8k."""
+    made, ids = split_vectors(heads, features(name)), {"ids": "\n".join(flickr8k(name).ids)}
+    _save(name, {"image": made.image, "judge": made.judge}, ids)
+    _save(f"{name}-text", {"text": made.text}, ids)
 
 
 def write_objects(heads: Heads) -> None:
@@ -54,7 +44,7 @@ def write_objects(heads: Heads) -> None:
     ]
     pictures = embed(pairs, ImageTower(), towers=("image",), shard=500).tower("image")
     prompts = TextTower().encode_texts([pairs.captions[row][0] for row in first])
-    image, text = encode(heads, Features(torch.from_numpy(np.array(pictures)), torch.from_numpy(prompts)))
+    image, text = heads.encode(Features(torch.from_numpy(np.array(pictures)), torch.from_numpy(prompts)))
     notes = {"ids": "\n".join(pairs.ids), "paths": "\n".join(" ".join(path) for path in names)}
     judge = normalise_rows("prompts", prompts)
     _save("objects", {"image": image, "text": text, "judge": judge, "label": label.astype(np.int16)}, notes)
@@ -67,7 +57,7 @@ def _save(name: str, tensors: dict[str, np.ndarray], notes: dict[str, str]) -> N
 
 def main() -> None:
     """Write all files."""
-    heads = Heads(1280, 384).eval()
+    heads = Heads().eval()
     shipped = load_file(HEADS)
     heads.load_state_dict({name: shipped[open_clip_name(name)] for name in heads.state_dict()})
     for name in SPLITS:
