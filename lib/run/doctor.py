@@ -21,7 +21,7 @@ from lib.base.places import data_root
 from lib.base.workers import cores
 from lib.data.formats.fetch import verify, wanted
 from lib.data.formats.manifest import load_manifest
-from lib.papers.common.least_sizes import LEAST
+from lib.worlds.least_sizes import LEAST
 from lib.worlds.profiles import Profile, load_profile, own_folder
 
 if TYPE_CHECKING:

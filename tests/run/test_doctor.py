@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from lib.base.errors import CompanionError
-from lib.papers.common.least_sizes import LEAST, check_sizes
 from lib.run.doctor import doctor
+from lib.worlds.least_sizes import LEAST, check_sizes
 from lib.worlds.profiles import load_profile
 from lib.worlds.session import open_session
 

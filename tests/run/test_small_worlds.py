@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from lib.base.errors import CompanionError
-from lib.papers.common.least_sizes import LEAST, Least
 from lib.papers.common.setting import Setting
 from lib.papers.p3 import controlled_runs, n30_causes, n31_coco_cuts, n33_sizes, pair_dictionaries
 from lib.papers.p4 import settings
 from lib.sae.training.train import TrainingRun
+from lib.worlds.least_sizes import LEAST, Least
 from lib.worlds.profiles import load_profile, profile_text
 from tests.run.notebook_cells import run_notebook
 

@@ -19,9 +19,9 @@ from lib.data.scenes.questions import is_description, read
 from lib.data.scenes.scene_grammar import FACTORS
 from lib.editing.masker import MaskerConfig
 from lib.editing.steering import clamp, steered
+from lib.metrics.latent_facts import name_latents
 from lib.metrics.monosemanticity import MonosemanticityScore
 from lib.metrics.rows import unit_rows
-from lib.papers.common.latents import name_latents
 from lib.papers.common.ms_scores import monosemanticity
 from lib.papers.p1 import n12_steering
 from lib.papers.p2.two_tower_dictionaries import FittedTwoTower

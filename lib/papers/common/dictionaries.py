@@ -13,8 +13,8 @@ from lib.data.pairs import Facts
 from lib.encoders.embeddings import Embeddings, Tower
 from lib.metrics.fidelity import Fidelity, FidelitySums, fidelity
 from lib.metrics.firing import Firing, firing
+from lib.metrics.latent_facts import name_latents
 from lib.metrics.top_examples import top_examples
-from lib.papers.common.latents import name_latents
 from lib.sae.base import SAE, Dictionary, one_tower
 from lib.sae.code_blocks import code_blocks
 from lib.sae.codes import SparseCodes

@@ -13,15 +13,15 @@ from matplotlib.figure import Figure
 
 from lib.base.progress import progress
 from lib.encoders.embeddings import Embeddings
+from lib.metrics.constructed_latents import nearest_images, resized
+from lib.metrics.equal_sparsity import equalised
 from lib.metrics.monosemanticity import MonosemanticityScore, monosemanticity
 from lib.metrics.top_examples import TopExamples, top_examples
 from lib.metrics.uniqueness import uniqueness
-from lib.papers.common.constructed_latents import nearest_images, resized
 from lib.papers.common.dictionaries import Fitted, Recipe, fit_recipes
-from lib.papers.common.equal_sparsity import equalised
-from lib.papers.common.least_sizes import SCORES, check_sizes
 from lib.report.figures import image_grid
 from lib.sae.codes import SparseCodes
+from lib.worlds.least_sizes import SCORES, check_sizes
 from lib.worlds.session import Session
 
 SUPPORT = 10

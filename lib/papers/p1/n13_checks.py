@@ -15,9 +15,9 @@ import pandas as pd
 
 from lib.base.progress import progress
 from lib.metrics.intervals import spearman
+from lib.metrics.latent_facts import NAMING, name_latents
 from lib.metrics.monosemanticity import monosemanticity
 from lib.papers.common.dictionaries import Fitted, Recipe
-from lib.papers.common.latents import NAMING, name_latents
 from lib.papers.common.ms_scores import SUPPORT, shuffled, wide_recipe
 from lib.sae.codes import SparseCodes
 from lib.worlds.session import Session

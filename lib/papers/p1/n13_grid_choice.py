@@ -13,10 +13,10 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from lib.metrics.latent_facts import NAMING
 from lib.metrics.monosemanticity import MonosemanticityScore, monosemanticity
 from lib.metrics.top_examples import TopExamples, top_examples
 from lib.papers.common.dictionaries import Fitted
-from lib.papers.common.latents import NAMING
 from lib.papers.common.ms_scores import SUPPORT, TOP_IMAGES
 from lib.sae.codes import SparseCodes
 from lib.worlds.session import Session

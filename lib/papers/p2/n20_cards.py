@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lib.metrics.concept_alignment import concept_means
+from lib.metrics.latent_facts import name_latents
 from lib.metrics.rows import unit_rows
-from lib.papers.common.latents import name_latents
 from lib.papers.p2.two_tower_dictionaries import FittedTwoTower
 from lib.report.figures import image_grid
 from lib.sae.models.two_towers import TOWERS

@@ -14,14 +14,6 @@ from lib.encoders.embeddings import Embeddings
 from lib.encoders.modality_gap import set_gap
 from lib.metrics.concept_alignment import first_occurrences
 from lib.metrics.top_examples import TopExamples, top_examples
-from lib.papers.common.least_sizes import (
-    PAIR_LATENTS,
-    SMALL_SHARE,
-    TOP_MEMBERS,
-    check_pairs_differ,
-    check_sizes,
-    concept_lists,
-)
 from lib.papers.common.setting import Setting
 from lib.sae.base import Dictionary
 from lib.sae.codes import SparseCodes
@@ -33,6 +25,14 @@ from lib.sae.training.least_squares import fit_decoders
 from lib.sae.training.train import train_cached
 from lib.sae.training.train_ahead import Run, train_ahead
 from lib.sae.training.untrained import untrained
+from lib.worlds.least_sizes import (
+    PAIR_LATENTS,
+    SMALL_SHARE,
+    TOP_MEMBERS,
+    check_pairs_differ,
+    check_sizes,
+    concept_lists,
+)
 from lib.worlds.session import Session
 
 DEFAULT_WIDTH, DEFAULT_K = PAIR_LATENTS, 32

@@ -10,7 +10,6 @@ import pandas as pd
 
 from lib.base.progress import progress
 from lib.encoders.embeddings import Embeddings
-from lib.papers.common.least_sizes import check_pairs_differ
 from lib.papers.common.setting import Setting
 from lib.papers.p3.control_arms import STRANGERS, with_strangers
 from lib.papers.p3.controlled_runs import CONTROLLED_SETTING, RHO, measure_controlled
@@ -27,6 +26,7 @@ from lib.papers.p3.pair_dictionaries import (
 from lib.papers.p3.split_evidence import last_sparse_weight
 from lib.sae.models.gsae import group_weight
 from lib.sae.training.train_ahead import train_ahead
+from lib.worlds.least_sizes import check_pairs_differ
 from lib.worlds.session import Session
 
 RHOS = (0.6, RHO, 1.0)

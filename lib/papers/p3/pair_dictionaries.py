@@ -19,7 +19,6 @@ from lib.base.progress import progress
 from lib.data.controlled_pairs import Controlled, controlled
 from lib.data.pairs import Pairs
 from lib.encoders.embeddings import Embeddings, Tower
-from lib.papers.common.least_sizes import check_pairs_differ
 from lib.papers.common.setting import Setting
 from lib.sae.base import Dictionary
 from lib.sae.codes import SparseCodes
@@ -30,6 +29,7 @@ from lib.sae.models.paired import Paired, PairedBatchTopK, PairedMatryoshka
 from lib.sae.models.two_towers import TwoTowers
 from lib.sae.training.train import train_cached
 from lib.sae.training.train_ahead import Run, train_ahead
+from lib.worlds.least_sizes import check_pairs_differ
 from lib.worlds.session import Session
 
 Pair = tuple[Tower, Tower]

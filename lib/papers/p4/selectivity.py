@@ -13,7 +13,7 @@ from lib.data.pairs import Facts
 from lib.editing.masks import caption_code_masks, exchange_masks
 from lib.metrics.auroc import aurocs
 from lib.metrics.gap import modality_gap
-from lib.papers.common.latents import name_latents
+from lib.metrics.latent_facts import name_latents
 from lib.papers.p4.factor_probes import own_masks, probe_inputs
 from lib.papers.p4.oracle_masks import ORACLE, oracle_of
 from lib.papers.p4.text_editing import Captioned, Editor, factors_of, find_editor, image_side, training_pairs

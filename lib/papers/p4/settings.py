@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from lib.editing.masker import MaskerConfig
 from lib.papers.common.dictionaries import Recipe
-from lib.papers.common.least_sizes import PAIRS, check_sizes
 from lib.worlds.atoms import AtomWorld
+from lib.worlds.least_sizes import PAIRS, check_sizes
 from lib.worlds.products import Products
 from lib.worlds.scenes_details import ScenesDetails
 from lib.worlds.session import Session

@@ -24,8 +24,8 @@ from lib.data.scenes.scene_grammar import FACTORS, VALUES
 from lib.editing.masker import ImageSide, Masker, MaskerConfig
 from lib.editing.train_masker import MASKER, SharedImages, masker_key, train_masker_cached
 from lib.encoders.embeddings import Embeddings
+from lib.metrics.latent_facts import NAMING
 from lib.papers.common.dictionaries import recipe_training, train_recipe
-from lib.papers.common.latents import NAMING
 from lib.papers.p4.settings import setting_of
 from lib.sae.base import SAE
 from lib.sae.training.train_ahead import train_ahead

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lib.data.scenes import scenes, truth_of
+from lib.metrics.latent_facts import name_latents, naming_table
 from lib.papers.common.dictionaries import lift_ladder
-from lib.papers.common.latents import name_latents, naming_table
 from lib.papers.start.n01_scenes import told_captions, true_counts
 from lib.sae.codes import SparseCodes
 

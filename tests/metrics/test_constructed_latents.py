@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lib.encoders.embeddings import Embeddings
+from lib.metrics.constructed_latents import nearest_images, resized
 from lib.metrics.monosemanticity import monosemanticity
-from lib.papers.common.constructed_latents import nearest_images, resized
 
 CLUSTERS, EACH = 8, 25
 """Directions of the made-up judge, at right angles, and images that lie in each of them."""

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from lib.encoders.embeddings import Embeddings
+from lib.metrics import equal_sparsity
 from lib.metrics.fidelity import fidelity
-from lib.papers.common import equal_sparsity
 from lib.sae.base import SAE, one_tower
 from lib.sae.config import SAEConfig
 from lib.sae.recipes import build
