@@ -140,7 +140,9 @@ def test_ctrl_c_is_told_in_one_line_and_the_next_run_goes_on(ctrl_c: None) -> No
                 signal.raise_signal(signal.SIGINT)
             return super().encode_pixels(pixels)
 
-    with pytest.raises(KeyboardInterrupt, match=r"^toy: stopped; finished shards are kept, and the same call goes on"):
+    with pytest.raises(
+        KeyboardInterrupt, match=r"^toy: stopped; finished shards are kept, and the same call continues"
+    ):
         embed(make_pairs(), Interrupted(), batch=2, shard=2, workers=2)
     assert not multiprocessing.active_children()
     toy = Toy()

@@ -46,10 +46,10 @@ CELLS = [
     ('print("7 parts, 3 verdicts are near a margin")', "7 parts", "8 parts", True),
     ('say("every seed falls by more than 0.05", True)', "[yes]", "[no]", True),
     ('say("every seed falls by more than 0.05", True)', "0.05", "0.06", True),
-    ('say_seeds("the order holds", [True, True, False])', "2 of 3", "0 of 3", True),
-    ('say_seeds("the order holds", [True, True, False])', "2 of 3", "3 of 3", False),  # a seed near the threshold
-    ('say_seeds("the order holds", [True, True, False])', "of 3", "of 4", True),
-    ('say_seeds("the order holds", [True, True, False])', "[2 of 3 seeds] the order holds\n", "", True),
+    ('say_seeds("the order holds", [True] * 4 + [False])', "4 of 5", "0 of 5", True),
+    ('say_seeds("the order holds", [True] * 4 + [False])', "4 of 5", "2 of 5", False),  # another draw of seeds
+    ('say_seeds("the order holds", [True] * 4 + [False])', "of 5", "of 6", True),
+    ('say_seeds("the order holds", [True] * 4 + [False])', "[4 of 5 seeds] the order holds\n", "", True),
     ('print("chance is about", about(0.0312, 0.01))', "about 0.03", "about 0.04", True),
     ("print(0.12345)", "0.12345", "0.54321", False),
 ]

@@ -117,5 +117,5 @@ def test_results_of_another_grid_are_not_overwritten(tmp_path: Path, results: Pa
     (results / "~grids" / "sizes.csv").write_text("x")
     reserve_name(other, load_profile("scenes"))
     for path, profile in ((mine, "scenes"), (other, "photos")):
-        with pytest.raises(CompanionError, match=r"sizes\.csv is of .*other/sizes\.yaml with profile scenes; rename"):
+        with pytest.raises(CompanionError, match=r"sizes\.csv comes from .*other/sizes\.yaml with profile scenes"):
             reserve_name(path, load_profile(profile))

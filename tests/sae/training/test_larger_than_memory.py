@@ -85,6 +85,7 @@ def run(folder: Path, buffer: int = 2**26) -> subprocess.CompletedProcess[str]:
     """`PROGRAM` on the store of a folder; buffer: the bytes that it takes for a matrix that fits into memory."""
     command = [sys.executable, "-c", PROGRAM, str(folder), str(ROOM), str(buffer)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "COMPANION_CACHE": str(folder / "cache")}
+    environment["MALLOC_ARENA_MAX"] = "1"  # else every thread that meets another in malloc takes memory ahead
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
