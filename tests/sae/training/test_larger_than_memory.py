@@ -91,16 +91,16 @@ def run(folder: Path, buffer: int = 2**26) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_pairs(tmp_path: Path) -> None:
-    peaks = []
+    sizes, peaks = [], []
     for n in (60_000, 240_000):
         folder = tmp_path / str(n)
         folder.mkdir()
-        size = write_store(folder, n)
+        sizes.append(write_store(folder, n))
         answer = run(folder)
         assert answer.returncode == 0, answer.stderr
         told = json.loads(answer.stdout.splitlines()[-1])
         assert told["rows"] == n and told["fvu"] < 0.9 and told["live"] > 500 and told["top"] == 16
         peaks.append(told["peak"])
-    assert size > 2 * ROOM > 2 * max(peaks)
-    assert peaks[1] < 1.1 * peaks[0]
+    assert sizes[1] > 2 * ROOM > 2 * max(peaks)
+    assert peaks[1] - peaks[0] < (sizes[1] - sizes[0]) / 10  # what malloc keeps differs by tens of megabytes
     assert "MemoryError" in run(folder, 2**40).stderr  # the limit is felt by who holds the store in memory
