@@ -121,7 +121,7 @@ def test_the_explorer_answers_to_its_sliders(lab: Lab, page: Page, screenshot: S
     caption.get_by_role("textbox").fill("a blue dog")
     caption.get_by_role("textbox").press("Enter")
     expect(picture).not_to_have_attribute("src", shown)
-    expect(caption.locator("pre")).to_contain_text("mask")
+    expect(caption.locator("table")).to_contain_text("mask")
     screenshot(caption, "explorer-caption")
 
     answer, sliders = clamp.locator("pre").last, clamp.get_by_role("slider")

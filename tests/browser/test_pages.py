@@ -190,10 +190,13 @@ def test_no_page_fails_or_asks_for_anything_elsewhere(visits: dict[str, Visit]) 
 
 
 def test_every_link_leads_somewhere(url: str, visits: dict[str, Visit]) -> None:
+    """An anchor such as `latent=3` is an address of a view of the explorer, whose own test opens one."""
     broken = []
     for name, seen in visits.items():
         for link in seen.light["links"]:
             target, anchor = urldefrag(link)
+            if "=" in anchor:
+                continue
             if not link.startswith(url):
                 broken += [] if urlsplit(link).scheme == "https" else [(name, link)]
             elif anchor and not {anchor, unquote(anchor)} & {*visits[unquote(target).removeprefix(url)].light["ids"]}:
