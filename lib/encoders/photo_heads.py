@@ -20,7 +20,7 @@ from lib.encoders.shim import ensure_torchvision
 from lib.encoders.store import embed
 
 ensure_torchvision()
-from timm.layers import Mlp  # noqa: E402 (torchvision must be mended first)
+from timm.layers import Mlp  # noqa: E402 (torchvision must work first)
 
 DIM: int = json.loads((HEADS.parent / CONFIG).read_text())["model_cfg"]["embed_dim"]
 WIDTHS = (1280, 384)

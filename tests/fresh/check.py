@@ -54,7 +54,7 @@ class User(NamedTuple):
     """Who runs the commands."""
 
     owner: str
-    """User and group as numbers, or "" for who started this."""
+    """User and group as numbers, or "" for the user who started this."""
     drop: Sequence[str]
     """Words before a command that make it another user's."""
     alone: Sequence[str]

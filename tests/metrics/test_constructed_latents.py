@@ -10,7 +10,7 @@ from lib.metrics.constructed_latents import nearest_images, resized
 from lib.metrics.monosemanticity import monosemanticity
 
 CLUSTERS, EACH = 8, 25
-"""Directions of the made-up judge, at right angles, and images that lie in each of them."""
+"""Directions of the made-up judge, at right angles, and images along each of them."""
 
 
 @pytest.fixture

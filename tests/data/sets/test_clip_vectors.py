@@ -41,7 +41,7 @@ Published = Callable[[dict[str, dict[str, object]]], Path]
 
 @pytest.fixture
 def published(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Published:
-    """A manifest of files made from others, of which only the authors' files lie in COMPANION_DATA."""
+    """A manifest of files made from others, of which only the authors' files are in COMPANION_DATA."""
 
     def make(files: dict[str, dict[str, object]]) -> Path:
         listed = []
