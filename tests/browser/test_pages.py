@@ -241,19 +241,6 @@ def test_every_slide_fits_a_small_projector(page: Page, url: str, site: Path) ->
     assert {name: slides for name, slides in found.items() if slides} == {}
 
 
-def test_keys_turn_the_slides(page: Page, url: str, screenshot: Callable[[Page, str], None]) -> None:
-    page.set_viewport_size(PROJECTOR)
-    page.goto(f"{url}10_monosemanticity-slides.html")
-    last = page.locator("section").count()
-    for key, number in {"ArrowRight": 2, "PageDown": 3, "ArrowLeft": 2, "PageUp": 1, "End": last, "Home": 1}.items():
-        page.keyboard.press(key)
-        assert page.evaluate("location.hash") == f"#slide-{number}"
-        page.wait_for_function(f"Math.abs(document.getElementById('slide-{number}').getBoundingClientRect().top) < 2")
-    for theme in THEMES:
-        page.emulate_media(color_scheme=theme)
-        screenshot(page, f"slides-{theme}")
-
-
 @pytest.mark.parametrize("name", CHECKED)
 def test_axe_finds_nothing_serious(browser: Browser, url: str, name: str) -> None:
     why = "axe-playwright-python is not installed; `make browser` installs it"
