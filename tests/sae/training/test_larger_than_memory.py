@@ -60,8 +60,8 @@ told = {"fvu": found.fvu, "live": int(score.live.sum()), "top": int(top.counts.m
 print(json.dumps({**told, "peak": peak - limit + room}))
 """
 
-ROOM = 3 * 2**27
-"""Bytes, beyond what the imports take: 384 MiB."""
+ROOM = 7 * 2**26
+"""Bytes, beyond what the imports take: 448 MiB; the program needs about 260."""
 
 
 def write_store(folder: Path, n: int) -> int:
@@ -85,7 +85,9 @@ def run(folder: Path, buffer: int = 2**26) -> subprocess.CompletedProcess[str]:
     """`PROGRAM` on the store of a folder; buffer: the bytes that it takes for a matrix that fits into memory."""
     command = [sys.executable, "-c", PROGRAM, str(folder), str(ROOM), str(buffer)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "COMPANION_CACHE": str(folder / "cache")}
-    environment["MALLOC_ARENA_MAX"] = "1"  # else every thread that meets another in malloc takes memory ahead
+    # Else malloc keeps hundreds of megabytes of what is freed, more in one run than in another. With these two, all
+    # threads share one arena, and a block of a megabyte or more goes back to the system when it is freed.
+    environment |= {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "1048576"}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
@@ -102,5 +104,6 @@ def test_memory_does_not_grow_with_the_pairs(tmp_path: Path) -> None:
         assert told["rows"] == n and told["fvu"] < 0.9 and told["live"] > 500 and told["top"] == 16
         peaks.append(told["peak"])
     assert sizes[1] > 2 * ROOM > 2 * max(peaks)
-    assert peaks[1] - peaks[0] < (sizes[1] - sizes[0]) / 10  # what malloc keeps differs by tens of megabytes
-    assert "MemoryError" in run(folder, 2**40).stderr  # the limit is felt by who holds the store in memory
+    assert peaks[1] - peaks[0] < (sizes[1] - sizes[0]) / 10  # small blocks stay with malloc
+    refused = run(folder, 2**40).stderr
+    assert "MemoryError" in refused or "can't allocate memory" in refused  # the limit is felt by who holds the store in memory
