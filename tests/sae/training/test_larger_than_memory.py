@@ -105,5 +105,5 @@ def test_memory_does_not_grow_with_the_pairs(tmp_path: Path) -> None:
         peaks.append(told["peak"])
     assert sizes[1] > 2 * ROOM > 2 * max(peaks)
     assert peaks[1] - peaks[0] < (sizes[1] - sizes[0]) / 10  # small blocks stay with malloc
-    refused = run(folder, 2**40).stderr
-    assert "MemoryError" in refused or "can't allocate memory" in refused  # the limit is felt by who holds the store in memory
+    refused = run(folder, 2**40).stderr  # what holds the store in memory feels the limit
+    assert "MemoryError" in refused or "can't allocate memory" in refused
