@@ -47,6 +47,7 @@ def run(
     from lib.run.batch import plan, run_tasks, write_summary
     from lib.run.durations import TimeLeft, longest_first, said
     from lib.run.runner import is_up_to_date
+    from lib.worlds.least_sizes import LEAST, check_splits
     from lib.worlds.profiles import load_profile, split_assignment
 
     parameters = dict(split_assignment(text) for text in parameter or [])
@@ -58,7 +59,11 @@ def run(
         _tell_estimate(settings, tasks)
         return
     for task in tasks:
-        look_into_folder(task.checked()[2])
+        _, _, settled = task.checked()
+        look_into_folder(settled)
+        least = LEAST.get(task.notebook.name[:2])
+        if numbers and least:  # a whole profile runs those of its notebooks that it can
+            check_splits(settled, least(settled))
     workers = Workers(jobs or (1 if ray else cores()), ray)
     if workers.jobs > 1:
         tasks = longest_first(tasks)

@@ -88,13 +88,18 @@ LEAST: dict[str, Callable[[Profile], Least]] = {
 """By the numbers of the notebooks that a user's own data can run."""
 
 
-def check_sizes(session: Session, least: Least) -> None:
-    """Refuse a world with fewer pairs in a split than a study needs, or without the captions that it needs."""
-    if list(least.lacking(session.profile)):
-        splits = session.profile.splits.model_dump()
+def check_splits(profile: Profile, least: Least) -> None:
+    """Refuse a profile with fewer pairs in a split than a study needs."""
+    if list(least.lacking(profile)):
+        splits = profile.splits.model_dump()
         need, have = _in_words(least.sizes), _in_words({split: splits[split] for split in least.sizes})
         keys = " ".join(f"--set splits.{split}=N" for split in least.sizes)
         raise CompanionError(f"{least.why} needs at least {need}, and there are {have}; {keys} takes more")
+
+
+def check_sizes(session: Session, least: Least) -> None:
+    """Refuse a world with fewer pairs in a split than a study needs, or without the captions that it needs."""
+    check_splits(session.profile, least)
     if least.captions:
         session.world.embeddings("train").tower("text")
 

@@ -12,6 +12,7 @@ import typer.main
 from PIL import Image
 from typer.testing import CliRunner
 
+from lib.base.errors import CompanionError
 from lib.base.files import ROOT
 from lib.report.claims import write_claim
 from lib.run import batch, cli
@@ -50,6 +51,17 @@ def test_run_fails_if_a_notebook_failed(notebooks: Path, results: Path, no_kerne
     assert answer.exit_code == 1
     assert "20_y: ValueError: broken" in answer.output
     assert no_kernel == ["10_x"]
+
+
+def test_a_named_notebook_that_needs_more_rows_is_refused_before_any_runs(
+    notebooks: Path, results: Path, no_kernel: list[str]
+) -> None:
+    small = ["--set", "splits.test=40"]
+    answer = runner.invoke(cli.app, ["run", "20", "10", *small])
+    assert isinstance(answer.exception, CompanionError)
+    assert "needs at least 16 in train, 60 in test, and there are" in str(answer.exception)
+    assert no_kernel == []
+    assert runner.invoke(cli.app, ["run", "20", *small]).exit_code == 1  # notebook 20 has enough, and is broken
 
 
 def test_what_cannot_be_estimated_stops_no_run(
