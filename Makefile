@@ -96,7 +96,7 @@ kernel: .venv/.installed
 
 clean:
 	rm -rf results/*/notebooks .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	find lib tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find docs lib tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is written last. An install that was cut off has none and starts again; changed pins are installed in place.
 .venv/.installed: pyproject.toml constraints.txt

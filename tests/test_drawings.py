@@ -1,8 +1,8 @@
-"""The drawings of the methods: as the script makes them, described in words, and inside their cards."""
+"""The drawings of the methods: as the scripts make them, described in words, and inside their cards."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 from xml.etree import ElementTree
 
 import pytest
@@ -14,10 +14,9 @@ SVG = "{http://www.w3.org/2000/svg}"
 LETTER = 0.62
 """Mean width of a letter in units of the font's size, a little above that of DejaVu Sans."""
 
-spec = importlib.util.spec_from_file_location("draw", FOLDER / "draw.py")
-assert spec and spec.loader
-draw = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(draw)
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(FOLDER)  # as when the script runs, which imports the files beside it
+    draw = importlib.import_module("draw")
 
 
 def test_every_drawing_has_a_function() -> None:

@@ -19,8 +19,8 @@ from lib.encoders.photo_vectors import FOLDER
 from lib.metrics.intervals import bootstrap
 from lib.metrics.retrieval import rank_scores, retrieval
 from lib.papers.common.dictionaries import train_recipe
+from lib.papers.p4.editing_pairs import dev_pairs, masker_pairs
 from lib.papers.p4.settings import DICTIONARY, MASKER_ARMS
-from lib.papers.p4.text_editing import dev_pairs, masker_pairs
 from lib.papers.start.n05_naming import named_pictures
 from lib.worlds.profiles import load_profile
 from lib.worlds.session import Session, open_session

@@ -40,10 +40,10 @@ from dataclasses import replace
 
 from lib.papers.p1 import n12_steering as studied
 from lib.papers.p2 import two_tower_dictionaries
-from lib.papers.p4 import settings, text_editing
+from lib.papers.p4 import editing_pairs, settings
 
 two_tower_dictionaries.DEFAULT_STEPS = studied.PATCH_STEPS = 5
-studied.PATCH_PICTURES, studied.LEAST_PATCHES, studied.LEAST_LIFT, text_editing.TRAINING_SCENES = 40, 1, 0.0, 200
+studied.PATCH_PICTURES, studied.LEAST_PATCHES, studied.LEAST_LIFT, editing_pairs.TRAINING_SCENES = 40, 1, 0.0, 200
 settings.MASKER_ARMS[explore.EDITOR] = replace(settings.MASKER_ARMS[explore.EDITOR], steps=3, batch=32)
 """
 """A cell that makes training short, so that the test needs no cache: pages are tested, not what is on them."""

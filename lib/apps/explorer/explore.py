@@ -25,8 +25,8 @@ from lib.metrics.rows import unit_rows
 from lib.papers.common.ms_scores import monosemanticity
 from lib.papers.p1 import n12_steering
 from lib.papers.p2.two_tower_dictionaries import FittedTwoTower
-from lib.papers.p4 import settings, text_editing
-from lib.papers.p4.text_editing import Editor, image_side
+from lib.papers.p4 import settings
+from lib.papers.p4.editors import Editor, find_editor, fit_editors, image_side
 from lib.report.figures import image_grid
 from lib.sae.codes import SparseCodes
 from lib.worlds.session import Session
@@ -166,8 +166,8 @@ class Edits:
 
     def __init__(self, session: Session, arms: dict[str, MaskerConfig] = settings.MASKER_ARMS) -> None:
         self.session = session
-        editors = text_editing.fit_editors(session, {EDITOR: arms[EDITOR]})
-        self.editor: Editor = text_editing.find_editor(editors, EDITOR, session.seeds[0])
+        editors = fit_editors(session, {EDITOR: arms[EDITOR]})
+        self.editor: Editor = find_editor(editors, EDITOR, session.seeds[0])
         test = session.world.embeddings("test")
         self.pictures = test.rows(np.arange(min(POOL, len(test))), f"first {min(POOL, len(test))}")
         self.codes = self.editor.sae.codes(self.pictures)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from lib.papers.p4.oracle_masks import ORACLE
+from lib.papers.p4.settings import HALF_TOLD
 from lib.papers.p4.swapped_facts import TEVI, TEXT_ONLY, UNEDITED, Found
-from lib.papers.p4.text_editing import HALF_TOLD
 from lib.report.effects import Effect, nested
 from lib.report.evidence import Evidence
 

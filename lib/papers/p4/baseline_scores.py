@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lib.editing.masker import ImageSide
-from lib.papers.p4.text_editing import Captioned
+from lib.worlds.dialled_captions import Captioned
 
 
 def unedited_scores(test: Captioned) -> np.ndarray:

@@ -15,17 +15,11 @@ from lib.editing.masker import ImageSide
 from lib.editing.masks import caption_code_masks, exchange_masks, hard_masks, shuffle_latents
 from lib.papers.p4.baseline_scores import masked_scores, reconstruction_scores, unedited_scores
 from lib.papers.p4.dial_recalls import dial_recalls
+from lib.papers.p4.editing_pairs import training_pairs
+from lib.papers.p4.editors import Editor, find_editor, image_side
 from lib.papers.p4.oracle_masks import ORACLE, Oracle
-from lib.papers.p4.settings import EDITS
-from lib.papers.p4.text_editing import (
-    HALF_TOLD,
-    Captioned,
-    Editor,
-    caption_pictures,
-    find_editor,
-    image_side,
-    training_pairs,
-)
+from lib.papers.p4.settings import EDITS, HALF_TOLD
+from lib.worlds.dialled_captions import Captioned, caption_pictures
 from lib.worlds.session import Session
 
 CURVES = ("masker", "masker + text", "text only")

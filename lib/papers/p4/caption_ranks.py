@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from lib.base.progress import progress
+from lib.data.scenes import scenes
 from lib.editing.masks import exchange_masks
 from lib.encoders.embeddings import Embeddings
 from lib.metrics.retrieval import Retrieval, rank_scores
 from lib.papers.p4.baseline_scores import masked_scores, reconstruction_scores
+from lib.papers.p4.editors import Editor, find_editor, image_side
 from lib.papers.p4.oracle_masks import ORACLE, Oracle
 from lib.papers.p4.settings import setting_of
-from lib.papers.p4.text_editing import Editor, find_editor, has_dial, image_side, long_captions
 from lib.worlds.atoms import AtomWorld, embed_atoms
+from lib.worlds.caption_factors import has_dial, scenes_world
 from lib.worlds.session import Session
 
 SHORT, LONG = (2, 4), (7, 12)
@@ -60,6 +62,17 @@ def main_pools(session: Session, n: int | None = None) -> list[Pool]:
     single, each = Pool("single", image, captions[:, 0], own), captions.shape[1]
     together = Pool(f"all {each}", image, captions.reshape(n * each, -1), np.repeat(own, each))
     return [single, together] if each > 1 else [single]
+
+
+def long_captions(session: Session, split: str, n: int) -> Embeddings:
+    """Embed the first n pictures of a split with their second, long caption."""
+    world = scenes_world(session)
+    pairs = scenes(split, n, details=world.details)
+    assert pairs.captions is not None
+    identity = {**pairs.identity, "caption": "long"}
+    long = replace(pairs, captions=tuple((texts[1],) for texts in pairs.captions), identity=identity, facts=None)
+    image, text = np.asarray(world.embeddings(split).tower("image")[:n]), world.rows_of(long, "text")
+    return Embeddings(pairs.ids, image, text, world.encoder.name, True, {"pairs": identity, "unit": True})
 
 
 def ranks_of(pool: Pool, editor: Editor) -> Retrieval:

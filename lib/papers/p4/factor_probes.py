@@ -16,17 +16,11 @@ from lib.data.procedural import SILENT
 from lib.editing.edited_scores import edited_embeddings
 from lib.editing.masker import ImageSide
 from lib.editing.masks import exchange_masks
+from lib.papers.p4.editing_pairs import training_pairs
+from lib.papers.p4.editors import Editor, find_editor, image_side
 from lib.papers.p4.oracle_masks import ORACLE, Oracle, oracle_of
-from lib.papers.p4.text_editing import (
-    Captioned,
-    Editor,
-    caption_pictures,
-    contradict_captions,
-    factors_of,
-    find_editor,
-    image_side,
-    training_pairs,
-)
+from lib.worlds.caption_factors import factors_of
+from lib.worlds.dialled_captions import Captioned, caption_pictures, contradict_captions
 from lib.worlds.session import Session
 
 RIDGE = 1e-2

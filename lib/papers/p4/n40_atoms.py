@@ -16,21 +16,14 @@ from lib.papers.common.dictionaries import Recipe, train_recipe
 from lib.papers.p4.baseline_scores import unedited_scores
 from lib.papers.p4.dial_recalls import dial_recalls
 from lib.papers.p4.edit_evidence import contradiction_means, fall_of_untold
+from lib.papers.p4.editors import Editor, find_editor, fit_maskers, image_side
 from lib.papers.p4.factor_probes import contradiction_table, factor_probe_table
 from lib.papers.p4.known_atoms import KnownAtoms
 from lib.papers.p4.oracle_masks import recovery_table
-from lib.papers.p4.settings import ATOM_ARMS, ATOM_DICTIONARY, trained
-from lib.papers.p4.text_editing import (
-    HALF_TOLD,
-    Captioned,
-    Editor,
-    caption_pictures,
-    find_editor,
-    fit_maskers,
-    image_side,
-)
+from lib.papers.p4.settings import ATOM_ARMS, ATOM_DICTIONARY, HALF_TOLD, trained
 from lib.sae.base import SAE
 from lib.worlds.atoms import AtomWorld
+from lib.worlds.dialled_captions import Captioned, caption_pictures
 from lib.worlds.session import Session
 
 RATE = ATOM_ARMS["masker"].lr

@@ -13,22 +13,15 @@ from lib.base.progress import progress
 from lib.papers.common.dictionaries import Recipe, recipe_training, train_recipe
 from lib.papers.p4.baseline_scores import unedited_scores
 from lib.papers.p4.dial_recalls import exact_ranks
+from lib.papers.p4.editors import Editor, find_editor, fit_editors, fit_maskers, image_side
 from lib.papers.p4.oracle_masks import recovery_table
-from lib.papers.p4.settings import Setting, setting_of
-from lib.papers.p4.text_editing import (
-    TEST_SCENES,
-    Editor,
-    caption_pictures,
-    find_editor,
-    fit_editors,
-    fit_maskers,
-    has_dial,
-    image_side,
-)
+from lib.papers.p4.settings import TEST_SCENES, Setting, setting_of
 from lib.report.effects import nested
 from lib.report.figures import chance_line
 from lib.sae.base import SAE
 from lib.sae.training.train_ahead import train_ahead
+from lib.worlds.caption_factors import has_dial
+from lib.worlds.dialled_captions import caption_pictures
 from lib.worlds.session import Session
 
 COMPARED = (("masker + text", "unedited"), ("masker + text", "text only"))

@@ -14,16 +14,12 @@ from lib.data.scenes import scenes
 from lib.encoders.embeddings import Embeddings
 from lib.metrics.intervals import Interval, paired_difference
 from lib.metrics.retrieval import Retrieval, retrieval
-from lib.papers.p4.caption_ranks import MeasuredRanks, Pool, baseline_ranks, ranks_of
+from lib.papers.p4.caption_ranks import MeasuredRanks, Pool, baseline_ranks, long_captions, ranks_of
+from lib.papers.p4.editors import Editor, find_editor
 from lib.papers.p4.p4_colors import COLORS
 from lib.papers.p4.settings import SEARCHED_PICTURES
-from lib.papers.p4.text_editing import (
-    Editor,
-    find_editor,
-    long_captions,
-    scenes_world,
-)
 from lib.report.figures import chance_line
+from lib.worlds.caption_factors import scenes_world
 from lib.worlds.scenes import Scenes
 from lib.worlds.session import Session
 

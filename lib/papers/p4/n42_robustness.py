@@ -10,8 +10,10 @@ from lib.base.progress import progress
 from lib.data.scenes.scene_grammar import FACTORS
 from lib.data.scenes.swap import Swaps
 from lib.editing.edited_search import FirstStage, Index
+from lib.papers.p4.editors import Editor, find_editor
+from lib.papers.p4.settings import HALF_TOLD
 from lib.papers.p4.swapped_facts import TEVI
-from lib.papers.p4.text_editing import HALF_TOLD, Editor, caption_pictures, find_editor
+from lib.worlds.dialled_captions import caption_pictures
 from lib.worlds.session import Session
 
 SHOWN_COLUMNS = [

@@ -22,8 +22,9 @@ from lib.metrics.factor_shares import best_factor_share, factor_shares
 from lib.metrics.fidelity import fidelity
 from lib.papers.p4.baseline_scores import masked_scores, reconstruction_scores, unedited_scores
 from lib.papers.p4.dial_recalls import dial_recalls
-from lib.papers.p4.text_editing import caption_pictures, training_pairs
+from lib.papers.p4.editing_pairs import training_pairs
 from lib.sae.base import SAE
+from lib.worlds.dialled_captions import caption_pictures
 from lib.worlds.session import Session
 
 ORACLE = "oracle mask"

@@ -14,9 +14,12 @@ from lib.editing.masks import caption_code_masks, exchange_masks
 from lib.metrics.auroc import aurocs
 from lib.metrics.gap import modality_gap
 from lib.metrics.latent_facts import name_latents
+from lib.papers.p4.editing_pairs import training_pairs
+from lib.papers.p4.editors import Editor, find_editor, image_side
 from lib.papers.p4.factor_probes import own_masks, probe_inputs
 from lib.papers.p4.oracle_masks import ORACLE, oracle_of
-from lib.papers.p4.text_editing import Captioned, Editor, factors_of, find_editor, image_side, training_pairs
+from lib.worlds.caption_factors import factors_of
+from lib.worlds.dialled_captions import Captioned
 from lib.worlds.session import Session
 
 ASSIGNED_LIFT = 0.5

@@ -47,6 +47,12 @@ ATOM_DICTIONARY = Recipe("topk", 3, 12)
 SEARCHED_PICTURES = 1000
 """Test pictures to search among, in most worlds."""
 
+TEST_SCENES = 500
+"""Test pictures along the dial."""
+
+HALF_TOLD = 6
+"""Number of facts told where the controls are compared: half of all facts."""
+
 
 @dataclass(frozen=True)
 class Setting:

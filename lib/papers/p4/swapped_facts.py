@@ -20,19 +20,15 @@ from lib.metrics.hard_negatives import preferred
 from lib.metrics.retrieval import top_is_true
 from lib.metrics.robustness import attack
 from lib.papers.p4.baseline_scores import masked_scores, reconstruction_scores
+from lib.papers.p4.editing_pairs import training_pairs
+from lib.papers.p4.editors import Editor, find_editor, image_side
 from lib.papers.p4.oracle_masks import ORACLE, Oracle
 from lib.papers.p4.p4_colors import COLORS
-from lib.papers.p4.text_editing import (
-    HALF_TOLD,
-    Editor,
-    caption_pictures,
-    find_editor,
-    image_side,
-    scenes_world,
-    training_pairs,
-)
+from lib.papers.p4.settings import HALF_TOLD
 from lib.report.figures import by_role
 from lib.worlds.atoms import AtomWorld, embed_atoms
+from lib.worlds.caption_factors import scenes_world
+from lib.worlds.dialled_captions import caption_pictures
 from lib.worlds.session import Session
 
 SWAP_TOLD = (3, 6, 10)

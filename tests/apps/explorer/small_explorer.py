@@ -10,7 +10,7 @@ from lib.apps.explorer import explore, explorer_page
 from lib.editing.masker import MaskerConfig
 from lib.papers.p1 import n12_steering
 from lib.papers.p2 import two_tower_dictionaries
-from lib.papers.p4 import settings, text_editing
+from lib.papers.p4 import editing_pairs, settings
 from lib.worlds.profiles import load_profile
 from lib.worlds.session import Session, open_session
 
@@ -19,7 +19,7 @@ SMALL = ["splits.train=200", "splits.dev=10", "splits.test=120", "sae.steps=10",
 
 def small_session(monkeypatch: pytest.MonkeyPatch) -> Session:
     """A session of the explorer; its dictionaries take seconds."""
-    monkeypatch.setattr(text_editing, "TRAINING_SCENES", 200)
+    monkeypatch.setattr(editing_pairs, "TRAINING_SCENES", 200)
     monkeypatch.setattr(two_tower_dictionaries, "DEFAULT_STEPS", 5)
     monkeypatch.setattr(n12_steering, "PATCH_PICTURES", 40)
     monkeypatch.setattr(n12_steering, "PATCH_STEPS", 5)

@@ -12,7 +12,8 @@ from lib.base.errors import CompanionError
 from lib.editing.masker import MaskerConfig
 from lib.papers.common import dictionaries
 from lib.papers.common.dictionaries import Recipe
-from lib.papers.p4 import settings, text_editing
+from lib.papers.p4 import editing_pairs, settings
+from lib.papers.p4.editors import fit_editors
 from lib.run.cli import app
 from lib.worlds.profiles import load_profile
 from lib.worlds.scenes import Scenes
@@ -50,8 +51,8 @@ def test_a_dictionary_that_is_only_trained_reads_no_test_split(session: Session,
 def test_editors_are_fitted_without_the_test_split(
     session: Session, read: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(text_editing, "TRAINING_SCENES", 150)
-    (editor,) = text_editing.fit_editors(session, {"masker": MaskerConfig(steps=2, batch=32)})
+    monkeypatch.setattr(editing_pairs, "TRAINING_SCENES", 150)
+    (editor,) = fit_editors(session, {"masker": MaskerConfig(steps=2, batch=32)})
     assert editor.sae.config.recipe == settings.DICTIONARY.name
     assert set(read) == {"train", "dev"}
 

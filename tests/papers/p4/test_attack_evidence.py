@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lib.papers.p4.attack_evidence import robust
+from lib.papers.p4.settings import HALF_TOLD
 from lib.papers.p4.swapped_facts import Found
-from lib.papers.p4.text_editing import HALF_TOLD
 from lib.report.evidence import judge
 
 SEEDS, QUERIES = (0, 1, 2), 40

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lib.papers.p4 import caption_ranks, n40_atoms, oracle_masks, retrieval_evidence, settings, text_editing
+from lib.data.scenes.dial import MIXED
+from lib.papers.p4 import caption_ranks, n40_atoms, oracle_masks, retrieval_evidence, settings
+from lib.papers.p4.editors import fit_editors
 from lib.report.evidence import judge
+from lib.worlds.dialled_captions import caption_pictures
 from lib.worlds.profiles import load_profile
 from lib.worlds.session import Session, open_session
 
@@ -41,15 +44,15 @@ def test_switches_change_one_thing(session: Session) -> None:
 def test_dev_and_price_tables(session: Session) -> None:
     tried = n40_atoms.dev_table(session, replace(n40_atoms.SWITCHES[0], arms=FEW))
     assert tried.rate.tolist() == list(n40_atoms.RATES) * 2 and (tried.step >= 0).all()
-    editors = text_editing.fit_editors(session, FEW)
+    editors = fit_editors(session, FEW)
     assert all(editor.kept.loss <= editor.checks.loss[0] for editor in editors)
-    test = text_editing.caption_pictures(session, "test", 80, text_editing.MIXED)
+    test = caption_pictures(session, "test", 80, MIXED)
     prices = n40_atoms.price_table(session, editors, test, 80)
     assert len(prices) == len(n40_atoms.PRICES) and prices.notna().all().all()
 
 
 def test_short_and_long_captions_are_pools_of_the_same_pictures(session: Session) -> None:
-    editors = text_editing.fit_editors(session, FEW)
+    editors = fit_editors(session, FEW)
     short, long = caption_ranks.main_pools(session, 50)
     assert (short.image.image == long.image.image).all() and len(short.text) == 50
     told = [(pool.asserted >= 0).sum(axis=1) for pool in (short, long)]  # type: ignore[operator]

@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from lib.papers.p4 import n41_premise, settings, text_editing
+from lib.papers.p4 import n41_premise, settings
+from lib.papers.p4.editing_pairs import masker_pairs, training_pairs
+from lib.papers.p4.editors import fit_editors
+from lib.worlds.caption_factors import factors_of
+from lib.worlds.dialled_captions import caption_pictures
 from lib.worlds.profiles import load_profile
 from lib.worlds.session import Session, open_session
 
@@ -25,20 +29,20 @@ def session(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
 
 
 def test_captions_and_factors_are_those_of_details(session: Session) -> None:
-    assert text_editing.factors_of(session).probed[0] == "colour"
-    learnt = text_editing.masker_pairs(session)
+    assert factors_of(session).probed[0] == "colour"
+    learnt = masker_pairs(session)
     assert len(learnt) == 2 and learnt[0].tower("text").shape == (150, 48)
-    assert (text_editing.training_pairs(session).dialled.asserted[:, 0] < 0).all()
+    assert (training_pairs(session).dialled.asserted[:, 0] < 0).all()
 
 
 def test_gains_are_means_over_pictures_and_seeds(session: Session) -> None:
     arms = {arm: settings.DETAILS.arms[arm] for arm in ("masker + text", "text only")}
-    editors = text_editing.fit_editors(session, arms)
+    editors = fit_editors(session, arms)
     gains = n41_premise.told_gains(session, editors, 50, (2, 6))
     assert len(gains) == 2 * len(n41_premise.COMPARED)
     assert ((gains.low <= gains.gain) & (gains.gain <= gains.high)).all()
     np.testing.assert_allclose(gains[["seed 0", "seed 1"]].mean(axis=1), gains.gain)
-    test = text_editing.caption_pictures(session, "test", 50, 6)
+    test = caption_pictures(session, "test", 50, 6)
     scores = test.image @ test.text.T
     right = [(scores.argmax(axis=axis) == np.arange(50)).mean() for axis in (0, 1)]
     (row,) = gains[(gains.told == 6) & (gains.over == "unedited")].to_dict("records")

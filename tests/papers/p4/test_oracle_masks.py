@@ -12,11 +12,13 @@ from lib.base.errors import CompanionError
 from lib.data.atoms import AtomDials, draw_atoms
 from lib.data.procedural import SILENT
 from lib.editing.masker import ImageSide
-from lib.papers.p4 import oracle_masks, text_editing
+from lib.papers.p4 import oracle_masks
 from lib.papers.p4.baseline_scores import masked_scores
 from lib.papers.p4.known_atoms import KnownAtoms
 from lib.papers.p4.oracle_masks import GaussianModel, Oracle
 from lib.worlds.atoms import embed_atoms
+from lib.worlds.caption_factors import factors_of
+from lib.worlds.dialled_captions import caption_pictures
 from lib.worlds.profiles import load_profile
 from lib.worlds.session import Session, open_session
 
@@ -65,7 +67,7 @@ def test_known_atoms_decode_exactly() -> None:
 
 
 def test_true_masks_over_true_atoms_find_nearly_all(session: Session) -> None:
-    test = text_editing.caption_pictures(session, "dev", 200, 6)
+    test = caption_pictures(session, "dev", 200, 6)
     world = session.world
     sae = KnownAtoms([world.drawn_atoms("train"), world.drawn_atoms("dev")])
     oracle = oracle_masks.oracle_of(session, sae)
@@ -82,7 +84,7 @@ def test_true_masks_over_true_atoms_find_nearly_all(session: Session) -> None:
 def test_the_headroom_of_a_small_world(session: Session) -> None:
     world = session.world
     sae = KnownAtoms([world.drawn_atoms("train"), world.drawn_atoms("dev")])
-    values = text_editing.factors_of(session).values
+    values = factors_of(session).values
     table = oracle_masks.headroom_table(session, {"known": sae}, values, 150, (6,)).set_index(["masks", "residual"])
     r1 = (table.i2t + table.t2i) / 2
     assert len(table) == 3 + 1 + 2 * 5

@@ -10,8 +10,9 @@ import pytest
 
 from lib.data.scenes.swap import swaps
 from lib.encoders.embeddings import Embeddings
-from lib.papers.p4 import n42_robustness, oracle_masks, settings, text_editing
+from lib.papers.p4 import editing_pairs, n42_robustness, oracle_masks, settings
 from lib.papers.p4 import swapped_facts as study
+from lib.papers.p4.editors import fit_editors
 from lib.worlds.profiles import load_profile
 from lib.worlds.session import open_session
 
@@ -41,19 +42,19 @@ def test_measures_by_hand() -> None:
 
 
 def test_the_whole_on_a_small_world(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_editing, "TRAINING_SCENES", 120)
+    monkeypatch.setattr(editing_pairs, "TRAINING_SCENES", 120)
     monkeypatch.setattr(n42_robustness, "SHORTLISTS", (10, 40))
     session = open_session("42_robustness", load_profile("scenes", SMALL))
     arms = {arm: replace(settings.MASKER_ARMS[arm], steps=3, batch=32) for arm in study.TRAINED_ARMS}
-    editors = text_editing.fit_editors(session, arms)
+    editors = fit_editors(session, arms)
     oracles = {e.seed: oracle_masks.oracle_of(session, e.sae) for e in editors}
-    table = study.swap_table(study.measure_attacks(session, editors, oracles, 20, [text_editing.HALF_TOLD]))
+    table = study.swap_table(study.measure_attacks(session, editors, oracles, 20, [settings.HALF_TOLD]))
     columns = n42_robustness.SHOWN_COLUMNS
     assert set(columns) <= set(table.columns) and table.arm.nunique() == 11 and len(table) == 22
     rates = table.drop(columns=["arm", "drop", "larger_drop", "image_drop", "queries"])
     assert ((rates >= 0) & (rates <= 100)).all().all()
-    data = study.swap_set(session, 20, text_editing.HALF_TOLD)
-    captions = n42_robustness.caption_table(swaps("test", 20, text_editing.HALF_TOLD), 4)
+    data = study.swap_set(session, 20, settings.HALF_TOLD)
+    captions = n42_robustness.caption_table(swaps("test", 20, settings.HALF_TOLD), 4)
     assert captions.columns.tolist() == ["scene", "factor", "own", "altered"]
     assert data.holds[:, : len(data)].diagonal().all() and not data.holds[:, len(data) :].diagonal().any()
     shortlists = n42_robustness.shortlist_table(session, editors, 6)

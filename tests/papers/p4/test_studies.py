@@ -8,22 +8,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib.base.errors import CompanionError, NotAvailable
+from lib.base.errors import CompanionError
+from lib.data.scenes.dial import MIXED
 from lib.editing.masker import MaskerConfig
 from lib.metrics.retrieval import rank_scores
 from lib.papers.p4 import (
     caption_dial,
     caption_ranks,
+    editing_pairs,
     factor_probes,
     n41_retrieval,
     oracle_masks,
     selectivity,
     settings,
-    text_editing,
 )
 from lib.papers.p4 import edit_evidence as evidence
 from lib.papers.p4.dial_recalls import dial_recalls
+from lib.papers.p4.editing_pairs import dev_pairs, masker_pairs, training_pairs
+from lib.papers.p4.editors import find_editor, fit_editors, image_side
 from lib.report.evidence import judge
+from lib.worlds.caption_factors import factors_of
+from lib.worlds.dialled_captions import Captioned, caption_pictures, contradict_captions
 from lib.worlds.profiles import load_profile
 from lib.worlds.session import Session, open_session
 
@@ -34,7 +39,7 @@ N = 60
 @pytest.fixture
 def session(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
     """150 train and 60 test scenes."""
-    monkeypatch.setattr(text_editing, "TRAINING_SCENES", 150)
+    monkeypatch.setattr(editing_pairs, "TRAINING_SCENES", 150)
     return open_session("40_controlled_captions", load_profile("scenes", SMALL))
 
 
@@ -91,21 +96,9 @@ def test_gains_are_paired_differences() -> None:
     assert caption_ranks.recall_table(measured)["i2t R@1"].tolist() == [100, 0]
 
 
-def test_other_worlds_have_no_dial() -> None:
-    with pytest.raises(NotAvailable, match=r"world none has no caption dial; use profile scenes"):
-        text_editing.scenes_world(Named("none"))  # type: ignore[arg-type]
-
-
-class Named:
-    """A session whose world only has a name."""
-
-    def __init__(self, name: str) -> None:
-        self.name, self.world = name, self
-
-
 def test_notebook_40_on_a_small_world(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    editors = text_editing.fit_editors(session, short(settings.MASKER_ARMS))
-    test = text_editing.caption_pictures(session, "test", N, text_editing.MIXED)
+    editors = fit_editors(session, short(settings.MASKER_ARMS))
+    test = caption_pictures(session, "test", N, MIXED)
     assert test.image.shape == test.text.shape == (N, test.image.shape[1])
     oracles = {e.seed: oracle_masks.oracle_of(session, e.sae, 0.5) for e in editors}
     monkeypatch.setattr(selectivity, "ASSIGNED_LIFT", 2.0)
@@ -134,28 +127,28 @@ def test_notebook_40_on_a_small_world(session: Session, monkeypatch: pytest.Monk
     assert {"centred", "random mask", "caption's own code", "leaky score, shuffled"} <= set(table.index.levels[0])
     assert (table.loc["one picture for all", "t2i"] == 0).all()  # all pictures tie, so none comes first
     assert (table.loc["all latents kept"].index == [0, 1]).all()
-    at = text_editing.caption_pictures(session, "test", N, text_editing.HALF_TOLD)
-    assert caption_dial.brute_force_difference(text_editing.find_editor(editors, "masker", 0), at) < 1e-5
+    at = caption_pictures(session, "test", N, settings.HALF_TOLD)
+    assert caption_dial.brute_force_difference(find_editor(editors, "masker", 0), at) < 1e-5
 
 
 def test_probes_that_share_their_rows_are_those_fitted_one_by_one(session: Session) -> None:
     """The slow way edits the pictures anew for every factor, and fits every probe alone."""
-    editors = text_editing.fit_editors(session, short(settings.MASKER_ARMS))
-    train, factors = text_editing.training_pairs(session), text_editing.factors_of(session)
-    test = text_editing.caption_pictures(session, "test", N, 6)
+    editors = fit_editors(session, short(settings.MASKER_ARMS))
+    train, factors = training_pairs(session), factors_of(session)
+    test = caption_pictures(session, "test", N, 6)
     lies = factor_probes.contradiction_table(session, editors, 6, N).set_index(["arm", "seed", "factor"])
     whole = factor_probes.factor_probe_table(session, editors, test).set_index(["arm", "seed", "factor", "told"])
-    sae = text_editing.find_editor(editors, "masker", 0).sae
-    oracle, images = oracle_masks.oracle_of(session, sae), text_editing.image_side
+    sae = find_editor(editors, "masker", 0).sae
+    oracle, images = oracle_masks.oracle_of(session, sae), image_side
 
-    def inputs(captions: text_editing.Captioned, arm: str) -> np.ndarray:
+    def inputs(captions: Captioned, arm: str) -> np.ndarray:
         masks = factor_probes.own_masks(editors, 0, captions, oracle)
-        side = images(text_editing.find_editor(editors, "masker", 0), captions.embeddings)
+        side = images(find_editor(editors, "masker", 0), captions.embeddings)
         return factor_probes.probe_inputs(side, masks[arm])
 
     for name in factors.wrong[:2]:
         f = factors.names.index(name)
-        false, _ = text_editing.contradict_captions(session, test, f)
+        false, _ = contradict_captions(session, test, f)
         labels, told = train.dialled.codes[:, f].astype(int), test.dialled.asserted[:, f] >= 0
         for arm in ("unedited", "masker", "masker + text"):
             probe = factor_probes.Probes(inputs(train, arm)).fit(labels, factors.values[f])
@@ -170,18 +163,18 @@ def test_probes_that_share_their_rows_are_those_fitted_one_by_one(session: Sessi
 
 
 def test_probes_learn_from_the_first_captions_of_maskers(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_editing, "PROBE_SCENES", 40)
-    some, whole = text_editing.training_pairs(session), text_editing.masker_pairs(session)[0]
+    monkeypatch.setattr(editing_pairs, "PROBE_SCENES", 40)
+    some, whole = training_pairs(session), masker_pairs(session)[0]
     assert (some.image == whole.image[:40]).all() and (some.text == whole.text[:40]).all()  # type: ignore[index]
-    slow = text_editing.caption_pictures(session, "train", 40, text_editing.MIXED)
+    slow = caption_pictures(session, "train", 40, MIXED)
     assert (some.dialled.asserted == slow.dialled.asserted).all() and (some.dialled.codes == slow.dialled.codes).all()
     np.testing.assert_allclose(some.text, slow.text, atol=1e-6)
-    assert text_editing.caption_pictures(session, "train", 40, text_editing.MIXED) is slow, "embedded once"
+    assert caption_pictures(session, "train", 40, MIXED) is slow, "embedded once"
 
 
 def test_notebook_41_on_a_small_world(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(n41_retrieval, "CUT_WORDS", (4,))
-    editors = text_editing.fit_editors(session, short(settings.MASKER_ARMS))
+    editors = fit_editors(session, short(settings.MASKER_ARMS))
     pools = caption_ranks.main_pools(session, 40)
     assert [len(pool.text) for pool in pools] == [40, 40]
     oracles = {e.seed: oracle_masks.oracle_of(session, e.sae) for e in editors}
@@ -203,17 +196,17 @@ def test_a_world_without_a_dial(cache: Path, monkeypatch: pytest.MonkeyPatch) ->
     single, together = caption_ranks.main_pools(photos, 40)
     assert (single.name, together.name) == ("single", "all 5") and (single.text == together.text[::5]).all()
     assert together.text.shape == (200, single.text.shape[1]) and together.owner[:6].tolist() == [0] * 5 + [1]
-    learnt, looked_at = text_editing.masker_pairs(photos), text_editing.dev_pairs(photos)
+    learnt, looked_at = masker_pairs(photos), dev_pairs(photos)
     dev = photos.world.embeddings("dev").ids.tolist()
     assert [one.ids.tolist() for one in learnt] == [dev[:4]] * 5 and looked_at.ids.tolist() == dev[4:]
     assert (learnt[3].text == photos.world.caption_embeddings("dev")[:4, 3]).all()
     assert len({str(one.identity) for one in learnt}) == 5
     assert n41_retrieval.split_table(photos).split.tolist() == ["train", "dev", "test"]
     monkeypatch.setattr(type(photos.world), "learnt_split", "")
-    fresh = text_editing.masker_pairs(photos)
+    fresh = masker_pairs(photos)
     train = photos.world.embeddings("train")
     assert len(fresh) == 5 and all((one.ids == train.ids).all() for one in fresh)
-    assert text_editing.dev_pairs(photos).ids.tolist() == dev
+    assert dev_pairs(photos).ids.tolist() == dev
     assert n41_retrieval.cut_table(photos, [], ["masker"]).empty
     cosines = single.image.tower("image") @ together.text.T
     found = caption_ranks.ranks_from_scores(cosines, together.owner)
