@@ -8,6 +8,7 @@ import pandas as pd
 
 from lib.base.errors import CompanionError
 from lib.report.claims import Claim, read_claims
+from lib.report.published import model_sentence
 from lib.report.register import claim_order, registered
 from lib.report.verdicts import VERDICTS
 
@@ -48,33 +49,55 @@ def totals(board: pd.DataFrame) -> list[str]:
     """Write one line per world, `scenes: 7 reproduced, 1 partly, 2 undecided`, without verdicts that do not occur."""
     lines = []
     for world in _worlds(board):
-        counts = board[world].str.replace(r" \(.*", "", regex=True).value_counts()
+        counts = plain(board[world]).value_counts()
         lines.append(f"{world}: " + ", ".join(f"{counts[one]} {one}" for one in VERDICTS if one in counts))
     return lines
 
 
 def scoreboard_text(board: pd.DataFrame) -> str:
-    """Write the scoreboard for a terminal or a notebook: one line per claim with verdicts and statement; then the
-    totals.
+    """Write the scoreboard for a terminal or a notebook: per paper one line per claim with verdicts and statement.
+
+    The totals follow.
     """
-    worlds = _worlds(board)
-    rows = [["claim", *worlds, "statement"]]
-    rows += [[str(id), *row[worlds], row["statement"]] for id, row in board.iterrows()]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(worlds) + 1)]
-    padded = [[one.ljust(width) for one, width in zip(row[:-1], widths, strict=True)] for row in rows]
-    lines = ["  ".join([*cells, row[-1]]) for cells, row in zip(padded, rows, strict=True)]
-    return "\n".join([*lines, "", *totals(board)])
+    tables = []
+    for _, mine in papers(board):
+        worlds = _worlds(mine)
+        rows = [["claim", *worlds, "statement"]]
+        rows += [[str(id), *row[worlds], row["statement"]] for id, row in mine.iterrows()]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(worlds) + 1)]
+        padded = [[one.ljust(width) for one, width in zip(row[:-1], widths, strict=True)] for row in rows]
+        tables.append("\n".join("  ".join([*cells, row[-1]]) for cells, row in zip(padded, rows, strict=True)))
+    return "\n\n".join([*tables, "\n".join(totals(board))])
 
 
 def scoreboard_markdown(board: pd.DataFrame) -> str:
-    """Write the scoreboard as Markdown: a table with one row per claim, and the totals."""
-    worlds = _worlds(board)
-    header = ["claim", "statement", *worlds, "so"]
-    rows = [header, ["---"] * len(header)]
-    for id, row in board.iterrows():
-        rows.append([str(id), row["statement"], *(row[world] or "–" for world in worlds), row["so"]])
-    lines = ["| " + " | ".join(one.replace("|", "\\|") for one in row) + " |" for row in rows]
-    return "\n".join([*lines, "", *(f"{line}  " for line in totals(board))]) + "\n"
+    """Write the scoreboard as Markdown: per paper a table with one row per claim, and what depends on the published
+    model; then the totals.
+    """
+    sections = []
+    for number, mine in papers(board):
+        worlds = _worlds(mine)
+        header = ["claim", "statement", *worlds, "so"]
+        rows = [header, ["---"] * len(header)]
+        for id, row in mine.iterrows():
+            rows.append([str(id), row["statement"], *(row[world] or "–" for world in worlds), row["so"]])
+        lines = ["| " + " | ".join(one.replace("|", "\\|") for one in row) + " |" for row in rows]
+        told = {str(id): model_sentence(plain(row[worlds])) for id, row in mine.iterrows()}
+        lines += ["", *(f"- {id}: {sentence}" for id, sentence in told.items() if sentence)]
+        sections.append("\n".join([f"### Paper {number}", "", *lines]).rstrip())
+    return "\n\n".join([*sections, "### Totals", "\n".join(f"{line}  " for line in totals(board))]) + "\n"
+
+
+def papers(board: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
+    """The rows of each paper, by its number, with only those worlds in which one of its claims was run."""
+    numbers = board.index.map(lambda id: claim_order(id)[0])
+    parts = ((number, board[numbers == number]) for number in sorted(set(numbers)))
+    return [(number, part.loc[:, (part != ABSENT).any()]) for number, part in parts]
+
+
+def plain(cells: pd.Series) -> pd.Series:
+    """Cells without the number of parts that hold: the verdicts alone."""
+    return cells.str.replace(r" \(.*", "", regex=True)
 
 
 def _worlds(board: pd.DataFrame) -> list[str]:

@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 
 from lib.report.claims import Claim, Judged
 from lib.report.register import Spec, claim_order, registered
-from lib.report.scoreboard import ABSENT
+from lib.report.scoreboard import ABSENT, papers, plain
 
 LOOKS = {
     "reproduced": ("#0173b2", "●", "white"),
@@ -108,31 +108,32 @@ def _scaled(spec: Spec, value: float, unit: float) -> float:
 
 def matrix_figure(board: pd.DataFrame) -> Figure:
     """Draw every verdict of `scoreboard`, papers side by side; `partly` has the number of parts that hold."""
-    worlds = [column for column in board.columns if column not in ("statement", "so")]
-    papers = board.index.str.split(".").str[0]
-    verdicts = list(LOOKS)
-    plain = board[worlds].apply(lambda column: column.str.replace(r" \(.*", "", regex=True))
-    numbers = plain.map(verdicts.index)
-    names = sorted(papers.unique())
-    colours = ListedColormap([colour for colour, _, _ in LOOKS.values()])
-    fig, axes = plt.subplots(1, len(names), figsize=(3.8 * len(names), 8), squeeze=False)
-    for ax, paper in zip(axes[0], names, strict=True):
-        rows = numbers[papers == paper]
-        rows = rows.loc[:, (rows != verdicts.index(ABSENT)).any()]
-        ax.imshow(rows.to_numpy(), cmap=colours, vmin=0, vmax=len(verdicts) - 1, aspect="auto")
-        for (row, column), value in np.ndenumerate(rows.to_numpy()):
-            _, symbol, ink = LOOKS[verdicts[value]]
-            said = board.loc[rows.index[row], rows.columns[column]]
-            count = said[said.index("(") + 1 : -1].replace(" of ", "/") if "(" in said else ""
-            ax.text(column, row, f"{symbol} {count}".strip(), ha="center", va="center", color=ink, fontsize=11)
-        ax.set_xticks(range(rows.shape[1]), list(rows.columns), rotation=40, ha="right")
-        ax.set_yticks(range(len(rows)), [str(id).split(".")[1] for id in rows.index])
-        ax.set_xticks(np.arange(rows.shape[1] - 1) + 0.5, minor=True)
-        ax.set_yticks(np.arange(len(rows) - 1) + 0.5, minor=True)
-        ax.grid(False)
-        ax.grid(which="minor", color="white", linewidth=2)
-        ax.tick_params(which="both", length=0)
-        ax.set_title(f"paper {paper[1:]}")
+    parts = [(number, mine.drop(columns=["statement", "so"])) for number, mine in papers(board)]
+    widths = [mine.shape[1] for _, mine in parts]
+    size = (1.5 + 0.5 * len(parts) + 0.62 * sum(widths), 8)
+    fig, axes = plt.subplots(1, len(parts), figsize=size, width_ratios=widths, squeeze=False)
+    for ax, (number, mine) in zip(axes[0], parts, strict=True):
+        _matrix(ax, mine)
+        ax.set_title(f"paper {number}")
     handles = [Patch(color=colour, label=f"{symbol} {name}") for name, (colour, symbol, _) in LOOKS.items() if name]
     fig.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return fig
+
+
+def _matrix(ax: Axes, cells: pd.DataFrame) -> None:
+    verdicts = list(LOOKS)
+    numbers = cells.apply(plain).map(verdicts.index).to_numpy()
+    colours = ListedColormap([colour for colour, _, _ in LOOKS.values()])
+    ax.imshow(numbers, cmap=colours, vmin=0, vmax=len(verdicts) - 1, aspect="auto")
+    for (row, column), value in np.ndenumerate(numbers):
+        _, symbol, ink = LOOKS[verdicts[value]]
+        said = cells.iloc[row, column]
+        count = said[said.index("(") + 1 : -1].replace(" of ", "/") if "(" in said else ""
+        ax.text(column, row, f"{symbol} {count}".strip(), ha="center", va="center", color=ink, fontsize=11)
+    ax.set_xticks(range(cells.shape[1]), list(cells.columns), rotation=40, ha="right")
+    ax.set_yticks(range(len(cells)), [str(id).split(".")[1] for id in cells.index])
+    ax.set_xticks(np.arange(cells.shape[1] - 1) + 0.5, minor=True)
+    ax.set_yticks(np.arange(len(cells) - 1) + 0.5, minor=True)
+    ax.grid(False)
+    ax.grid(which="minor", color="white", linewidth=2)
+    ax.tick_params(which="both", length=0)

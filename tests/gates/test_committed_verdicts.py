@@ -63,14 +63,20 @@ def test_the_scoreboard_that_is_printed_is_that_of_the_claims(tmp_path: Path) ->
 
 def test_the_scoreboard_page_has_the_statements_of_the_registers_and_the_verdicts_of_the_claims() -> None:
     lines = (ROOT / "docs" / "scoreboard.md").read_text().splitlines()
-    rows = [line.split(" | ") for line in lines if re.match(r"\| p\d\.", line)]
-    worlds = sorted(PROFILES)
-    assert rows
-    for id, statement, *cells, so in ([row[0].removeprefix("| "), *row[1:]] for row in rows):
+    rows, worlds = set(), list[str]()
+    for line in lines:
+        cells = line.removeprefix("| ").removesuffix(" |").split(" | ")
+        if cells[0] == "claim":
+            worlds = cells[2:-1]
+        if not re.match(r"\| p\d\.", line):
+            continue
+        id, statement, *verdicts, so = cells
         spec = spec_of(id)
-        assert (statement, so.removesuffix(" |")) == (spec.statement, spec.so)
-        verdicts = [PROFILES[world][id]["verdict"] if id in PROFILES[world] else "–" for world in worlds]
-        assert [cell.split(" (")[0] for cell in cells] == verdicts, id
+        assert (statement, so) == (spec.statement, spec.so)
+        expected = [PROFILES[world][id]["verdict"] if id in PROFILES[world] else "–" for world in worlds]
+        assert [cell.split(" (")[0] for cell in verdicts] == expected, id
+        rows |= {(id, world) for world, verdict in zip(worlds, verdicts, strict=True) if verdict != "–"}
+    assert rows == {(id, world) for world, claims in PROFILES.items() for id in claims}
 
 
 FINDING = re.compile(r"\[(p\d\.C?\d+): ([a-z ]+) on ([\w-]+)\]\((notebooks/\w+\.ipynb)\)")
