@@ -103,14 +103,10 @@ class OtherPicture:
         return self.edit.shift(self.image, text)
 
 
-def by_the_next_picture(of: Exam, edit: ConceptEdit) -> MakeEdit:
-    """The maker of an edit of each word by the concepts of the next scene."""
-    image, real = of.pictures_read.image[edit.layer].roll(-1, dims=0), of.after_own.real
-
-    def make(rows: Tensor) -> OtherPicture:
-        return OtherPicture(edit, image[of.scene_of[rows]].repeat_interleave(real[rows].sum(dim=1), dim=0))
-
-    return make
+def by_the_next_picture(of: Exam, edit: ConceptEdit, scenes: Tensor, words: Tensor | int) -> OtherPicture:
+    """The edit of each word about some scenes by the concepts of the scene after it; words: how many each scene has."""
+    image = of.pictures_read.image[edit.layer].roll(-1, dims=0)
+    return OtherPicture(edit, image[scenes].repeat_interleave(words, dim=0))
 
 
 def answer_partners(session: Session, of: Exam, one: Trained, each: Trained, weight: float) -> pd.DataFrame:
@@ -127,7 +123,11 @@ def answer_partners(session: Session, of: Exam, one: Trained, each: Trained, wei
     made |= oracles(of, weight)
     for (rule, seed), edit in each.items():
         if rule == ADDITIVE:
-            made[OTHER_PICTURE + EACH_WORD, seed] = by_the_next_picture(of, edit)
+
+            def by_another(rows: Tensor, edit: ConceptEdit = edit) -> OtherPicture:
+                return by_the_next_picture(of, edit, of.scene_of[rows], own.real[rows].sum(dim=1))
+
+            made[OTHER_PICTURE + EACH_WORD, seed] = by_another
     edited = answers_to(of.pictures_read, of.scene_of, own.words, own.real, made).edited
     rules = decoded(own.answers.logits, noisy, edited)
     tables = []

@@ -67,10 +67,10 @@ def c15(answered: pd.DataFrame, plain: pd.DataFrame) -> Evidence:
 
 def c16(listed: pd.DataFrame) -> Evidence:
     """Absent objects in lists. listed: of `count_listed_objects`."""
-    each = ADDITIVE + EACH_WORD
+    each, other = ADDITIVE + EACH_WORD, OTHER_PICTURE + EACH_WORD
     absent = {
         rule: ratio_by_unit(listed[listed.rule == rule], "picture", "wrong", "said")
-        for rule in ("regular", "cut only", "greedy", ADDITIVE, each, ORACLE + EACH_WORD)
+        for rule in ("regular", "cut only", "greedy", ADDITIVE, each, other, ORACLE + EACH_WORD)
     }
     return Evidence(
         "p2.C16",
@@ -82,7 +82,8 @@ def c16(listed: pd.DataFrame) -> Evidence:
         listed.picture.nunique(),
         positive=nested(absent["regular"] - absent[ORACLE + EACH_WORD]),
         negative=nested(absent["regular"] - absent["cut only"]),
-        context={f"CHAIR_I, {rule}": nested(values) for rule, values in absent.items()},
+        context={f"CHAIR_I, {rule}": nested(values) for rule, values in absent.items()}
+        | {f"{OTHER_PICTURE} minus concepts, additive": nested(absent[other] - absent[each])},
     )
 
 

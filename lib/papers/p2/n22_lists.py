@@ -14,9 +14,9 @@ from lib.data.scenes.questions import Question, read
 from lib.editing.concept_decoding import ConceptEdit, Edit, TowardsEdit
 from lib.encoders.training.paired_llava import second_turn
 from lib.metrics.hallucination import ChairScores, chair
-from lib.papers.p2.n22_arms import Trained, decoded
+from lib.papers.p2.n22_arms import OtherPicture, Trained, by_the_next_picture, decoded
 from lib.papers.p2.n22_edits import EDITED_LAYER
-from lib.papers.p2.n22_evidence import ADDITIVE, ANOTHER, EACH_WORD, ORACLE
+from lib.papers.p2.n22_evidence import ADDITIVE, ANOTHER, EACH_WORD, ORACLE, OTHER_PICTURE
 from lib.papers.p2.n22_forms import next_scenes
 from lib.papers.p2.n22_partners import LIST, LONGEST_LIST, Exam, answers_to, paired_llava
 from lib.worlds.session import Session
@@ -26,7 +26,7 @@ RULES = (
     "greedy",
     "cut only",
     ADDITIVE,
-    *(rule + EACH_WORD for rule in (ADDITIVE, ORACLE, ANOTHER)),
+    *(rule + EACH_WORD for rule in (ADDITIVE, OTHER_PICTURE, ORACLE, ANOTHER)),
 )
 """Ways of decoding that list what is in a picture."""
 
@@ -63,7 +63,19 @@ class Telling:
         return TowardsEdit(target.flatten(0, 1), EDITED_LAYER, self._weight, each=True)
 
 
-def write_lists(of: Exam, rule: str, seed: int, edit: ConceptEdit | Telling | None = None) -> list[str]:
+@dataclass(frozen=True)
+class NextPicture:
+    """The concepts of another picture: each word of a list is shifted by those of the scene after its own."""
+
+    of: Exam
+    concepts: ConceptEdit
+
+    def edit(self, scenes: Tensor, width: int) -> OtherPicture:
+        """The edit of all words of some scenes, `width` of each."""
+        return by_the_next_picture(self.of, self.concepts, scenes, width)
+
+
+def write_lists(of: Exam, rule: str, seed: int, edit: ConceptEdit | Telling | NextPicture | None = None) -> list[str]:
     """Let the model list what is in each picture, decoding word by word by a rule; the seed decides the draws."""
     model, generator = paired_llava(), torch.Generator().manual_seed(seed)
     mine = Writing(*of.pictures_read.words([LIST] * of.scenes))
@@ -72,7 +84,7 @@ def write_lists(of: Exam, rule: str, seed: int, edit: ConceptEdit | Telling | No
 
         def make(rows: Tensor, scenes: Tensor = still, width: int = mine.words.shape[1]) -> Edit:
             assert edit is not None
-            return edit.edit(scenes[rows], width) if isinstance(edit, Telling) else edit
+            return edit if isinstance(edit, ConceptEdit) else edit.edit(scenes[rows], width)
 
         edits = {} if edit is None else {(rule, None): make}
         found = answers_to(of.pictures_read, still, mine.words[still], mine.real[still], edits)
@@ -107,10 +119,12 @@ def count_listed_objects(session: Session, of: Exam, one: Trained, each: Trained
 
 def _edit_of(
     of: Exam, rule: str, seed: int, one: Trained, each: Trained, weight: float
-) -> ConceptEdit | Telling | None:
+) -> ConceptEdit | Telling | NextPicture | None:
     name = rule.removesuffix(EACH_WORD)
     if name in (ORACLE, ANOTHER):
         return Telling(of, of.true_lists if name == ORACLE else next_scenes(of.true_lists), weight)
+    if name == OTHER_PICTURE:
+        return NextPicture(of, each[ADDITIVE, seed])
     return (each if rule.endswith(EACH_WORD) else one).get((name, seed))
 
 

@@ -55,12 +55,10 @@ def test_concepts_of_the_next_picture(few: Exam) -> None:
         def shift(self, image: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
             return image
 
-    rows = torch.tensor([9, 0, 3])
-    edit = n22_arms.by_the_next_picture(few, Sees())(rows)  # type: ignore[arg-type]
-    own, slow = few.after_own, []
-    for row in rows.tolist():
-        scene = (few.asked.scene[row] + 1) % few.scenes
-        slow += [few.pictures_read.image[2][scene]] * int(own.real[row].sum())
+    scenes, words, slow = torch.tensor([few.scenes - 1, 0, 3]), torch.tensor([2, 5, 1]), []
+    edit = n22_arms.by_the_next_picture(few, Sees(), scenes, words)  # type: ignore[arg-type]
+    for scene, count in zip(scenes.tolist(), words.tolist(), strict=True):
+        slow += [few.pictures_read.image[2][(scene + 1) % few.scenes]] * count
     assert edit.each and edit.layer == 2
     assert torch.equal(edit.shift(torch.zeros(1), torch.zeros(1)), torch.stack(slow))
 

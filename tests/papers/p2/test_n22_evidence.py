@@ -151,12 +151,14 @@ def test_absent_objects(lists: pd.DataFrame) -> None:
     found = evidence.c16(lists)
     assert (found.id, found.n, found.seeds) == ("p2.C16", 6, [0, 1, 2])
     each, told = ADDITIVE + EACH_WORD, ORACLE + EACH_WORD
-    rate = {rule: absent(lists, rule) for rule in ("regular", "cut only", "greedy", ADDITIVE, each, told)}
+    other = OTHER_PICTURE + EACH_WORD
+    rate = {rule: absent(lists, rule) for rule in ("regular", "cut only", "greedy", ADDITIVE, each, other, told)}
     assert set(found.parts) == {"than sampling", "than the cut alone"}
     same(found.positive, rate["regular"] - rate[told])
     same(found.parts["than sampling"], rate["regular"] - rate[each])
     same(found.parts["than the cut alone"], rate["cut only"] - rate[each])
     same(found.negative, rate["regular"] - rate["cut only"])
+    same(found.context.pop(f"{OTHER_PICTURE} minus concepts, additive"), rate[other] - rate[each])
     assert set(found.context) == {f"CHAIR_I, {rule}" for rule in rate}
     for name, effect in found.context.items():
         same(effect, rate[name.removeprefix("CHAIR_I, ")])

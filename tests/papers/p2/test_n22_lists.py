@@ -17,8 +17,8 @@ from lib.encoders.training.paired_llava import second_turn
 from lib.metrics.hallucination import chair
 from lib.papers.p2 import n22_lists
 from lib.papers.p2.n22_edits import EDITED_LAYER
-from lib.papers.p2.n22_evidence import ANOTHER, EACH_WORD, ORACLE
-from lib.papers.p2.n22_lists import RULES, Telling, write_lists
+from lib.papers.p2.n22_evidence import ANOTHER, EACH_WORD, ORACLE, OTHER_PICTURE
+from lib.papers.p2.n22_lists import RULES, NextPicture, Telling, write_lists
 from lib.papers.p2.n22_partners import LIST, Exam
 
 
@@ -57,6 +57,23 @@ def test_words_move_to_those_after_the_telling(few: Exam) -> None:
         slow.append(few.pictures_read.answers(torch.tensor([scene]), words, real).behind[EDITED_LAYER][0, -width:])
     torch.testing.assert_close(edit.target, torch.cat(slow), atol=1e-4, rtol=1e-3)
     assert (edit.alpha, edit.each) == (0.5, True)
+
+
+def test_lists_see_the_next_picture(few: Exam) -> None:
+    class Blind:
+        """Stands in for the concepts, and shifts a word by a tenth of the picture that it is shown."""
+
+        layer, each = EDITED_LAYER, True
+
+        def shift(self, image: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+            return (image - text) / 10
+
+    shown, scenes = few.pictures_read.image[EDITED_LAYER], torch.tensor([4, 0])
+    edit = NextPicture(few, Blind()).edit(scenes, 3)  # type: ignore[arg-type]
+    expected = (shown[[0, 0, 0, 1, 1, 1]] - 1) / 10
+    torch.testing.assert_close(edit.shift(torch.zeros(6, 1), torch.ones(6, 1)), expected)
+    written = write_lists(few, OTHER_PICTURE + EACH_WORD, 0, NextPicture(few, Blind()))  # type: ignore[arg-type]
+    assert len(written) == few.scenes and all(written)
 
 
 def test_lists_are_counted_by_rule_seed_and_picture(few: Exam, monkeypatch: pytest.MonkeyPatch) -> None:
