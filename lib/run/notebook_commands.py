@@ -42,12 +42,10 @@ def run(
 
     Example: python -m lib run 10 11 --profile photos --set sae.steps=500
     """
-    from lib.apps.given import look_into_folder
     from lib.base.workers import Workers, cores
     from lib.run.batch import plan, run_tasks, write_summary
     from lib.run.durations import TimeLeft, longest_first, said
     from lib.run.runner import is_up_to_date
-    from lib.worlds.least_sizes import LEAST, check_splits
     from lib.worlds.profiles import load_profile, split_assignment
 
     parameters = dict(split_assignment(text) for text in parameter or [])
@@ -58,12 +56,7 @@ def run(
     if dry_run:
         _tell_estimate(settings, tasks)
         return
-    for task in tasks:
-        _, _, settled = task.checked()
-        look_into_folder(settled)
-        least = LEAST.get(task.notebook.name[:2])
-        if numbers and least:  # a whole profile runs those of its notebooks that it can
-            check_splits(settled, least(settled))
+    _check_data(tasks, named=bool(numbers))
     workers = Workers(jobs or (1 if ray else cores()), ray)
     if workers.jobs > 1:
         tasks = longest_first(tasks)
@@ -88,6 +81,22 @@ def run(
     typer.echo(f"\nresults: {results_root()} (executed notebooks in PROFILE/notebooks)")
     if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def _check_data(tasks: list[Task], *, named: bool) -> None:
+    """Look into the tasks' folders, and refuse named notebooks that need more rows than the splits have.
+
+    A whole profile runs those of its notebooks that it can.
+    """
+    from lib.apps.given import look_into_folder
+    from lib.worlds.least_sizes import LEAST, check_splits
+
+    for task in tasks:
+        _, _, settings = task.checked()
+        look_into_folder(settings)
+        least = LEAST.get(task.notebook.name[:2])
+        if named and least:
+            check_splits(settings, least(settings))
 
 
 def _tell_estimate(profile: Profile, tasks: list[Task]) -> None:
