@@ -38,6 +38,12 @@ SETTINGS = {
 }
 """Of JupyterLab, for tests: the extension's schema to its values."""
 
+PICTURES = """Promise.all([...document.images].map(picture => {
+    picture.loading = "eager";
+    return picture.decode();
+}))"""
+"""Waits for all pictures. One that loads as the reader comes to it would never be decoded while it is out of sight."""
+
 
 @dataclass(frozen=True)
 class Lab:
@@ -80,7 +86,7 @@ def screenshot(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Page | Loc
     folder.mkdir(parents=True, exist_ok=True)
 
     def keep(shown: Page | Locator, name: str) -> None:
-        getattr(shown, "page", shown).evaluate("Promise.all([...document.images].map(picture => picture.decode()))")
+        getattr(shown, "page", shown).wait_for_function(PICTURES)  # this gives up after a while, unlike evaluate
         shown.screenshot(path=folder / f"{name}.png")
         assert (folder / f"{name}.png").stat().st_size > 0
 
