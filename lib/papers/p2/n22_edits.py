@@ -122,18 +122,24 @@ def _told_and_asked(row: int, there: set[int]) -> str:
 
 
 def train_edits(
-    session: Session, rows: Embeddings, *, similarity: Similarity = "cosine", each: bool = False
+    session: Session,
+    rows: Embeddings,
+    *,
+    similarity: Similarity = "cosine",
+    each: bool = False,
+    auxiliary_steps: int = _STEPS,
+    steps: int = _STEPS,
 ) -> dict[tuple[str, int], ConceptEdit]:
     """Train auxiliary autoencoder and VL-SAE with every seed, and make an edit per mixing rule: by rule and seed.
 
-    each: the edits shift each word by itself.
+    each: the edits shift each word by itself. Longer trainings answer no more dev questions, see `n22_lengths`.
     """
     made: dict[tuple[str, int], ConceptEdit] = {}
     for seed in session.seeds:
-        auxiliary = train_auxiliary(rows, similarity=similarity, seed=seed)
+        auxiliary = train_auxiliary(rows, similarity=similarity, steps=auxiliary_steps, seed=seed)
         config = TrainConfig(
             TwoTowerConfig("vl_sae", _WIDTH, _K),
-            steps=_STEPS,
+            steps=steps,
             batch=_BATCH,
             lr=_RATE,
             dead_after=3 * len(rows),
