@@ -1,7 +1,7 @@
 """Paper 2: VL-SAE against SAE-S at two widths: `python -m lib.papers.p2.two_tower_widths`.
 
 The notebooks train four latents per dimension on scenes, the paper eight. One in sixteen latents is active at both, and
-steps, batch and rate are the same. It takes some minutes on two cores; no committed number comes from it yet.
+steps, batch and rate are the same. It takes some minutes on two cores; `docs/errata.md` gives its numbers.
 """
 
 from __future__ import annotations
