@@ -11,15 +11,18 @@ from lib.report.register import spec_of
 from lib.report.seeds import per_seed, seeds_of
 from lib.report.verdicts import reaches
 
-MAIN_JUDGE = "network"
-"""The judge of every claim, in a world that has several."""
+
+def main_judge(table: pd.DataFrame) -> str:
+    """The judge of every claim, in a world that has several: the first one; table: of `score_table`."""
+    return str(table.judge.iloc[0])
 
 
-def c1(table: pd.DataFrame, paper_k: int, k: int, n: int, judge: str = MAIN_JUDGE) -> Evidence:
+def c1(table: pd.DataFrame, paper_k: int, k: int, n: int) -> Evidence:
     """Whether latents score above raw neurons at equal width.
 
     table: of `score_table`. paper_k: sparsity at the paper's density. k: the profile's sparsity. n: test images.
     """
+    judge = main_judge(table)
 
     def of(column: str, arm: str, k: int = paper_k) -> np.ndarray:
         return per_seed(table, column, arm=arm, expansion=1, k=k, judge=judge)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lib.metrics.intervals import spearman
-from lib.papers.common.ms_evidence import MAIN_JUDGE
+from lib.papers.common.ms_evidence import main_judge
 from lib.papers.common.ms_scores import PAPER_RECIPES
 from lib.report.effects import Effect, over_seeds
 from lib.report.evidence import Evidence, not_measured
@@ -15,7 +15,7 @@ from lib.report.seeds import arch, curve, per_doubling, per_seed, rise, seeds_of
 
 def supported_widths(table: pd.DataFrame, k: int, widths: list[int]) -> list[int]:
     """The widths at which every dictionary has a best latent with support in every seed."""
-    best = table[(table.k == k) & (table.judge == MAIN_JUDGE)].groupby("expansion").supported_best
+    best = table[(table.k == k) & (table.judge == main_judge(table))].groupby("expansion").supported_best
     full = best.apply(lambda values: values.notna().all())
     return [e for e in widths if full[e]]
 
@@ -27,10 +27,10 @@ def c2(table: pd.DataFrame, k: int, widths: list[int], n: int) -> Evidence:
         return not_measured("p1.C2", "a trend needs two widths with latents that ten test images activate")
 
     def slope(arm: str, column: str = "supported_best") -> Effect:
-        best = curve(table, column, "expansion", widths, arm=arm, k=k, judge=MAIN_JUDGE)
+        best = curve(table, column, "expansion", widths, arm=arm, k=k, judge=main_judge(table))
         return over_seeds(per_doubling(best, widths))
 
-    live = curve(table, "live", "expansion", widths, arm="matryoshka", k=k, judge=MAIN_JUDGE)
+    live = curve(table, "live", "expansion", widths, arm="matryoshka", k=k, judge=main_judge(table))
     return Evidence(
         "p1.C2",
         {
@@ -57,7 +57,7 @@ def c3(table: pd.DataFrame, k: int, widths: list[int], n: int) -> Evidence:
         return not_measured("p1.C3", "a hump needs three widths")
 
     def of(column: str, arm: str = "matryoshka") -> np.ndarray:
-        return curve(table, column, "expansion", widths, arm=arm, k=k, judge=MAIN_JUDGE)
+        return curve(table, column, "expansion", widths, arm=arm, k=k, judge=main_judge(table))
 
     mean = of("mean")
     shown = {"mean MS": mean, "live share": of("live"), "R2": of("r2_equal")}
@@ -85,7 +85,7 @@ def c4(table: pd.DataFrame, ks: list[int], n: int) -> Evidence:
     """Whether sparser codes are more monosemantic and reconstruct worse. ks: increasing."""
 
     def of(column: str, arm: str = "matryoshka") -> np.ndarray:
-        return curve(table, column, "k", ks, arm=arm, expansion=1, judge=MAIN_JUDGE)
+        return curve(table, column, "k", ks, arm=arm, expansion=1, judge=main_judge(table))
 
     shown = {"mean MS": of("mean"), "live share": of("live"), "images of the median live latent": of("images")}
     return Evidence(
@@ -109,19 +109,18 @@ def c4(table: pd.DataFrame, ks: list[int], n: int) -> Evidence:
 def c5(table: pd.DataFrame, k: int, widths: list[int], n: int, paper_k: int) -> Evidence:
     """Whether Matryoshka scores above BatchTopK and reconstructs a little worse, in the same seed, at equal L0."""
 
-    def difference(
-        column: str, judge: str = MAIN_JUDGE, arms: tuple[str, str] = ("matryoshka", "batch_topk")
-    ) -> Effect:
+    main = main_judge(table)
+
+    def difference(column: str, judge: str = main, arms: tuple[str, str] = ("matryoshka", "batch_topk")) -> Effect:
         ours, theirs = (curve(table, column, "expansion", widths, arm=arm, k=k, judge=judge) for arm in arms)
         return over_seeds((ours - theirs).mean(axis=1))
 
     sparse = [
-        per_seed(table, "mean", arm=arm, expansion=1, k=paper_k, judge=MAIN_JUDGE)
-        for arm in ("matryoshka", "batch_topk")
+        per_seed(table, "mean", arm=arm, expansion=1, k=paper_k, judge=main) for arm in ("matryoshka", "batch_topk")
     ]
-    others = sorted(set(table.judge) - {MAIN_JUDGE})
-    gaps = curve(table, "r2_equal", "expansion", widths, arm="matryoshka", k=k, judge=MAIN_JUDGE) - curve(
-        table, "r2_equal", "expansion", widths, arm="batch_topk", k=k, judge=MAIN_JUDGE
+    others = sorted(set(table.judge) - {main})
+    gaps = curve(table, "r2_equal", "expansion", widths, arm="matryoshka", k=k, judge=main) - curve(
+        table, "r2_equal", "expansion", widths, arm="batch_topk", k=k, judge=main
     )
     return Evidence(
         "p1.C5",
@@ -148,8 +147,8 @@ def c7(agreement: pd.DataFrame, table: pd.DataFrame, k: int, n: int, judges_shar
 
     agreement: of `judge_agreement`. judges_share: what the world's judges have in common, empty where nothing.
     """
-    if "truth" not in agreement:
-        return not_measured("p1.C7", "the world has one judge and no ground truth")
+    if not {"network", "truth"} <= set(agreement):
+        return not_measured("p1.C7", "the world has no second judge: a network beside the ground truth")
     if judges_share:
         return not_measured("p1.C7", judges_share)
     by_seed = [rows for _, rows in agreement.groupby("seed")]
@@ -202,7 +201,8 @@ def c12(table: pd.DataFrame, k: int, widths: list[int], n: int) -> Evidence:
     def off(column: str) -> dict[str, np.ndarray]:
         """(seeds,) largest deviation over the widths, for each dictionary."""
         curves = {
-            arm: curve(table, column, "expansion", widths, arm=arm, k=k, judge=MAIN_JUDGE) for arm in PAPER_RECIPES
+            arm: curve(table, column, "expansion", widths, arm=arm, k=k, judge=main_judge(table))
+            for arm in PAPER_RECIPES
         }
         return {arm: np.abs(l0 / k - 1).max(axis=1) for arm, l0 in curves.items()}
 

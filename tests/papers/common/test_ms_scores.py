@@ -15,7 +15,6 @@ from lib.base.errors import CompanionError, NotAvailable
 from lib.metrics.monosemanticity import monosemanticity
 from lib.papers.common import ms_scores as study
 from lib.papers.common.dictionaries import Fitted, Recipe, fit_recipe, fit_recipes, recipe_training
-from lib.papers.common.ms_evidence import MAIN_JUDGE
 from lib.sae.base import SAE
 from lib.sae.codes import SparseCodes
 from lib.worlds.profiles import load_profile
@@ -208,4 +207,4 @@ def test_a_judge_that_the_world_lacks_is_one_line(cache: Path) -> None:
     sounds = open_session("10_monosemanticity", load_profile("sounds", SMALL))
     line = r"^world sounds has no judge 'network' \(it has truth\); use profile scenes$"
     with pytest.raises(NotAvailable, match=line):
-        study.sorted_scores(sounds, [], MAIN_JUDGE)
+        study.sorted_scores(sounds, [], "network")

@@ -171,8 +171,10 @@ def test_c7(table: pd.DataFrame) -> None:
 
 
 def test_one_judge_or_two_of_one_label_cannot_agree(table: pd.DataFrame) -> None:
-    claim = judge(c7(agreement().drop(columns="truth"), table, K, N, ""), "10")
-    assert (claim.verdict, claim.why) == ("not testable here", "the world has one judge and no ground truth")
+    for judge_name in ("network", "truth"):
+        claim = judge(c7(agreement().drop(columns=judge_name), table, K, N, ""), "10")
+        why = "the world has no second judge: a network beside the ground truth"
+        assert (claim.verdict, claim.why) == ("not testable here", why)
     assert World.judges_share == "" and Objects.judges_share
     claim = judge(c7(agreement(), table, K, N, Objects.judges_share), "10")
     assert (claim.verdict, claim.why) == ("not testable here", Objects.judges_share)
