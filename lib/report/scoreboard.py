@@ -8,7 +8,7 @@ import pandas as pd
 
 from lib.base.errors import CompanionError
 from lib.report.claims import Claim, read_claims
-from lib.report.published import model_sentence
+from lib.report.published_models import model_sentence
 from lib.report.register import claim_order, registered
 from lib.report.verdicts import VERDICTS
 

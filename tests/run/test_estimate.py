@@ -24,7 +24,7 @@ LISTS = {
     "30": "pair_dictionaries.PAIRED_ARMS, session.seeds",
     "31": "pair_dictionaries.PAIRED_ARMS | pair_dictionaries.MORE_PAIRED_ARMS",
     "33": "pair_dictionaries.PAIRED_ARMS | pair_dictionaries.BATCH_ARMS",
-    "41": "editing.fit_editors(session)",
+    "41": "fit_editors(session)",
 }
 """The words of a notebook that name what it trains; `TRAININGS` has the same lists."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lib.base.errors import NotAvailable
-from lib.report.published import DECIDED, MODELS, model_sentence
+from lib.report.published_models import DECIDED, MODELS, model_sentence
 from lib.worlds.profiles import load_profile
 from lib.worlds.session import open_session
 
