@@ -49,9 +49,8 @@ def forest_figure(worlds: Mapping[str, Mapping[str, Claim]], paper: int) -> Figu
     specs = {id: spec for id, spec in registered().items() if claim_order(id)[0] == paper}
     ids = [id for id in specs if any(id in claims for claims in worlds.values())]
     shown = [world for world, claims in worlds.items() if any(id in claims for id in ids)]
-    looks = dict(
-        zip(worlds, zip(sns.color_palette("colorblind", len(worlds)), cycle(MARKERS), strict=False), strict=True)
-    )
+    colours = sns.color_palette("colorblind", len(shown))
+    looks = dict(zip(shown, zip(colours, cycle(MARKERS), strict=False), strict=True))
     fig, ax = plt.subplots(figsize=(9, 1.2 + 0.16 * sum(1 + len(shown) for _ in ids)))
     for row, id in enumerate(ids):
         _forest_row(ax, row, specs[id], {world: worlds[world].get(id) for world in shown}, looks)
@@ -63,7 +62,6 @@ def forest_figure(worlds: Mapping[str, Mapping[str, Claim]], paper: int) -> Figu
     handles = [
         plt.Line2D([], [], color=colour, marker=marker, linestyle="-", label=world)
         for world, (colour, marker) in looks.items()
-        if world in shown
     ]
     handles.append(plt.Line2D([], [], color="black", marker="D", linestyle="", label="the paper's number"))
     fig.legend(handles=handles, loc="outside lower center", ncols=4)
