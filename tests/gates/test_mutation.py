@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,9 @@ def test_the_notebook_gate_goes_red_where_a_text_changed_and_only_there(executed
 
 
 @pytest.mark.slow
-def test_the_notebook_gate_goes_red_on_the_committed_scoreboard(tmp_path):
+def test_the_notebook_gate_goes_red_on_the_committed_scoreboard(tmp_path, monkeypatch):
+    results = shutil.copytree(ROOT / "results", tmp_path / "results", ignore=shutil.ignore_patterns("notebooks"))
+    monkeypatch.setenv("COMPANION_RESULTS", str(results))  # the notebook writes its figures
     committed = nbformat.read(find_notebook("90"), as_version=4)
     write(committed, tmp_path / "unchanged.ipynb")
     write(mutate_last_digit(committed), tmp_path / "changed.ipynb")
