@@ -1,8 +1,8 @@
 """Paper 2, notebook 22: do longer trainings make better concepts of words? `python -m lib.papers.p2.n22_lengths`.
 
-The notebook trains the auxiliary autoencoder and VL-SAE for 300 steps each. Here both train up to sixteen times as
-long, and answer the dev questions with each word shifted by itself, at each weight. It takes a quarter of an hour on
-one core.
+The notebook trains the auxiliary autoencoder and VL-SAE for 300 steps each. Here each trains up to sixteen times as
+long, and the edits answer the dev questions with every word shifted by itself, at each weight. It takes a quarter of an
+hour on one core; `docs/errata.md` gives its numbers.
 """
 
 from __future__ import annotations
