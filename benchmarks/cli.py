@@ -13,7 +13,17 @@ import typer
 from lib.base.errors import CompanionError
 from lib.base.files import ROOT
 
-NAMES = ("train_step", "stacked_seeds", "final_fvu", "monosemanticity", "top_examples", "edited_retrieval", "embedding")
+NAMES = (
+    "train_step",
+    "step_parts",
+    "stacked_seeds",
+    "stacked_maskers",
+    "final_fvu",
+    "monosemanticity",
+    "top_examples",
+    "edited_retrieval",
+    "embedding",
+)
 RESULTS = ROOT / "benchmarks" / "results"
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING, Any
 # take a tenth of a training step at d 512 and width 4096. The numbers are the same.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
+# OpenMP reads this once, when torch is loaded. A thread that waits at the end of an operation then sleeps. By default
+# it spins, and where other programs use the processors, too, it keeps the thread for which it waits from running:
+# scoring dictionaries beside two other processes took four times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 if TYPE_CHECKING:
     from lib.worlds.session import Session, start
 

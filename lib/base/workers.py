@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence, Sized
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from lib.base.children import end_with_parent
+from lib.base.children import THREADS, start_pool, variable
 from lib.base.errors import CompanionError
 
 T = TypeVar("T")
@@ -87,10 +87,10 @@ def _side_by_side(
     jobs: int, function: Callable[[T], R], tasks: Sequence[T], lost: Callable[[T], R]
 ) -> Iterator[tuple[T, R]]:
     # Processes, not threads: papermill changes the working directory of its process.
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(function,))
+    with _shared_cores(jobs):
+        pool = start_pool(jobs, _begin, function)
+        running = {pool.submit(_do, task): task for task in tasks}
     try:
-        with _shared_cores(jobs):
-            running = {pool.submit(_do, task): task for task in tasks}
         for future in as_completed(running):
             task = running[future]
             try:
@@ -106,19 +106,12 @@ def _side_by_side(
         pool.shutdown(cancel_futures=True)
 
 
-@contextmanager
-def _shared_cores(jobs: int) -> Iterator[None]:
-    """Give the processes that start within it an equal share of the cores, unless OMP_NUM_THREADS is set.
+def _shared_cores(jobs: int) -> AbstractContextManager[None]:
+    """Give the processes that start within it an equal share of the cores, unless their number of threads is chosen.
 
-    Torch reads the variable when it is loaded, so it must be set before they start; their kernels inherit it.
+    Their kernels inherit it.
     """
-    chosen = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = chosen or str(max(1, cores() // jobs))
-    try:
-        yield
-    finally:
-        if chosen is None:
-            del os.environ["OMP_NUM_THREADS"]
+    return nullcontext() if os.environ.get(THREADS) else variable(THREADS, str(max(1, cores() // jobs)))
 
 
 _held: list[Callable[[Any], Any]] = []
@@ -127,7 +120,6 @@ _held: list[Callable[[Any], Any]] = []
 
 def _begin(function: Callable[[Any], Any]) -> None:
     """Prepare a process of the pool. It ignores Ctrl-C, to which its parent process responds."""
-    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _held.append(function)
 

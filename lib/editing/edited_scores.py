@@ -16,6 +16,7 @@ The paper gives no way to score all pairs; the algebra here is ours. c_i is one 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,13 +43,16 @@ ZERO = 8
 class EditedImages:
     """The image side of the scores, made once by `EditedImages.of`; indexing by images gives a batch.
 
-    Memory: n s^2 numbers, 22 MB at n 5000, s 33 and float32.
+    Memory: n s^2 numbers, 22 MB at n 5000, s 33 and float32. Those of several dictionaries can be stacked: then the
+    images of all follow one another, n together, and texts and masks have the dictionaries as a leading dimension.
     """
 
     atoms: Tensor
-    """(width + 1, d): the dictionary and, last, the decoder bias."""
+    """(width + 1, d): the dictionary and, last, the decoder bias; (stacked, width + 1, d) of several."""
     slots: Tensor
-    """(n, s) numbers of each image's atoms; the last slot is the bias, and unused ones are the bias, too."""
+    """(n, s) numbers of each image's atoms; the last slot is the bias, and unused ones are the bias, too. The atoms of
+    several dictionaries are numbered consecutively.
+    """
     values: Tensor
     """(n, s) activations of the atoms: 1 in the last slot, 0 in unused ones."""
     factor: Tensor
@@ -97,6 +101,17 @@ class EditedImages:
         kept = kept if kept is None else kept.to(dtype)
         return cls(atoms.to(dtype), slots, values.to(dtype), factor.to(dtype), floor.to(dtype), kept)
 
+    @classmethod
+    def stack(cls, several: Sequence[EditedImages]) -> EditedImages:
+        """Join the images of dictionaries of one shape, which have as many slots and all or none a residual."""
+        atoms = torch.stack([one.atoms for one in several])
+        slots = torch.cat([one.slots + i * atoms.shape[1] for i, one in enumerate(several)])
+        values, factor, floor = (
+            torch.cat([getattr(one, name) for one in several]) for name in ("values", "factor", "floor")
+        )
+        residuals = [one.residual for one in several if one.residual is not None]
+        return cls(atoms, slots, values, factor, floor, torch.cat(residuals) if residuals else None)
+
     def __len__(self) -> int:
         return len(self.slots)
 
@@ -115,13 +130,15 @@ class EditedImages:
 def pair_scores(images: EditedImages, texts: Tensor, masks: Tensor) -> Tensor:
     """Scores cos(e_ij, t_j), (n, m), of n images and texts (m, d) with masks (m, width); with gradients to both.
 
+    With stacked dictionaries, texts i are compared with the images of dictionary i only.
+
     Masks are in [0, 1]; texts need no unit norm; the type is that of `images`. A pair with e_ij = 0 scores 0 and has no
     gradient. In float32 and with products in full precision (torch's default), scores at d 512, width 4096 and k 32 are
     within 5e-7 of float64. Memory beyond the result grows with m x width and not with n x m x k, because the backward
     pass gathers the masks again.
     """
     dots = pair_products(images, texts, masks)
-    square = _SquaredNorm.apply(_with_bias(masks), images.slots, images.factor)
+    square = _SquaredNorm.apply(_with_bias(masks).flatten(0, -2), images.slots, images.factor)
     left = square > images.floor[:, None]
     return torch.where(left, dots * torch.where(left, square, 1).rsqrt(), 0)
 
@@ -133,27 +150,33 @@ def pair_products(images: EditedImages, texts: Tensor, masks: Tensor) -> Tensor:
     dual encoder in the space of latents. Compared with `pair_scores` it shows what the norm adds.
     """
     _check_texts(images, texts, masks)
-    unit = F.normalize(texts, dim=1)
-    weighted = _with_bias(masks) * (images.atoms @ unit.T)
-    dots = F.embedding_bag(images.slots, weighted, per_sample_weights=images.values, mode="sum")
-    return dots if images.residual is None else dots + images.residual @ unit.T
+    unit = F.normalize(texts, dim=-1)
+    weighted = _with_bias(masks) * (images.atoms @ unit.mT)
+    dots = F.embedding_bag(images.slots, weighted.flatten(0, -2), per_sample_weights=images.values, mode="sum")
+    if images.residual is None:
+        return dots
+    residual = images.residual.view(*unit.shape[:-2], -1, unit.shape[-1])
+    return dots + (residual @ unit.mT).flatten(0, -2)
 
 
 def edited_embeddings(images: EditedImages, masks: Tensor) -> Tensor:
     """Edit each image by the mask of its own row: e_ii (n, d) from masks (n, width), for probes and for the gap.
 
+    Of stacked dictionaries, the rows of all masks follow one another as the images do.
+
     Do not use it for scores: an image edited by its own caption must not meet other captions (`lib/editing/leaky.py`).
     """
-    if masks.shape != (len(images), len(images.atoms) - 1):
+    *stacked, atoms, d = images.atoms.shape
+    if masks.shape[-1] != atoms - 1 or masks.shape[:-2] != tuple(stacked) or masks[..., 0].numel() != len(images):
         raise CompanionError(f"masks of shape {tuple(masks.shape)} for {len(images)} images; give each image a row")
-    weights = _with_bias(masks).T.gather(1, images.slots) * images.values
-    edited = torch.einsum("ns,nsd->nd", weights, images.atoms[images.slots])
+    weights = _with_bias(masks).mT.flatten(0, -2).gather(1, images.slots % atoms) * images.values
+    edited = torch.einsum("ns,nsd->nd", weights, images.atoms.view(-1, d)[images.slots])
     return edited if images.residual is None else edited + images.residual
 
 
 def _with_bias(masks: Tensor) -> Tensor:
     """Return masks with latents as rows and the bias kept, (width + 1, m), so that an image gathers whole rows."""
-    return torch.cat([masks.T, masks.new_ones(1, len(masks))])
+    return torch.cat([masks.mT, masks.new_ones(*masks.shape[:-2], 1, masks.shape[-2])], dim=-2)
 
 
 class _SquaredNorm(torch.autograd.Function):
@@ -230,12 +253,13 @@ def _finite(name: str, value: np.ndarray | Tensor, shape: tuple[int | None, ...]
 
 
 def _check_texts(images: EditedImages, texts: Tensor, masks: Tensor) -> None:
-    width, d = len(images.atoms) - 1, images.atoms.shape[1]
-    if texts.ndim != 2 or texts.shape[1] != d or len(texts) == 0:
+    *stacked, atoms, d = images.atoms.shape
+    if [*texts.shape[:-2], texts.shape[-1]] != [*stacked, d] or texts.ndim < 2 or texts.shape[-2] == 0:
         raise CompanionError(f"texts of shape {tuple(texts.shape)} for a dictionary of {d} dimensions; give (m, {d})")
-    if masks.shape != (len(texts), width):
+    if masks.shape != (*texts.shape[:-1], atoms - 1):
+        m, width = texts.shape[-2], atoms - 1
         raise CompanionError(
-            f"masks of shape {tuple(masks.shape)} for {len(texts)} texts and {width} latents; give each text a row"
+            f"masks of shape {tuple(masks.shape)} for {m} texts and {width} latents; give each text a row"
         )
     low, high = masks.detach().aminmax()
     if not (low >= 0 and high <= 1):

@@ -15,4 +15,5 @@ from lib.editing.edited_scores import EditedImages, edited_embeddings
 
 def leaky_scores(images: EditedImages, texts: Tensor, masks: Tensor) -> Tensor:
     """Leaky scores cos(e_ii, t_j), (n, n), of n images, their captions (n, d) and the captions' masks (n, width)."""
-    return F.normalize(edited_embeddings(images, masks), dim=1) @ F.normalize(texts, dim=1).T
+    edited = F.normalize(edited_embeddings(images, masks), dim=1).view_as(texts)
+    return edited @ F.normalize(texts, dim=-1).mT

@@ -12,6 +12,7 @@ The other edits are controls with the same text side: see `EDITS`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Self
 
@@ -103,6 +104,12 @@ class ImageSide:
         )
         return cls(as_tensor(image).to(device, dtype), edited)
 
+    @classmethod
+    def stack(cls, sides: Sequence[ImageSide]) -> ImageSide:
+        """Join images of several dictionaries, see `EditedImages.stack`."""
+        embeddings = torch.cat([side.embeddings for side in sides])
+        return cls(embeddings, EditedImages.stack([side.edited for side in sides]))
+
     def __len__(self) -> int:
         return len(self.embeddings)
 
@@ -125,12 +132,17 @@ class TwoLayers(nn.Module):
         nn.init.zeros_(self.second.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map x (n, d) to (n, out)."""
-        return self.second(F.gelu(self.first(x)))
+        """Map x (..., n, d) to (..., n, out)."""
+        hidden = F.gelu(x @ self.first.weight.mT + self.first.bias[..., None, :])
+        return hidden @ self.second.weight.mT
 
 
 class Masker(nn.Module):
-    """Maps caption embeddings (m, d) to masks over `width` latents and, with a text head, to tuned embeddings."""
+    """Maps caption embeddings (m, d) to masks over `width` latents and, with a text head, to tuned embeddings.
+
+    In training, its parameters may hold those of several maskers, one after the other (`stacked_maskers`); captions,
+    masks and scores then have the same leading dimension.
+    """
 
     centre: Tensor
     spread: Tensor
@@ -164,23 +176,28 @@ class Masker(nn.Module):
         """Return the caption embeddings to compare with the images: tuned ones with a text head, else unchanged."""
         if self.head is None:
             return texts
-        return texts + self.spread * self.head((texts - self.centre) / self.spread)
+        return texts + self.spread[..., None, None] * self.head(self._standardised(texts))
 
     def masks(self, queries: Tensor) -> Tensor:
         """Masks (m, width) in (0, 1) for `queries` (m, d); (m, d) for an edit of dimensions, (m, 0) without an edit."""
         if self.logits is None:
-            return queries.new_zeros(len(queries), 0)
+            return queries.new_zeros(*queries.shape[:-1], 0)
+        logits = self.logits[..., None, :]
         if self.mask is None:
-            return torch.sigmoid(self.logits).expand(len(queries), -1)
-        return torch.sigmoid(self.logits + self.mask((queries - self.centre) / self.spread))
+            return torch.sigmoid(logits).expand(*queries.shape[:-1], -1)
+        return torch.sigmoid(logits + self.mask(self._standardised(queries)))
+
+    def _standardised(self, texts: Tensor) -> Tensor:
+        return (texts - self.centre[..., None, :]) / self.spread[..., None, None]
 
     def compare(self, images: ImageSide, queries: Tensor, masks: Tensor) -> Tensor:
         """Score n images with m captions, (n, m); every pair is edited by the mask of its caption, right or wrong."""
-        if self.config.edit == "none":
-            return images.embeddings @ F.normalize(queries, dim=1).T
-        if self.config.edit == "dimensions":
-            return dimension_scores(images.embeddings, queries, masks)
-        return (pair_products if self.config.edit == "query" else pair_scores)(images.edited, queries, masks)
+        if self.config.edit in ("none", "dimensions"):
+            rows = images.embeddings.view(*queries.shape[:-2], -1, queries.shape[-1])
+            plain = self.config.edit == "none"
+            return rows @ F.normalize(queries, dim=-1).mT if plain else dimension_scores(rows, queries, masks)
+        scores = (pair_products if self.config.edit == "query" else pair_scores)(images.edited, queries, masks)
+        return scores.view(*queries.shape[:-2], -1, queries.shape[-2])
 
     def training_scores(self, images: ImageSide, queries: Tensor, masks: Tensor) -> Tensor:
         """Compute the scores for training: those of `compare`, except in the leaky demonstration."""
@@ -203,11 +220,12 @@ class Masker(nn.Module):
 
 def dimension_scores(images: Tensor, texts: Tensor, masks: Tensor) -> Tensor:
     """Scores cos(m_j * x_i, t_j), (n, m), of images (n, d), texts (m, d) and masks (m, d) over embedding dimensions."""
-    dots = images @ (masks * F.normalize(texts, dim=1)).T
-    return dots * (images.square() @ masks.square().T).clamp(min=torch.finfo(images.dtype).tiny).rsqrt()
+    dots = images @ (masks * F.normalize(texts, dim=-1)).mT
+    return dots * (images.square() @ masks.square().mT).clamp(min=torch.finfo(images.dtype).tiny).rsqrt()
 
 
 def contrastive_loss(scores: Tensor, scale: Tensor) -> Tensor:
-    """Symmetric InfoNCE of scores (n, n), multiplied by `scale`, whose diagonal holds the right pairs."""
-    logits, right = scale * scores, torch.arange(len(scores), device=scores.device)
-    return (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2
+    """Symmetric InfoNCE of scores (..., n, n), multiplied by `scale` (...), whose diagonal holds the right pairs."""
+    logits = scale[..., None, None] * scores
+    right = [F.log_softmax(logits, dim).diagonal(dim1=-2, dim2=-1) for dim in (-1, -2)]
+    return -(right[0] + right[1]).mean(dim=-1) / 2

@@ -30,8 +30,9 @@ from lib.editing.masker import ImageSide, Masker, MaskerConfig, contrastive_loss
 from lib.encoders.embeddings import Embeddings
 from lib.sae.base import SAE, as_tensor
 from lib.sae.training.checkpoint import FILE, Resumable
+from lib.sae.training.train import clip_gradients
 
-MASKER_VERSION = 3
+MASKER_VERSION = 4
 """Increases when the same configuration no longer trains to the same weights, or when these are stored differently."""
 
 WARMUP = 0.1
@@ -98,7 +99,7 @@ def train_masker(
     maskers train on them, too. With a `folder`, the state is saved there every `checkpoint_every` steps and at the end,
     and a run continues from it. A loss that is no longer finite is an error.
     """
-    run = _Run(config, sae, _several(pairs), dev, images or SharedImages(sae, pairs, dev))
+    run = MaskerRun(config, sae, _several(pairs), dev, images or SharedImages(sae, pairs, dev))
     if folder is not None:
         run.restore(folder)
     bar = progress(total=config.steps, initial=run.step, desc=f"masker {config.edit}")
@@ -153,7 +154,7 @@ def _several(pairs: Embeddings | Sequence[Embeddings]) -> Sequence[Embeddings]:
     return several
 
 
-class _Run(Resumable):
+class MaskerRun(Resumable):
     """The state of a training run."""
 
     name: ClassVar[str] = "masker"
@@ -169,7 +170,7 @@ class _Run(Resumable):
     ) -> None:
         if len(pairs[0]) < 2:
             raise CompanionError(f"{pairs[0].encoder}: {len(pairs[0])} pairs to train a masker on; give at least 2")
-        self.config, self.key = config, digest(masker_key(config, sae, pairs, dev))
+        self.config, self.sae, self.key = config, sae, digest(masker_key(config, sae, pairs, dev))
         device = sae.W_dec.device
         self.images, looked_at = images.of(config.rho)
         self.texts = [as_tensor(one.tower("text")).to(device) for one in pairs]
@@ -179,7 +180,7 @@ class _Run(Resumable):
         self.generator = torch.Generator().manual_seed(config.seed)
         self.masker = Masker(config, sae.d, sae.width).to(device)
         self.masker.initialise(self.texts[0], self.generator)
-        self.optimiser = torch.optim.AdamW(self.masker.parameters(), weight_decay=config.decay)
+        self.optimiser = adam_of(self.masker)
         self.batch = min(config.batch, len(pairs[0]))
         self.order = torch.arange(len(pairs[0]))
         self.step = 0
@@ -189,22 +190,29 @@ class _Run(Resumable):
         self.look()
 
     def advance(self) -> None:
-        """Take one step on the next pairs of the epoch; pairs that do not fill a batch at its end are left out."""
+        """Take one step on the next pairs."""
+        rows, texts = self.next_pairs()
+        losses, density = masker_loss(self.masker, self.images[rows], texts)
+        descend(self.masker, self.optimiser, losses, self.step)
+        self.count(float(losses.detach()), float(density.detach()))
+
+    def next_pairs(self) -> tuple[Tensor, Tensor]:
+        """Return the numbers of the next pairs of the epoch and their texts; pairs that do not fill a batch at its end
+        are left out.
+        """
         epoch, place = divmod(self.step, len(self.order) // self.batch)
         if place == 0:
             self.order = torch.randperm(len(self.order), generator=self.generator)
         texts = self.texts[epoch % len(self.texts)]
         rows = self.order[place * self.batch : (place + 1) * self.batch].to(texts.device)
-        loss, density = masker_loss(self.masker, self.images[rows], texts[rows])
-        if not math.isfinite(float(loss.detach())):
-            raise CompanionError(f"the loss is {float(loss.detach())} at step {self.step}; lower lr or check the pairs")
-        self.optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.masker.parameters(), 1.0)
-        self.optimiser.param_groups[0]["lr"] = self.config.lr * masker_rate(self.step, self.config.steps)
-        self.optimiser.step()
+        return rows, texts[rows]
+
+    def count(self, loss: float, density: float) -> None:
+        """End a step: remember its loss and mean mask, and measure the dev pairs if it is time."""
+        if not math.isfinite(loss):
+            raise CompanionError(f"the loss is {loss} at step {self.step}; lower lr or check the pairs")
         self.step += 1
-        self.history.append([self.step, float(loss.detach()), density])
+        self.history.append([self.step, loss, density])
         if self.step * CHECKS // self.config.steps > (self.step - 1) * CHECKS // self.config.steps:
             self.look()
 
@@ -243,13 +251,29 @@ class _DevPairs:
         return min(losses) + price, float(torch.cat(ahead).eq(1).double().mean())
 
 
-def masker_loss(masker: Masker, images: ImageSide, texts: Tensor) -> tuple[Tensor, float]:
-    """InfoNCE of n images with their captions (n, d) plus the sparsity term, and the mean mask (1 without masks)."""
+def masker_loss(masker: Masker, images: ImageSide, texts: Tensor) -> tuple[Tensor, Tensor]:
+    """InfoNCE of n images with their captions (..., n, d) plus the sparsity term, and the mean mask (1 without masks),
+    (...) each.
+    """
     queries = masker.queries(texts)
     masks = masker.masks(queries)
     loss = contrastive_loss(masker.training_scores(images, queries, masks), masker.scale)
-    density = masks.mean() if masks.numel() else masks.new_ones(())
-    return loss + masker.config.sparsity * density, float(density.detach())
+    density = masks.mean(dim=(-2, -1)) if masks.numel() else torch.ones_like(loss)
+    return loss + masker.config.sparsity * density, density
+
+
+def adam_of(masker: Masker) -> torch.optim.Adam:
+    """Make the optimiser of a masker, an AdamW."""
+    return torch.optim.AdamW(masker.parameters(), weight_decay=masker.config.decay, fused=True)
+
+
+def descend(masker: Masker, optimiser: torch.optim.Adam, losses: Tensor, step: int) -> None:
+    """Update the weights by the gradients of their losses, (...); `step` steps have been made before."""
+    optimiser.zero_grad()
+    losses.sum().backward()
+    clip_gradients(list(masker.parameters()), losses.numel())
+    optimiser.param_groups[0]["lr"] = masker.config.lr * masker_rate(step, masker.config.steps)
+    optimiser.step()
 
 
 def masker_rate(step: int, steps: int) -> float:

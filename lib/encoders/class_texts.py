@@ -12,8 +12,9 @@ import numpy as np
 
 from lib.base.errors import CompanionError
 from lib.base.vectors import normalise_rows
-from lib.encoders.clip import open_clip
+from lib.encoders.clip import import_open_clip
 from lib.encoders.encoder import TextEncoder
+from lib.encoders.shim import ensure_torchvision
 
 Template = str | Callable[[str], str]
 """A text with one pair of braces for the name, or a function of the name."""
@@ -37,12 +38,14 @@ def class_texts(encoder: TextEncoder, names: Sequence[str], templates: Sequence[
 
 def imagenet() -> tuple[tuple[str, ...], tuple[Template, ...]]:
     """Return the 1,000 names and 80 templates of ImageNet as open_clip has them."""
+    open_clip = import_open_clip()
     return tuple(open_clip.IMAGENET_CLASSNAMES), tuple(open_clip.OPENAI_IMAGENET_TEMPLATES)
 
 
 def wordnet_names(wnids: Sequence[str]) -> tuple[str, ...]:
     """Return the first name of each WordNet id of ImageNet, as timm ships them."""
-    from timm.data import ImageNetInfo  # open_clip, imported above, has made room for timm's own imports
+    ensure_torchvision()
+    from timm.data import ImageNetInfo
 
     known = ImageNetInfo("imagenet-22k")
     return tuple(known.label_name_to_description(wnid).split(",")[0] for wnid in wnids)

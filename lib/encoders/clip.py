@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -26,16 +27,19 @@ from lib.encoders.encoder import check_device, full_precision, stack_pixels
 from lib.encoders.hub import hub_folder
 from lib.encoders.shim import ensure_torchvision
 
-ensure_torchvision()
-
-import open_clip  # noqa: E402
-from torchvision.transforms import Compose, PILToTensor  # noqa: E402
-
 CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"
 TOKENIZER = "tokenizer.json"
 FILES = (CONFIG, WEIGHTS, "*token*.json", "vocab.json", "merges.txt", "vocab.txt")
 """Files taken from a repository of the hub: config, token tables and safetensors."""
+
+
+def import_open_clip() -> ModuleType:
+    """Import open_clip. It takes four seconds, so only what loads or lists models does it."""
+    ensure_torchvision()
+    import open_clip
+
+    return open_clip
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +109,9 @@ def load_clip(
     folder = _folder(str(name), pretrained, revision)
     config = _config(folder)
     source = f"local-dir:{folder}"
+    open_clip = import_open_clip()
+    from torchvision.transforms import Compose, PILToTensor
+
     try:
         model = open_clip.create_model(source, precision="fp32", device=device, require_pretrained=True).eval()
         tokenizer = open_clip.get_tokenizer(source)
@@ -147,6 +154,7 @@ def _folder(name: str, pretrained: str | None, revision: str | None) -> Path:
     for folder in (Path(name).expanduser(), MODELS / name):
         if folder.is_dir():
             return folder.resolve()
+    open_clip = import_open_clip()
     if name in open_clip.list_models():
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(name)) or "none"
         raise CompanionError(
@@ -157,7 +165,7 @@ def _folder(name: str, pretrained: str | None, revision: str | None) -> Path:
 
 def _nearest(name: str) -> str:
     shipped = [config.parent.name for config in MODELS.glob(f"*/{CONFIG}")]
-    lowered = {known.lower(): known for known in [*shipped, *open_clip.list_models()]}
+    lowered = {known.lower(): known for known in [*shipped, *import_open_clip().list_models()]}
     near = difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.0)
     return f"nearest known names: {', '.join(lowered[known] for known in near)}"
 
@@ -168,6 +176,7 @@ def hub_repository(architecture: str, tag: str) -> str:
     We use the repository's config, not open_clip's built-in one of that architecture, since it also says which GELU the
     weights were trained with; the built-in `ViT-B-32` with the tag `openai` takes the wrong one and only warns.
     """
+    open_clip = import_open_clip()
     if architecture not in open_clip.list_models():
         raise CompanionError(f"no architecture {architecture!r}; {_nearest(architecture)}")
     entry = open_clip.get_pretrained_cfg(architecture, tag)

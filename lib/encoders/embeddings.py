@@ -15,7 +15,7 @@ from lib.encoders.row_files import Mapped, by_reference, first_not_finite, made_
 Tower = Literal["image", "text"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Embeddings:
     """Row-aligned vectors of one encoder.
 

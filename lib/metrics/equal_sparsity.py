@@ -51,6 +51,8 @@ def largest_pre_activations(sae: SAE, embeddings: Embeddings, count: int) -> tup
         pre = sae.pre_activations(rows.to(sae.W_dec.device)).flatten().cpu()
         pre = pre[pre > 0]
         positive += len(pre)
+        if len(kept) == count:
+            pre = pre[pre > kept.min()]  # few are left, so that the selection below is short
         kept = torch.cat([kept, pre])
         kept = kept.topk(min(count, len(kept)), sorted=False).values
     return kept, positive

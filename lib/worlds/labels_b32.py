@@ -48,6 +48,7 @@ class LabelsB32(World):
     """
 
     name = "labels-b32"
+    labelled_sets = tuple(PARTS)
 
     def embeddings(self, split: str) -> Embeddings:
         rows, labels = self._whole, labels_b32()
@@ -74,6 +75,10 @@ class LabelsB32(World):
         identity = {**self._whole.identity, "rows": "labels"}
         prompts = Embeddings(names, None, labels.vectors[used], "CLIP ViT-B/32", True, identity)
         return prompts, place[split_rows(self, len(number), split)]
+
+    def sets(self, split: str) -> np.ndarray:
+        ids = self._whole.ids[split_rows(self, len(self._whole.ids), split)]
+        return np.array([one.rsplit("_", 1)[0] for one in ids])
 
     @cached_property
     def _whole(self) -> LabelledRows:

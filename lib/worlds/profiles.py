@@ -58,7 +58,7 @@ class SaeSettings(_Strict):
     rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     """Learning rate, as a multiple of `lib.sae.training.train.learning_rate`, which is meant for long trainings."""
     longer: bool = False
-    """Whether paper 1's wide dictionaries train longer, at the rate of the narrowest; short trainings need it."""
+    """Whether paper 1's wide dictionaries train longer, at a higher rate; short trainings need it (`wide_recipe`)."""
 
 
 class PairSettings(_Strict):

@@ -14,7 +14,6 @@ from IPython.display import display
 from lib.base.errors import CompanionError, NotAvailable
 from lib.base.files import ROOT, write_atomic
 from lib.base.places import results_root, runs_folder
-from lib.encoders.shim import ensure_torchvision
 from lib.report.card import Card
 from lib.report.claims import write_claim
 from lib.report.console import verdict_line
@@ -136,7 +135,6 @@ def start(notebook: str, profile: str, seeds: int | None = None, device: str = "
     """
     where = _repository(Path.cwd())
     session = open_session(notebook, load_profile(profile, seeds=seeds), device)
-    ensure_torchvision()
     use_style()
     note_started(session.profile.name, notebook.split("_")[0])
     number, name = notebook.split("_")[0], session.profile.name

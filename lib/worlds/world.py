@@ -56,6 +56,8 @@ class World(ABC):
     """Whether figures that show its pictures may be stored under results/, which is published."""
     learnt_split: ClassVar[str] = ""
     """The split whose pairs the encoder was trained on, and finds far too well; empty where there is none."""
+    labelled_sets: ClassVar[tuple[str, ...]] = ()
+    """The published sets of labelled pictures that the world puts together."""
     details: ClassVar[bool] = False
     """Whether captions of rendered scenes leave out the kind of the main object."""
     judges_share: ClassVar[str] = ""
@@ -211,6 +213,10 @@ class World(ABC):
     def classes(self, split: str) -> tuple[Embeddings, np.ndarray]:
         """Return text embeddings of c class prompts, unit norm, and the class (n,) of each pair, from 0 to c - 1."""
         raise NotAvailable(f"world {self.name} has no class labels; use profile scenes")
+
+    def sets(self, split: str) -> np.ndarray:
+        """Return for each picture (n,) which of `labelled_sets` it is from."""
+        raise NotAvailable(f"world {self.name} does not put labelled sets together; use profile labels-b32")
 
     @property
     def taxa(self) -> tuple[int, int, int]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lib.base import workers
+from lib.base.children import start_pool
 from lib.base.errors import CompanionError, NotAvailable
 from lib.base.files import ROOT
 from lib.base.workers import HERE, Workers
@@ -153,3 +154,24 @@ def test_ctrl_c_ends_all_processes_without_a_word_of_theirs(tmp_path: Path) -> N
         with pytest.raises(ProcessLookupError):
             os.kill(int(mark.read_text()), 0)
     assert not marks[2].exists()
+
+
+def environment_of(name: str) -> tuple[str | None, int]:
+    """The value of a variable in a process of a pool, and the threads of torch there."""
+    import torch
+
+    return os.environ.get(name), torch.get_num_threads()
+
+
+def nothing() -> None: ...
+
+
+def test_every_pool_has_the_environment_of_its_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its processes may be forked from one that started earlier and has loaded torch with one thread."""
+    for value, threads in (("first", "1"), ("second", "2"), (None, "1")):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        monkeypatch.delenv("COMPANION_TRIED", raising=False)
+        if value:
+            monkeypatch.setenv("COMPANION_TRIED", value)
+        with start_pool(1, nothing) as pool:
+            assert pool.submit(environment_of, "COMPANION_TRIED").result() == (value, int(threads))

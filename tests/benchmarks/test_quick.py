@@ -75,7 +75,7 @@ def test_quick_alone_writes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 def test_an_unknown_benchmark_is_named() -> None:
-    message = "unknown benchmark .speed.; known: train_step, stacked_seeds, final_fvu, "
+    message = "unknown benchmark .speed.; known: train_step, step_parts, stacked_seeds, stacked_maskers, final_fvu, "
     with pytest.raises(CompanionError, match=message):
         CliRunner().invoke(cli.app, ["speed"], catch_exceptions=False)
 

@@ -89,17 +89,17 @@ def test_a_killed_run_resumes_to_equal_weights(edit, tmp_path, monkeypatch):
     t, config = toy(200), replace(CONFIG, edit=edit, text_head=True)
     pairs, dev = [t.pairs, toy(200, told=1).pairs], toy(50, seed=2).pairs
     whole = train_masker(config, t.sae, pairs, dev)
-    advance = module._Run.advance
+    advance = module.MaskerRun.advance
 
     def dies(run):
         if run.step == 33:
             raise KeyboardInterrupt
         advance(run)
 
-    monkeypatch.setattr(module._Run, "advance", dies)
+    monkeypatch.setattr(module.MaskerRun, "advance", dies)
     with pytest.raises(KeyboardInterrupt):
         train_masker(config, t.sae, pairs, dev, folder=tmp_path, checkpoint_every=10)
-    monkeypatch.setattr(module._Run, "advance", advance)
+    monkeypatch.setattr(module.MaskerRun, "advance", advance)
     resumed = train_masker(config, t.sae, pairs, dev, folder=tmp_path, checkpoint_every=10)
     assert resumed.history.equals(whole.history) and resumed.checks.equals(whole.checks)
     for name, tensor in whole.masker.state_dict().items():

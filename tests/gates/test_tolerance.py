@@ -79,6 +79,18 @@ def test_a_number_that_is_not_trained_moves_by_rounding_or_one_item(tmp_path: Pa
     assert problem == "p1.C4: dense is 0.506, expected 0.5 within 0.005"
 
 
+def test_a_number_that_is_the_same_for_every_seed_moves_by_rounding(tmp_path: Path) -> None:
+    """The standard deviation of five equal numbers need not be 0 in floating point."""
+
+    def with_context(value: float) -> Claim:
+        return example(evidence(context={"greedy": over_seeds([value] * 3)}))
+
+    assert 0 < with_context(0.1).numbers[-1].redraw < 1e-15
+    assert problems_of(tmp_path, with_context(0.1009), with_context(0.1)) == []
+    (problem, *_) = problems_of(tmp_path, with_context(0.102), with_context(0.1))
+    assert problem == "p1.C4: greedy is 0.102, expected 0.1 within 0.001"
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [

@@ -3,8 +3,8 @@
 What a claim says must be equal: statement, seeds, n, and of every part its name, rule and margin. What was measured may
 differ by what its own scatter allows. Training takes another path on another kind of processor, as with another draw of
 seeds, so a mean may move by ROOM times the half-width of the 95 % prediction interval that the claim itself states
-(`redraw`), and a single seed by sqrt(n) times that. What is not trained moves by rounding: by ROUNDING of its value, or
-by one of the n items. No tolerance is typed anywhere.
+(`redraw`), and a single seed by sqrt(n) times that. What is not trained, or is the same for every seed, moves by
+rounding: by ROUNDING of its value, or by one of the n items. No tolerance is typed anywhere.
 
 Where none of a claim's numbers moved, its verdict must be the same. Where they did, it may be another one only if the
 claim says, in one of the two runs, that it is near its margin.
@@ -38,6 +38,9 @@ ENDS = 3.0
 
 ROUNDING = 0.01
 """Share of its value by which a number that is not trained may move."""
+
+NO_SCATTER = 1e-9
+"""The standard deviation of equal numbers is not always 0 in floating point; a scatter below this is none."""
 
 
 def compare(results: Path, expected: dict[str, Any]) -> list[str]:
@@ -76,8 +79,9 @@ def expected_profiles(folder: Path = EXPECTED) -> dict[str, dict[str, Any]]:
 
 def room(number: Measured, other: Measured, n: int) -> float:
     """How far the mean of a number may be from that of another run."""
-    if number.redraw or other.redraw:
-        return ROOM * max(number.redraw, other.redraw)
+    redraw = max(number.redraw, other.redraw)
+    if redraw > NO_SCATTER:
+        return ROOM * redraw
     return max(ROUNDING * abs(number.mean), 1 / n if n else 0.0)
 
 

@@ -68,22 +68,33 @@ def test_works_at_once_and_under_a_jumping_clock() -> None:
     assert [(one["work"], one["at_once"], one["clock"]) for one in found] == [(name, True, True) for name in WORKS]
 
 
+FORKED = """
+import os, sys
+from pathlib import Path
+from lib.base.files import write_atomic
+from tests.trust.steps import watch
+for at in range(1, 9):
+    root = Path(sys.argv[1]) / str(at)
+    child = os.fork()
+    if child == 0:
+        watch(root, at)
+        write_atomic(root / "cache" / "x", "new")
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
 def test_the_watcher_of_changes_sees_what_write_atomic_does(tmp_path: Path) -> None:
     """Killed before its change number n, a process has made n - 1: so many leave nothing new."""
-    code = (
-        "import sys; from pathlib import Path; from tests.trust.steps import watch; from lib.base.files import "
-        "write_atomic; r = Path(sys.argv[1]); watch(r, int(sys.argv[2])); write_atomic(r / 'cache' / 'x', 'new')"
-    )
-    seen = []
-    for at in range(1, 9):
-        (tmp_path / str(at) / "cache").mkdir(parents=True)
-        (tmp_path / str(at) / "cache" / "x").write_text("old")
-        ended = subprocess.run([sys.executable, "-c", code, str(tmp_path / str(at)), str(at)], cwd=ROOT).returncode
-        seen.append((ended, (tmp_path / str(at) / "cache" / "x").read_text()))
-        if ended == 0:
-            break
-    assert seen[-1] == (0, "new") and len(seen) > 3
-    assert set(seen[:-1]) == {(-signal.SIGKILL, "old")}
+    texts = [tmp_path / str(at) / "cache" / "x" for at in range(1, 9)]
+    for text in texts:
+        text.parent.mkdir(parents=True)
+        text.write_text("old")
+    told = subprocess.run([sys.executable, "-c", FORKED, str(tmp_path)], cwd=ROOT, check=True, stdout=subprocess.PIPE)
+    seen = [(int(status), text.read_text()) for status, text in zip(told.stdout.split(), texts, strict=True)]
+    whole = seen.index((0, "new"))
+    assert whole > 2 and seen[whole:] == [(0, "new")] * (len(seen) - whole)
+    assert seen[:whole] == [(-signal.SIGKILL, "old")] * whole
 
 
 def test_what_a_killed_writer_left_is_swept_and_what_a_living_one_writes_is_not(tmp_path: Path) -> None:

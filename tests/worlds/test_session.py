@@ -106,6 +106,12 @@ def test_a_session_imports_no_encoder_before_its_world_is_asked_for() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
+def test_papers_import_open_clip_only_when_a_model_is_loaded() -> None:
+    code = "import sys, lib.papers.p4.editors, lib.papers.p2.two_tower_gap, lib.papers.p3.pair_dictionaries"
+    code += "; sys.exit(bool({'open_clip', 'torchvision'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
 def test_importing_lib_is_cheap() -> None:
     code = "import sys, lib; sys.exit(bool({'torch', 'numpy', 'lib.run'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -13,9 +13,11 @@ known, too.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from lib.base.errors import CompanionError
 from lib.base.vectors import normalise_rows
@@ -83,9 +85,12 @@ class Atoms:
     @property
     def text(self) -> np.ndarray:
         """(n, d) unit embeddings of the captions."""
-        said = (self.asserted != SILENT)[:, :, None] * self.dials.atoms[_slots(self.asserted)]
-        told = (self.asserted != SILENT).sum(axis=1, keepdims=True)
-        return normalise_rows("captions", said.sum(axis=1) + np.sqrt(told) * self.noise).astype(np.float32)
+        told = self.asserted != SILENT
+        counts = told.sum(axis=1)
+        starts = np.concatenate([[0], counts.cumsum()])
+        shape = (len(told), len(self.dials.atoms))
+        said = sp.csr_array((np.ones(starts[-1]), _slots(self.asserted)[told], starts), shape) @ self.dials.atoms
+        return normalise_rows("captions", said + np.sqrt(counts)[:, None] * self.noise).astype(np.float32)
 
     def holds(self) -> np.ndarray:
         """Return whether each caption is true of each picture, bool (captions, pictures)."""
@@ -130,15 +135,24 @@ def draw_atoms(dials: AtomDials, split: str, n: int, told: tuple[int, int] = MIX
     fewest, most = told
     if not 1 <= fewest <= most <= FACTORS:
         raise CompanionError(f"captions cannot mention {fewest} to {most} facts; give 1 to {FACTORS}")
-    codes = _random(dials, split, 0).integers(VALUES, size=(n, FACTORS))
-    strengths = np.exp(dials.spread * _random(dials, split, 1).normal(size=(n, FACTORS)))
-    strengths /= np.linalg.norm(np.einsum("nf,nfd->nd", strengths, dials.atoms[_slots(codes)]), axis=1)[:, None]
+    ids, codes, strengths = _draw_pictures(dials, split, n)
     asserted = tell(codes, told, _random(dials, split, 2, caption, *told))
     noise = _random(dials, split, 3, caption, *told).normal(size=(n, dials.d)) * dials.noise / np.sqrt(dials.d)
     named = {"d": dials.d, "spread": dials.spread, "noise": dials.noise, "seed": dials.seed}
     identity = {"world": "atoms", "version": VERSION, "split": split, "n": n, "told": list(told), "caption": caption}
-    ids = row_ids(split, dials.seed, range(n))
     return Atoms(dials, ids, codes, strengths, asserted, noise, identity | named)
+
+
+@lru_cache(4)
+def _draw_pictures(dials: AtomDials, split: str, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw ids, codes and strengths, which all captions of a picture share."""
+    codes = _random(dials, split, 0).integers(VALUES, size=(n, FACTORS))
+    strengths = np.exp(dials.spread * _random(dials, split, 1).normal(size=(n, FACTORS)))
+    strengths /= np.linalg.norm(np.einsum("nf,nfd->nd", strengths, dials.atoms[_slots(codes)]), axis=1)[:, None]
+    parts = row_ids(split, dials.seed, range(n)), codes, strengths
+    for part in parts:
+        part.flags.writeable = False  # every caller gets the same arrays
+    return parts
 
 
 def contradict_atoms(drawn: Atoms, factor: int) -> tuple[Atoms, np.ndarray]:

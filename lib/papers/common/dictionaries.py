@@ -53,6 +53,8 @@ class Recipe:
     """Training steps; 0 for the profile's."""
     rate: float = 1.0
     """Learning rate as a multiple of the profile's."""
+    decay: float = 0.0
+    """Share of the steps, at the end, over which the learning rate falls to zero."""
 
     def __post_init__(self) -> None:
         check_one_tower(self.name)
@@ -87,6 +89,12 @@ def train_recipe(session: Session, recipe: Recipe, seed: int) -> SAE:
     return one_tower(train_cached(*run, session.device).sae if recipe.trained else untrained(*run), "fit")
 
 
+def train_seeds(session: Session, recipe: Recipe) -> dict[int, SAE]:
+    """Train a recipe with every seed of the session, their steps together, or take the dictionaries from the cache."""
+    train_ahead((recipe_training(session, recipe, seed) for seed in session.seeds), session.device)
+    return {seed: train_recipe(session, recipe, seed) for seed in session.seeds}
+
+
 def measure_recipe(session: Session, recipe: Recipe, seed: int, sae: SAE) -> Fitted:
     """Encode the test images with a dictionary of the recipe, and measure fidelity and firing of the codes."""
     test = session.world.activations("test", recipe.layer)
@@ -113,6 +121,7 @@ def recipe_training(session: Session, recipe: Recipe, seed: int) -> Run:
         sae=SAEConfig(recipe.name, width, recipe.k, recipe.l1, recipe.prefixes),
         steps=recipe.steps or settings.steps,
         lr=recipe.rate * settings.rate * learning_rate(width),
+        decay=recipe.decay,
         batch=settings.batch,
         dead_after=DEAD_EPOCHS * len(image),
         seed=seed,

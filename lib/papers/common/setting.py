@@ -19,3 +19,5 @@ class Setting:
     """Pairs per step."""
     lr: float | None = None
     """Peak of the learning rate; None for the rule of the width."""
+    decay: float = 0.0
+    """Share of the steps, at the end, over which the learning rate falls to zero."""

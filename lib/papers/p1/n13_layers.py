@@ -17,15 +17,16 @@ from lib.base.progress import progress
 from lib.encoders.embeddings import Embeddings
 from lib.encoders.hooks import find_blocks
 from lib.metrics.monosemanticity import monosemanticity
-from lib.papers.common.dictionaries import Recipe, fit_recipe
+from lib.papers.common.dictionaries import Recipe, fit_recipe, recipe_training
 from lib.sae.codes import SparseCodes
+from lib.sae.training.train_ahead import train_ahead
 from lib.worlds.session import Session
 
 LAYER_EXPANSION, LAYER_STEPS, LAYER_PICTURES = 1, 200, 6000
 """Width divided by the block's, steps of every dictionary, and training pictures at most.
 
 The paper's layers are alike at every width, so the smallest one is enough. Steps and pictures are fewer than the
-profile's, since five places with three seeds each are trained, and the inner blocks are computed for this alone.
+profile's, since every block is trained with every seed, and the inner blocks are computed for this alone.
 """
 
 LAYER_ARMS = ("matryoshka", "untrained", "raw", "probes")
@@ -43,10 +44,15 @@ def layer_table(session: Session, judge: str) -> pd.DataFrame:
     session = _with_fewer_pictures(session)
     matrix = session.world.judge("test", judge).tower("image")
     blocks = len(find_blocks(session.world.encoder).modules)
+    layers = [*range(blocks), None]
+    trained = [_recipe(session, layer) for layer in layers]
+    train_ahead(
+        (recipe_training(session, recipe, seed) for recipe in trained for seed in session.seeds), session.device
+    )
     runs = [(place, arm, seed) for place in range(blocks + 1) for arm in LAYER_ARMS for seed in session.seeds]
     rows = []
     for place, arm, seed in progress(runs, desc="layers"):
-        layer = place if place < blocks else None
+        layer = layers[place]
         about = {"place": place, "arm": arm, "seed": seed}
         activations: np.ndarray | SparseCodes
         test = session.world.activations("test", layer)
@@ -56,14 +62,16 @@ def layer_table(session: Session, judge: str) -> pd.DataFrame:
             truth = session.world.facts("train").truth
             activations, r2 = probe_codes(session.world.activations("train", layer), truth, test), np.nan
         else:
-            k, trained = session.profile.sae.k, arm != "untrained"
-            recipe = Recipe("matryoshka", LAYER_EXPANSION, k, layer=layer, trained=trained, steps=LAYER_STEPS)
-            fitted = fit_recipe(session, recipe, seed)
+            fitted = fit_recipe(session, replace(trained[place], trained=arm != "untrained"), seed)
             activations, r2 = fitted.codes, fitted.fidelity.r2
         scores = monosemanticity(activations, matrix)
         corrected = float(scores.corrected[scores.live].mean())
         rows.append(about | scores.summary() | {"corrected": corrected, "r2": r2})
     return pd.DataFrame(rows)
+
+
+def _recipe(session: Session, layer: int | None) -> Recipe:
+    return Recipe("matryoshka", LAYER_EXPANSION, session.profile.sae.k, layer=layer, steps=LAYER_STEPS)
 
 
 def probe_codes(train: Embeddings, truth: np.ndarray, test: Embeddings) -> SparseCodes:

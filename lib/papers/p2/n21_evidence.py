@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from lib.papers.p2.n21_zero_shot import FIXED_ALPHA, TASKS, Scored
+from lib.papers.p2.n21_zero_shot import FIXED_ALPHA, Scored
 from lib.report.effects import exactly, nested, over_items, over_seeds
 from lib.report.evidence import Evidence
 from lib.report.seeds import seeds_of
@@ -17,9 +17,9 @@ def c11(scored: Scored, chosen: pd.DataFrame) -> Evidence:
     The bootstrap draws pictures, each with all its tasks, so a picture's gain is its mean over the tasks; for a task on
     pictures of another split, each picture takes the gain of the one with the same number.
     """
-    seeds = seeds_of(chosen)
+    seeds, tasks = seeds_of(chosen), scored.table.task.unique()
     gains = np.stack(
-        [np.mean([scored.gains[task, seed, "latents", FIXED_ALPHA] for task in TASKS], axis=0) for seed in seeds]
+        [np.mean([scored.gains[task, seed, "latents", FIXED_ALPHA] for task in tasks], axis=0) for seed in seeds]
     )
     gain = nested(gains)
     means = chosen.groupby(["source", "seed"])[["base", "fixed", "on dev", "on test"]].mean()

@@ -7,7 +7,7 @@ whether h are latents or the decoders' outputs, so both are tried.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,11 +15,10 @@ import numpy as np
 import pandas as pd
 
 from lib.base.progress import progress
-from lib.data.scenes.scene_grammar import FACTORS, SILENT, VALUES
-from lib.encoders.class_texts import class_texts
 from lib.encoders.embeddings import Embeddings, Tower
 from lib.metrics.rows import unit_rows
 from lib.metrics.zero_shot import classify
+from lib.papers.p2.n21_tasks import Pictures, Task
 from lib.papers.p2.two_tower_dictionaries import UNTRAINED, VL_SAE, fit_two_tower_arm
 from lib.sae.models.two_towers import TwoTowers
 from lib.worlds.session import Session
@@ -32,38 +31,6 @@ ALPHAS = tuple(round(0.1 * step, 1) for step in range(11))
 FIXED_ALPHA = 0.1
 """The alpha of the paper's task-agnostic control (its table A15)."""
 
-CEILING = 0.96
-"""Accuracy of the model alone on dev pictures above which a task has too little to gain."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """The task to say which of the values of a factor a picture has."""
-
-    factor: str
-    """A factor of `scene_grammar`."""
-    templates: tuple[str, ...]
-    """The prompts, whose embeddings are averaged, as CLIP does."""
-    split: str = "test"
-    """The pictures of the result; weights are chosen on dev pictures."""
-
-
-_THING = ("an object {}", "a thing {}")
-
-TASKS: dict[str, Task] = {
-    "kind, new combinations": Task("kind", ("a {}", "a picture of a {}", "there is a {}"), "novel"),
-    "texture": Task("texture", ("a {} object", "a picture of a {} object", "there is a {} thing")),
-    "turn": Task("turn", _THING),
-    "across": Task("across", _THING),
-    "down": Task("down", _THING),
-    "second kind": Task("other kind", ("an object with a {}", "an object next to a {}", "a thing together with a {}")),
-    "second colour": Task("other colour", ("an object with a {} object", "an object next to a {} thing")),
-    "count": Task("count", ("{} objects in all", "a picture of {} objects in all")),
-}
-"""Tasks that leave something to gain: below CEILING, and no value that most pictures have (as *medium* in size).
-Colours and patterns of the ground, and kind and colour of the main object in combinations seen in training, are solved.
-"""
-
 
 @dataclass(frozen=True)
 class Scored:
@@ -73,61 +40,37 @@ class Scored:
     """One row per task, seed, source and alpha: accuracies on dev and on result pictures."""
     gains: dict[tuple[str, int, str, float], np.ndarray]
     """Task, seed, source and alpha to (n,) what each result picture adds to the gain in accuracy over alpha 0: -1, 0 or
-    1 for a picture that has the factor, times n over their number, so that the mean is the gain."""
+    1 for a picture that the task asks about, times n over their number, so that the mean is the gain."""
     oracle: np.ndarray
     """(n,) gain of codes that hold a picture's true values, with FIXED_ALPHA, mean over tasks."""
     untrained: np.ndarray
     """(seeds, n) gain of the latents of untrained dictionaries, with FIXED_ALPHA, mean over tasks."""
 
 
-@dataclass(frozen=True)
-class _Pictures:
-    """Pictures of a task with their right classes, without those that lack the factor."""
-
-    rows: Embeddings
-    known: np.ndarray
-    labels: np.ndarray
-
-
-def score_alphas(session: Session) -> Scored:
-    """Score all tasks, seeds, sources and alphas on dev and on result pictures, and both controls."""
-    # Everything that a world may lack comes first, before anything is trained.
-    pictures = {name: {s: _pictures(session, task, s) for s in ("dev", task.split)} for name, task in TASKS.items()}
-    classes = {name: class_embeddings(session, task) for name, task in TASKS.items()}
+def score_alphas(session: Session, tasks: Mapping[str, Task]) -> Scored:
+    """Score all `zero_shot_tasks` with all seeds, sources and alphas on dev and on test pictures, and both controls."""
     rows, gains, untrained = [], {}, []
     for seed in progress(session.seeds, desc="zero-shot"):
         fitted, start = (fit_two_tower_arm(session, arm, seed).sae for arm in (VL_SAE, UNTRAINED))
         without = []
-        for name, task in TASKS.items():
+        for name, task in tasks.items():
             for source in ("latents", "decoders"):
-                found = {s: _hits(fitted, p, classes[name], source, ALPHAS) for s, p in pictures[name].items()}
+                dev, test = (_hits(fitted, split, task.classes, source, ALPHAS) for split in (task.dev, task.test))
                 for alpha in ALPHAS:
-                    gains[name, seed, source, alpha] = _gain(pictures[name][task.split], found[task.split], alpha)
-                    accuracy = {"dev": found["dev"][alpha].mean(), "test": found[task.split][alpha].mean()}
+                    gains[name, seed, source, alpha] = _gain(task.test, test, alpha)
+                    accuracy = {"dev": dev[alpha].mean(), "test": test[alpha].mean()}
                     rows.append({"task": name, "seed": seed, "source": source, "alpha": alpha, **accuracy})
-            mine = pictures[name][task.split]
-            without.append(_gain(mine, _hits(start, mine, classes[name], "latents", (0.0, FIXED_ALPHA)), FIXED_ALPHA))
+            hits = _hits(start, task.test, task.classes, "latents", (0.0, FIXED_ALPHA))
+            without.append(_gain(task.test, hits, FIXED_ALPHA))
         untrained.append(np.mean(without, axis=0))
-    oracle = [_oracle_gain(session, task, pictures[name][task.split], classes[name]) for name, task in TASKS.items()]
-    return Scored(pd.DataFrame(rows), gains, np.mean(oracle, axis=0), np.stack(untrained))
-
-
-def class_embeddings(session: Session, task: Task) -> Embeddings:
-    """Embed the classes of a task: one row per class, the mean over its templates, of unit norm."""
-    names = VALUES[FACTORS.index(task.factor)]
-    rows = class_texts(session.world.encoder, names, task.templates)
-    return Embeddings(np.array(names), None, rows, "classes", True, {"classes": task.factor})
-
-
-def _pictures(session: Session, task: Task, split: str) -> _Pictures:
-    labels = session.world.scene_truth(split).scenes[:, FACTORS.index(task.factor)].astype(np.int64)
-    return _Pictures(session.world.embeddings(split), labels != SILENT, labels)
+    oracle = np.mean([_oracle_gain(task) for task in tasks.values()], axis=0)
+    return Scored(pd.DataFrame(rows), gains, oracle, np.stack(untrained))
 
 
 def _hits(
-    sae: TwoTowers, pictures: _Pictures, classes: Embeddings, source: Source, alphas: Iterable[float]
+    sae: TwoTowers, pictures: Pictures, classes: Embeddings, source: Source, alphas: Iterable[float]
 ) -> dict[float, np.ndarray]:
-    """For each alpha the hits, bool, on the pictures that have the factor."""
+    """For each alpha the hits, bool, on the pictures that the task asks about."""
     h_v, h_l = _codes(sae, pictures.rows, "image", source), _codes(sae, classes, "text", source)
     return _classify(pictures, classes, h_v @ h_l.T, alphas)
 
@@ -138,7 +81,7 @@ def _codes(sae: TwoTowers, rows: Embeddings, tower: Tower, source: Source) -> np
 
 
 def _classify(
-    pictures: _Pictures, classes: Embeddings, agreement: np.ndarray, alphas: Iterable[float]
+    pictures: Pictures, classes: Embeddings, agreement: np.ndarray, alphas: Iterable[float]
 ) -> dict[float, np.ndarray]:
     """Compute for each alpha the hits by Eq. 10, with the agreement (n, classes) of the codes."""
     x, y = unit_rows("pictures", pictures.rows.tower("image")), unit_rows("classes", classes.tower("text"))
@@ -149,18 +92,17 @@ def _classify(
     }
 
 
-def _gain(pictures: _Pictures, hits: dict[float, np.ndarray], alpha: float) -> np.ndarray:
+def _gain(pictures: Pictures, hits: dict[float, np.ndarray], alpha: float) -> np.ndarray:
     gains = np.zeros(len(pictures.known))
     gains[pictures.known] = hits[alpha].astype(np.float64) - hits[0.0]
     return gains * len(gains) / pictures.known.sum()
 
 
-def _oracle_gain(session: Session, task: Task, pictures: _Pictures, classes: Embeddings) -> np.ndarray:
-    """Codes with a latent for each value of each factor, active where the picture has the value."""
-    truth = session.world.scene_truth(task.split).scenes
-    has = truth[:, FACTORS.index(task.factor), None] == np.arange(len(classes))
-    active = (truth != SILENT).sum(axis=1, keepdims=True)
-    hits = _classify(pictures, classes, has / np.sqrt(active), (0.0, FIXED_ALPHA))
+def _oracle_gain(task: Task) -> np.ndarray:
+    """Gain of codes with a latent for every true value, that of the class among them, active where it holds."""
+    pictures = task.test
+    has = pictures.labels[:, None] == np.arange(len(task.classes))
+    hits = _classify(pictures, task.classes, has / np.sqrt(pictures.active)[:, None], (0.0, FIXED_ALPHA))
     return _gain(pictures, hits, FIXED_ALPHA)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -137,7 +137,7 @@ class FittedTwoTower:
     def embeddings(self, split: str) -> Embeddings:
         """Embeddings of a split, as the arm takes them."""
         world = self.session.world
-        return _prepared(world.embeddings(split), world.embeddings("train"), self.arm)
+        return _prepared(world.embeddings(split), world.embeddings("train"), self.arm.gap, self.arm.subtract)
 
     @cached_property
     def test(self) -> tuple[SparseCodes, SparseCodes]:
@@ -183,7 +183,7 @@ def two_tower_trainings(session: Session, arms: Sequence[TwoTowerArm], seeds: in
 def two_tower_training(session: Session, arm: TwoTowerArm, seed: int) -> Run:
     """Configuration and rows of the training of an arm with one seed."""
     train, sizes = session.world.embeddings("train"), two_tower_setting(session)
-    data = _prepared(train, train, arm)
+    data = _prepared(train, train, arm.gap, arm.subtract)
     if arm.rows < 1:
         count = int(arm.rows * len(data))
         data = data.rows(np.arange(count), f"first {count}")
@@ -245,9 +245,11 @@ def less_random_vectors(data: Embeddings, train: Embeddings) -> Embeddings:
     return replace(data, image=image, text=text, normalised=False, identity=identity)
 
 
-def _prepared(data: Embeddings, train: Embeddings, arm: TwoTowerArm) -> Embeddings:
-    if arm.gap is not None:
-        data, train = set_gap(data, train, arm.gap), set_gap(train, train, arm.gap)
-    if arm.subtract == "means":
+@lru_cache(6)
+def _prepared(data: Embeddings, train: Embeddings, gap: float | None, subtract: str) -> Embeddings:
+    """Move or centre embeddings as an arm takes them; seeds and measures ask for the same ones again and again."""
+    if gap is not None:
+        data, train = set_gap(data, train, gap), set_gap(train, train, gap)
+    if subtract == "means":
         return centre_towers(data, train)
-    return less_random_vectors(data, train) if arm.subtract == "random" else data
+    return less_random_vectors(data, train) if subtract == "random" else data

@@ -17,8 +17,13 @@ from lib.papers.p3.pair_dictionaries import PairedArm, controlled_material, fit_
 from lib.sae.training.train_ahead import train_ahead
 from lib.worlds.session import Session
 
-CONTROLLED_SETTING = Setting(width=512, k=6, steps=1500, batch=128, lr=2e-3)
-"""Sizes of all runs on controlled vectors; one run takes about five seconds of one core."""
+CONTROLLED_SETTING = Setting(width=512, k=6, steps=750, batch=128, lr=6e-3, decay=0.3)
+"""Sizes of all runs on controlled vectors; one run takes about three seconds of one core.
+
+Rate and steps were chosen on further pairs (`part=2`): each of the paper's arms leaves less variance unexplained than
+after 1,500 steps at a constant 2e-3. A higher rate lowers it further, at the price of dead latents: SAE-1b leaves 0.075
+at 2e-3, 0.070 with this rate, and 0.067 at 2e-2, where 14, 27 and 220 of the 512 latents are dead.
+"""
 
 RHO = 0.85
 """Cosine of a concept's two directions at which all arms are compared."""

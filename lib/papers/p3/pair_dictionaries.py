@@ -277,4 +277,6 @@ def _matched(material: Material, first: Dictionary, second: Dictionary) -> dict[
 def _config(config: SAEConfig, s: Setting, seed: int) -> TrainConfig:
     """Configuration of a training without AuxK: no latent counts as dead, as with the paper's settings."""
     never = 10 * s.steps * s.batch
-    return TrainConfig(config, steps=s.steps, batch=s.batch, lr=s.lr, dead_after=never, seed=seed, log_every=0)
+    return TrainConfig(
+        config, steps=s.steps, batch=s.batch, lr=s.lr, decay=s.decay, dead_after=never, seed=seed, log_every=0
+    )

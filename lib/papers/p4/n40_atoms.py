@@ -12,16 +12,17 @@ import pandas as pd
 
 from lib.data.atoms import AtomDials
 from lib.editing.masker import MaskerConfig
-from lib.papers.common.dictionaries import Recipe, train_recipe
+from lib.papers.common.dictionaries import Recipe, recipe_training, train_recipe
 from lib.papers.p4.baseline_scores import unedited_scores
 from lib.papers.p4.dial_recalls import dial_recalls
 from lib.papers.p4.edit_evidence import contradiction_means, fall_of_untold
-from lib.papers.p4.editors import Editor, find_editor, fit_maskers, image_side
+from lib.papers.p4.editors import Editor, Runs, editor_runs, fit_maskers, fit_worlds, image_side
 from lib.papers.p4.factor_probes import contradiction_table, factor_probe_table
 from lib.papers.p4.known_atoms import KnownAtoms
 from lib.papers.p4.oracle_masks import recovery_table
 from lib.papers.p4.settings import ATOM_ARMS, ATOM_DICTIONARY, HALF_TOLD, trained
 from lib.sae.base import SAE
+from lib.sae.training.train_ahead import train_ahead
 from lib.worlds.atoms import AtomWorld
 from lib.worlds.dialled_captions import Captioned, caption_pictures
 from lib.worlds.session import Session
@@ -34,6 +35,9 @@ RATES = (2e-3, 8e-3, 3.2e-2)
 
 SWITCH_SEEDS = 1
 """Number of seeds for the switches and the price: the first of the session, since their effects are large."""
+
+COMPARED_ARMS = ("text only", "masker + text")
+"""The arms that switches and rates compare."""
 
 PRICES = (0.0, 0.1, 0.3, 1.0)
 """Weights of the mean mask in the loss."""
@@ -78,20 +82,48 @@ def first_seeds(session: Session, n: int) -> Session:
     return replace(session, profile=session.profile.model_copy(update={"seeds": session.seeds[:n]}))
 
 
+def train_all(session: Session) -> None:
+    """Train all dictionaries and maskers of the notebook, so that no process waits while a section ends; the tables
+    then find them in the cache.
+    """
+    switched = [switched_session(session, switch) for switch in SWITCHES]
+    ahead = [(session, ATOM_DICTIONARY)]
+    ahead += [
+        (there, switch.recipe) for there, switch in zip(switched, SWITCHES, strict=True) if switch.recipe is not None
+    ]
+    train_ahead((recipe_training(on, recipe, seed) for on, recipe in ahead for seed in on.seeds), session.device)
+    editors = editor_runs(session, ATOM_ARMS)
+    dictionaries = {seed: editors["masker", seed][1] for seed in session.seeds}
+    worlds = [(session, editors), (session, price_runs(session, dictionaries))]
+    worlds += [(there, switch_runs(there, switch)) for there, switch in zip(switched, SWITCHES, strict=True)]
+    worlds += [
+        (there, rate_runs(there, switch))
+        for there, switch in zip(switched, SWITCHES, strict=True)
+        if switch in (SWITCHES[0], EASY)
+    ]
+    fit_worlds(worlds)
+
+
+def rate_runs(session: Session, switch: Switch) -> Runs:
+    """The compared arms of a switch with each of RATES, first seed."""
+    seed = session.seeds[0]
+    sae = switch_dictionary(session, switch, seed)
+    return {
+        (f"{arm}, {rate}", seed): (replace(switch.arms[arm], lr=rate), sae) for arm in COMPARED_ARMS for rate in RATES
+    }
+
+
 def dev_table(session: Session, switch: Switch = SWITCHES[0]) -> pd.DataFrame:
     """Compare rates on the dev pairs of a switch's world, first seed, one row per arm and rate.
 
     loss: the least of the training. step: where it was. start, recall: R@1 in percent before, and there.
     """
-    here = replace(first_seeds(session, 1), stand_in=AtomWorld(session.profile, switch.dials))
-    seed, arms = here.seeds[0], {arm: switch.arms[arm] for arm in ("text only", "masker + text")}
-    sae = switch_dictionary(here, switch, seed)
-    runs = {(arm, rate): (replace(config, lr=rate), sae) for arm, config in arms.items() for rate in RATES}
-    editors = fit_maskers(here, {(f"{arm}, {rate}", seed): run for (arm, rate), run in runs.items()})
+    here = switched_session(session, switch)
     rows = []
-    for (arm, rate), editor in zip(runs, editors, strict=True):
-        kept, start = editor.kept, editor.checks.recall.iloc[0]
-        row = {"switch": switch.name, "arm": arm, "rate": rate, "loss": kept.loss, "step": int(kept.step)}
+    for editor in fit_maskers(here, rate_runs(here, switch)):
+        kept, start, config = editor.kept, editor.checks.recall.iloc[0], editor.masker.config
+        arm = "text only" if config.edit == "none" else "masker + text"
+        row = {"switch": switch.name, "arm": arm, "rate": config.lr, "loss": kept.loss, "step": int(kept.step)}
         rows.append(row | {"start": 100 * start, "recall": 100 * kept.recall})
     return pd.DataFrame(rows)
 
@@ -101,21 +133,34 @@ def switch_table(session: Session, n: int, switches: Sequence[Switch] = SWITCHES
 
     fvu, best_factor: of the dictionary, see `recovery_table`. i2t, t2i and so on: see `dial_recalls`.
     """
-    rows = []
+    tables = []
     for switch in switches:
-        world = AtomWorld(session.profile, switch.dials)
-        here = replace(first_seeds(session, SWITCH_SEEDS), stand_in=world)
-        test = caption_pictures(here, "test", n, HALF_TOLD)
-        saes = {seed: switch_dictionary(here, switch, seed) for seed in here.seeds}
-        arms = {arm: replace(switch.arms[arm], rho=switch.rho) for arm in ("text only", "masker + text")}
-        runs = {(arm, seed): (config, saes[seed]) for arm, config in arms.items() for seed in here.seeds}
-        for editor in fit_maskers(here, runs):
-            scores = editor.masker.scores(image_side(editor, test.embeddings), test.text)
-            rows.append({"switch": switch.name, "seed": editor.seed, "arm": editor.arm} | _recalls(scores, test))
-        found = recovery_table(here, {str(seed): sae for seed, sae in saes.items()}, n)
-        for seed, fvu, best in zip(here.seeds, found.fvu, found.best_factor, strict=True):
-            row = {"switch": switch.name, "seed": seed, "arm": "unedited"} | _recalls(unedited_scores(test), test)
-            rows.append(row | {"fvu": fvu, "best_factor": best})
+        here = switched_session(session, switch)
+        tables.append(_switch_rows(here, switch, fit_maskers(here, switch_runs(here, switch)), n))
+    return pd.concat(tables, ignore_index=True)
+
+
+def switch_runs(session: Session, switch: Switch) -> Runs:
+    """The compared arms of a switch with every seed of the session."""
+    saes = {seed: switch_dictionary(session, switch, seed) for seed in session.seeds}
+    arms = {arm: replace(switch.arms[arm], rho=switch.rho) for arm in COMPARED_ARMS}
+    return {(arm, seed): (config, saes[seed]) for arm, config in arms.items() for seed in session.seeds}
+
+
+def switched_session(session: Session, switch: Switch) -> Session:
+    """Return the session in the world of a switch, with the first SWITCH_SEEDS seeds."""
+    return replace(first_seeds(session, SWITCH_SEEDS), stand_in=AtomWorld(session.profile, switch.dials))
+
+
+def _switch_rows(session: Session, switch: Switch, editors: Sequence[Editor], n: int) -> pd.DataFrame:
+    test, rows = caption_pictures(session, "test", n, HALF_TOLD), []
+    for editor in editors:
+        scores = editor.masker.scores(image_side(editor, test.embeddings), test.text)
+        rows.append({"switch": switch.name, "seed": editor.seed, "arm": editor.arm} | _recalls(scores, test))
+    found = recovery_table(session, {str(editor.seed): editor.sae for editor in editors}, n)
+    for seed, fvu, best in zip(session.seeds, found.fvu, found.best_factor, strict=True):
+        row = {"switch": switch.name, "seed": seed, "arm": "unedited"} | _recalls(unedited_scores(test), test)
+        rows.append(row | {"fvu": fvu, "best_factor": best})
     return pd.DataFrame(rows)
 
 
@@ -133,6 +178,15 @@ def _recalls(scores: np.ndarray, test: Captioned) -> dict[str, float]:
     return found | {"r1": (found["i2t"] + found["t2i"]) / 2}
 
 
+def price_runs(session: Session, dictionaries: Mapping[int, SAE]) -> Runs:
+    """The masker at each of PRICES on the dictionaries of the first SWITCH_SEEDS seeds."""
+    return {
+        (f"price {price}", seed): (replace(ATOM_ARMS["masker"], sparsity=price), dictionaries[seed])
+        for price in PRICES
+        for seed in session.seeds[:SWITCH_SEEDS]
+    }
+
+
 def price_table(session: Session, editors: Sequence[Editor], test: Captioned, n: int) -> pd.DataFrame:
     """Measure what a price on the mean mask buys and costs, one row per price and seed.
 
@@ -142,12 +196,9 @@ def price_table(session: Session, editors: Sequence[Editor], test: Captioned, n:
     here, rows = first_seeds(session, SWITCH_SEEDS), []
     at = caption_pictures(session, "test", n, HALF_TOLD)
     others = [editor for editor in editors if editor.arm != "masker"]
+    fitted = fit_maskers(here, price_runs(here, {e.seed: e.sae for e in editors}))
     for price in PRICES:
-        runs = {
-            ("masker", seed): (replace(ATOM_ARMS["masker"], sparsity=price), find_editor(editors, "masker", seed).sae)
-            for seed in here.seeds
-        }
-        priced = fit_maskers(here, runs)
+        priced = [replace(editor, arm="masker") for editor in fitted if editor.arm == f"price {price}"]
         probes = factor_probe_table(here, [*priced, *others], test)
         lies = contradiction_table(here, [*priced, *others], HALF_TOLD, n)
         leaks = contradiction_means(lies, "masker", "wrong") - contradiction_means(lies, "masker", "by_chance")

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lib.base.progress import progress
 from lib.sae.base import Step
 from lib.sae.models.mgsae import MGSAE
 from lib.sae.recipes import build
+from lib.sae.training.shared_state import share_moments, share_weights
 from lib.sae.training.train import TrainingRun, descend
 
 STACKABLE = ("topk", "batch_topk", "matryoshka")
@@ -36,20 +37,9 @@ class StackedRun:
         self.sae.bf16 = runs[0].sae.bf16
         if isinstance(self.sae, MGSAE):
             self.sae.generators = tuple(run.generator for run in runs)
-        for name, _ in list(self.sae.named_parameters()):
-            parts = [run.sae.get_parameter(name) for run in runs]
-            whole = torch.stack([part.detach() for part in parts])
-            setattr(self.sae, name, nn.Parameter(whole))
-            for own, part in zip(parts, whole, strict=True):
-                own.data = part
-        for name, _ in list(self.sae.named_buffers()):
-            whole = torch.stack([run.sae.get_buffer(name) for run in runs])
-            setattr(self.sae, name, whole)
-            for run, part in zip(runs, whole, strict=True):
-                setattr(run.sae, name, part)
+        share_weights(self.sae, [run.sae for run in runs])
         self.optimiser = torch.optim.Adam(self.sae.parameters(), betas=(0.9, 0.999), fused=True)
-        for name, parameter in self.sae.named_parameters():
-            self._share_moments(name, parameter)
+        share_moments(self.sae, self.optimiser, runs)
 
     def advance(self, watch: bool = False) -> list[tuple[Tensor, Step]]:
         """Make one step of all runs. watch: return each run's batch and step, as `TrainingRun.advance` does."""
@@ -61,19 +51,6 @@ class StackedRun:
         for run, fired in zip(self.runs, out.fired.view(len(self.runs), -1), strict=True):
             run.count(fired)
         return seen
-
-    def _share_moments(self, name: str, parameter: nn.Parameter) -> None:
-        """Join the moments of the runs for a parameter of the stack, and make the runs' moments parts of it."""
-        parts = [run.sae.get_parameter(name) for run in self.runs]
-        states = [run.optimiser.state[part] for run, part in zip(self.runs, parts, strict=True)]
-        state = self.optimiser.state[parameter]
-        state["step"] = states[0].get("step", torch.zeros(())).clone()
-        for key in ("exp_avg", "exp_avg_sq"):
-            state[key] = torch.stack(
-                [own.get(key, torch.zeros_like(part)) for own, part in zip(states, parts, strict=True)]
-            )
-        for i, own in enumerate(states):
-            own |= {key: value if key == "step" else value[i] for key, value in state.items()}
 
 
 def _look(run: TrainingRun, x: Tensor) -> Step:

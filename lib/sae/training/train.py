@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -180,20 +181,21 @@ def descend(sae: Dictionary, optimiser: torch.optim.Adam, out: Step, step: int, 
     out.loss.backward()
     out = merge_step(sae, out)
     sae.before_step()
-    clip_gradients(sae)
+    clip_gradients(list(sae.parameters()), sae.stacked)
     optimiser.param_groups[0]["lr"] = schedule(step, config)
     optimiser.step()
     sae.after_step(out, step, config.steps)
     return out
 
 
-def clip_gradients(sae: Dictionary) -> None:
-    """Scale the gradients of each dictionary to a norm of 1 if theirs is larger."""
-    gradients = [parameter.grad.view(sae.stacked, -1) for parameter in sae.parameters() if parameter.grad is not None]
+def clip_gradients(parameters: Sequence[Tensor], stacked: int) -> None:
+    """Scale the gradients of each of the stacked models to a norm of 1 if theirs is larger."""
+    gradients = [parameter.grad.view(stacked, -1) for parameter in parameters if parameter.grad is not None]
     norms = torch.stack([torch.linalg.vector_norm(gradient, dim=1) for gradient in gradients])
     factors = (1 / (torch.linalg.vector_norm(norms, dim=0) + 1e-6)).clamp_(max=1.0)[:, None]
-    for gradient in gradients:
-        gradient.mul_(factors)
+    if factors.is_cuda or bool((factors < 1).any()):  # a pass over all gradients, and a GPU need not wait to be asked
+        for gradient in gradients:
+            gradient.mul_(factors)
 
 
 class TrainingRun(Resumable):

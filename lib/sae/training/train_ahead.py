@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import replace
-from multiprocessing import get_context
 from typing import NamedTuple
 
 import torch
 from tqdm import tqdm
 
-from lib.base.children import end_with_parent
+from lib.base.children import start_pool
 from lib.base.errors import CompanionError
 from lib.base.files import cache_folder, damage, digest, in_cache, lock
 from lib.base.progress import progress
@@ -64,7 +63,7 @@ def train_ahead(runs: Iterable[Run], device: str = "cpu") -> None:
                 _train(group)
         return
     with (
-        ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin) as pool,
+        start_pool(processes, _begin) as pool,
         progress(desc=f"training, {processes} at a time") as bar,
     ):
         running: set[Future[int]] = set()
@@ -148,7 +147,6 @@ def _collect(running: set[Future[int]], when: str, bar: tqdm) -> set[Future[int]
 
 def _begin() -> None:
     """Prepare a training process: one thread, and no progress bar among those of the others."""
-    end_with_parent()
     os.environ["COMPANION_QUIET"] = "1"
     torch.set_num_threads(1)
 

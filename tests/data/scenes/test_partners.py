@@ -58,7 +58,9 @@ def test_a_partner_is_there_in_four_of_five(split: str) -> None:
 
 def test_kinds_without_a_partner_come_independently() -> None:
     """Of scenes with a given unpaired kind, as many show any other given one as of all scenes of several objects."""
-    shown = np.array([[kind in kinds_in(paired_layout("train", 0, row)) for kind in range(64)] for row in range(4000)])
+    shown = np.zeros((4000, 64), bool)
+    for row in range(len(shown)):
+        shown[row, list(kinds_in(paired_layout("train", 0, row)))] = True
     alone = [kind for kind, partner in enumerate(PARTNER) if partner is None]
     together = shown[:, alone].T.astype(int) @ shown[:, alone]
     off = ~np.eye(len(alone), dtype=bool)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import lib.data.scenes.scene_pairs as module
 from lib.base.errors import CompanionError
 from lib.data.procedural import SILENT, SPLITS, choose
 from lib.data.scenes import picture_of, scenes, truth_of
@@ -179,3 +181,18 @@ def test_pictures_are_taken_by_ranges_without_a_step() -> None:
     assert len(images[1:3]) == 2 and len(images[3:1]) == 0
     with pytest.raises(CompanionError, match="pictures of scenes can be sliced without a step only"):
         images[::2]
+
+
+def test_many_scenes_are_drawn_once_and_then_read(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = scenes("dev", 6), truth_of("dev", 6), truth_of("dev", 6, details=True)
+    monkeypatch.setattr(module, "STORED", 6)
+    stored = scenes("dev", 6), truth_of("dev", 6), truth_of("dev", 6, details=True)
+    monkeypatch.setattr(module, "layout_of", None)
+    read = scenes("dev", 6), truth_of("dev", 6), truth_of("dev", 6, details=True)
+    for pairs, *truths in (stored, read):
+        assert pairs.captions == drawn[0].captions and pairs.identity == drawn[0].identity
+        for truth, expected in zip(truths, drawn[1:], strict=True):
+            for name in ("scenes", "things", "asserted"):
+                np.testing.assert_array_equal(getattr(truth, name), getattr(expected, name))
+    with pytest.raises(TypeError):
+        scenes("test", 6)

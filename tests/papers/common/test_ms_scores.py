@@ -137,10 +137,11 @@ def test_scores_are_measured_on_more_images_with_the_same_dictionaries() -> None
     assert study.scored(few).world.sizes == few.world.sizes
 
 
-def test_wider_dictionaries_train_longer_at_the_rate_of_the_narrowest(session: Session) -> None:
+def test_wider_dictionaries_train_longer_at_one_higher_rate(session: Session) -> None:
     runs = {e: recipe_training(session, study.wide_recipe(session, "matryoshka", e), 0).config for e in (1, 2, 8)}
-    assert {e: config.steps for e, config in runs.items()} == {1: 20, 2: 40, 8: 80}
-    assert [config.lr for config in runs.values()] == pytest.approx([runs[1].lr] * 3)
+    assert {e: (config.steps, config.decay) for e, config in runs.items()} == {1: (20, 0), 2: (40, 0.2), 8: (40, 0.2)}
+    first, *wider = (config.lr for config in runs.values())
+    assert first is not None and wider == pytest.approx([2**0.5 * first] * 2)
     assert study.paper_k(session) == 3
     plain = open_session("10_monosemanticity", load_profile("scenes", [*SMALL, "sae.longer=false"]))
     assert study.wide_recipe(plain, "matryoshka", 8) == Recipe("matryoshka", 8, 8)

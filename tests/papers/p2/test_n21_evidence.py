@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 
 from lib.papers.p2 import n21_evidence as evidence
-from lib.papers.p2.n21_zero_shot import ALPHAS, TASKS, Scored, choose_alphas
+from lib.papers.p2.n21_zero_shot import ALPHAS, Scored, choose_alphas
 from lib.report.effects import nested, over_items
 from lib.report.evidence import judge
 
 SEEDS, PICTURES, SOURCES = (0, 1, 2), 40, ("latents", "decoders")
+TASKS = ("kind", "turn", "count")
 
 
 @pytest.fixture

@@ -6,9 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
+from lib.base.files import digest
 from lib.data.scenes.dial import MIXED
-from lib.papers.p4 import caption_ranks, n40_atoms, oracle_masks, retrieval_evidence, settings
+from lib.editing.train_masker import masker_key
+from lib.papers.p4 import caption_ranks, editors, n40_atoms, oracle_masks, retrieval_evidence, settings
 from lib.papers.p4.editors import fit_editors
 from lib.report.evidence import judge
 from lib.worlds.dialled_captions import caption_pictures
@@ -44,21 +47,43 @@ def test_switches_change_one_thing(session: Session) -> None:
 def test_dev_and_price_tables(session: Session) -> None:
     tried = n40_atoms.dev_table(session, replace(n40_atoms.SWITCHES[0], arms=FEW))
     assert tried.rate.tolist() == list(n40_atoms.RATES) * 2 and (tried.step >= 0).all()
-    editors = fit_editors(session, FEW)
-    assert all(editor.kept.loss <= editor.checks.loss[0] for editor in editors)
+    fitted = fit_editors(session, FEW)
+    assert all(editor.kept.loss <= editor.checks.loss[0] for editor in fitted)
     test = caption_pictures(session, "test", 80, MIXED)
-    prices = n40_atoms.price_table(session, editors, test, 80)
+    prices = n40_atoms.price_table(session, fitted, test, 80)
     assert len(prices) == len(n40_atoms.PRICES) and prices.notna().all().all()
 
 
+def test_all_is_trained_once_and_ahead(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    switches = [replace(switch, arms=FEW) for switch in (n40_atoms.SWITCHES[0], n40_atoms.SWITCHES[2], n40_atoms.EASY)]
+    monkeypatch.setattr(n40_atoms, "SWITCHES", switches)
+    monkeypatch.setattr(n40_atoms, "EASY", switches[-1])
+    trained: list[str] = []
+    train = editors._train
+    monkeypatch.setattr(editors, "_train", lambda task: (trained.extend(_names(task)), train(task))[1])
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    n40_atoms.train_all(session)
+    assert len(trained) == len(set(trained)) > 30
+    monkeypatch.setattr(editors, "_train", None)
+    fitted = fit_editors(session, FEW)
+    n40_atoms.dev_table(session, switches[0])
+    n40_atoms.dev_table(session, switches[-1])
+    n40_atoms.switch_table(session, 40, switches)
+    n40_atoms.price_table(session, fitted, caption_pictures(session, "test", 80, MIXED), 80)
+
+
+def _names(task: editors._Task) -> list[str]:
+    return [digest(masker_key(*one, task.pairs, task.dev)) for arm in task.arms for one in arm]
+
+
 def test_short_and_long_captions_are_pools_of_the_same_pictures(session: Session) -> None:
-    editors = fit_editors(session, FEW)
+    fitted = fit_editors(session, FEW)
     short, long = caption_ranks.main_pools(session, 50)
     assert (short.image.image == long.image.image).all() and len(short.text) == 50
     told = [(pool.asserted >= 0).sum(axis=1) for pool in (short, long)]  # type: ignore[operator]
     assert (told[0].min(), told[0].max(), told[1].min(), told[1].max()) == (2, 4, 7, 12)
-    oracles = {e.seed: oracle_masks.oracle_of(session, e.sae) for e in editors}
-    measured = caption_ranks.measure_ranks(session, editors, [short, long], oracles)
+    oracles = {e.seed: oracle_masks.oracle_of(session, e.sae) for e in fitted}
+    measured = caption_ranks.measure_ranks(session, fitted, [short, long], oracles)
     for made in (retrieval_evidence.retrieving, retrieval_evidence.needing):
         claim = judge(made(measured, [short, long]), "40_controlled_captions")
         assert claim.positive is not None and claim.negative is not None and len(claim.headline.values) == 3  # type: ignore[union-attr]

@@ -58,7 +58,7 @@ def test_a_failing_run_is_told_in_one_line(cache: Path, threads) -> None:
 
 
 def test_one_thread_leaves_single_runs_to_the_caller(cache: Path, threads, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ProcessPoolExecutor", None)
+    monkeypatch.setattr(module, "start_pool", None)
     threads(1)
     train_ahead(runs()[:1])
     assert not in_cache(KIND, run_key(*runs()[0]))
