@@ -50,8 +50,10 @@ check: lint
 browser: .venv/.browser
 	$(BIN)/python -m pytest -q -rs tests/browser
 
+# A test that waits for a node which never comes ends the run, and says where it waited.
+WAITS = -o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true
 cluster: .venv/.cluster
-	$(BIN)/python -m pytest -q -rs tests/run/test_cluster.py
+	$(BIN)/python -m pytest -q -rs $(WAITS) tests/run/test_cluster.py
 
 LEVEL ?= all
 PYTHONS ?=

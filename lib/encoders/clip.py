@@ -63,6 +63,10 @@ class ClipEncoder:
     tokenize: Callable[[list[str]], torch.Tensor] = field(repr=False)
     device: str = "cpu"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A process that unpickles the model imports open_clip on the way, which must find a working torchvision.
+        return _new, (type(self),), dict(vars(self))
+
     @property
     def visual(self) -> torch.nn.Module:
         """The image tower, as `lib.encoders.hooks` needs it."""
@@ -93,6 +97,11 @@ class ClipEncoder:
         tokens = self.tokenize(list(texts))
         with torch.no_grad():
             return self.model.encode_text(tokens.to(self.device)).float().cpu().numpy()  # type: ignore[operator]
+
+
+def _new(kind: type[ClipEncoder]) -> ClipEncoder:
+    ensure_torchvision()
+    return object.__new__(kind)
 
 
 def load_clip(

@@ -10,6 +10,9 @@ import torch
 from safetensors.torch import save_file
 
 from lib.encoders.clip import CONFIG, WEIGHTS, ClipEncoder, load_clip
+from lib.encoders.shim import ensure_torchvision
+
+ensure_torchvision()  # the test files import open_clip, timm and transformers
 
 MODEL = {
     "embed_dim": 16,

@@ -9,7 +9,7 @@ from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from socket import socket
-from time import sleep
+from threading import Event
 from typing import Any, TypeVar
 
 import psutil
@@ -97,9 +97,12 @@ def gate(tmp_path: Path) -> Path:
 def with_a_node_killed(cluster: Cluster, gate: Path, work: Callable[[], Any]) -> Any:
     """What `work` gives when a node is killed while all are at a task of it."""
 
+    ended = Event()
+
     def kill() -> None:
         while len(list(gate.iterdir())) < NODES:
-            sleep(0.05)
+            if ended.wait(0.05):  # the work failed, and its error is to be seen
+                return
         node = next(iter(cluster.worker_nodes))
         workers = psutil.Process(node.all_processes["raylet"][0].process.pid).children(recursive=True)
         cluster.remove_node(node, allow_graceful=False)
@@ -110,7 +113,10 @@ def with_a_node_killed(cluster: Cluster, gate: Path, work: Callable[[], Any]) ->
 
     with ThreadPoolExecutor(1) as killer:
         killing = killer.submit(kill)
-        result = work()
+        try:
+            result = work()
+        finally:
+            ended.set()
         killing.result()
     assert len(cluster.list_all_nodes()) == NODES - 1
     return result
