@@ -127,6 +127,8 @@ class Profile(_Strict):
     """Settings of dictionaries of pairs; None: the sizes for small worlds in `pair_dictionaries` and
     `two_tower_dictionaries`.
     """
+    pair_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-3
+    """Peak learning rate of paper 3's dictionaries of pairs; `lib.papers.p3.pair_rates` measures rates on dev pairs."""
 
     @field_validator("seeds", "notebooks")
     @classmethod

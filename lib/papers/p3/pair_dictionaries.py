@@ -43,8 +43,9 @@ SOUND_MASK_PROBABILITY = 0.1
 ALIGNMENT_WEIGHT = 0.1
 """Weight of the iso-energy alignment. It is not tuned; the published weight belongs to another scale."""
 
-MOST_LATENTS, WORLD_STEPS = 1024, 500
-"""Largest number of latents, and number of steps, of a run on a world's embeddings."""
+MOST_LATENTS, WORLD_STEPS, WORLD_DECAY = 1024, 500, 0.3
+"""Of a run on a world's embeddings: the largest number of latents, the number of steps, and the share of them, at the
+end, over which the learning rate falls."""
 
 CONTROLLED_PAIRS = (8000, 4000)
 """Numbers of training and of test pairs."""
@@ -147,11 +148,11 @@ def world_setting(session: Session, towers: Pair = ("image", "text")) -> Setting
     trainings, so pairs that do not differ are refused here.
     """
     check_pairs_differ(session)
-    k, pairs = session.profile.sae.k, session.profile.pairs
+    k, pairs, lr = session.profile.sae.k, session.profile.pairs, session.profile.pair_rate
     if pairs is not None:
-        return Setting(pairs.width, k, pairs.steps, pairs.batch, lr=1e-3)
+        return Setting(pairs.width, k, pairs.steps, pairs.batch, lr)
     d = session.world.embeddings("train").tower(towers[0]).shape[1]
-    return Setting(width=min(4 * d, MOST_LATENTS), k=k, steps=WORLD_STEPS, lr=1e-3)
+    return Setting(width=min(4 * d, MOST_LATENTS), k=k, steps=WORLD_STEPS, lr=lr, decay=WORLD_DECAY)
 
 
 def world_material(session: Session, setting: Setting, towers: Pair = ("image", "text")) -> Material:
