@@ -58,7 +58,7 @@ cluster: .venv/.cluster
 LEVEL ?= all
 PYTHONS ?=
 fresh:
-	@$(PYTHON) -m tests.fresh.check $(LEVEL) $(PYTHONS)
+	@"$(PYTHON)" -m tests.fresh.check $(LEVEL) $(PYTHONS)
 
 peers: .venv/.installed .cache/bench-peers/.installed
 	$(THREADS) $(BIN)/python -m pytest -q -rs tests/peers
@@ -103,12 +103,12 @@ clean:
 # The stamp is written last. An install that was cut off has none and starts again; changed pins are installed in place.
 .venv/.installed: pyproject.toml constraints.txt
 	@test -e $@ || { \
-		for python in $(PYTHON) python3.13 python3.12 python3.11 none; do \
-			$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+		for python in "$(PYTHON)" python3.13 python3.12 python3.11 none; do \
+			"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
 		done; \
-		test $$python != none || { echo "error: no Python 3.11 or newer found; make PYTHON=/path/to/python3" >&2; exit 1; }; \
+		test "$$python" != none || { echo "error: no Python 3.11 or newer found; make PYTHON=/path/to/python3" >&2; exit 1; }; \
 		echo "making .venv with $$python (a few minutes, once)"; \
-		$$python -m venv --clear .venv || { \
+		"$$python" -m venv --clear .venv || { \
 			echo "error: $$python cannot make environments; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }; \
 	}
 	@rm -f $@
@@ -133,7 +133,7 @@ clean:
 	@for python in $(BIN)/python python3.12 python3.11 none; do \
 		$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && break; \
 	done; \
-	test $$python != none || { echo "error: the peers need Python 3.11 or 3.12" >&2; exit 1; }; \
+	test "$$python" != none || { echo "error: the peers need Python 3.11 or 3.12" >&2; exit 1; }; \
 	echo "making .cache/bench-peers with $$python (a few minutes, once)"; \
 	$$python -m venv --clear .cache/bench-peers
 	@.cache/bench-peers/bin/python -m pip install -qq --disable-pip-version-check -r $<

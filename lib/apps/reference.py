@@ -5,11 +5,13 @@ It is written into the static site, as `api`. Pages fetch nothing from elsewhere
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
+from markupsafe import escape as quoted
 from pdoc import doc, render
 
 from lib.apps.site.book import read_book
@@ -62,9 +64,15 @@ def module_page(name: str) -> str:
     return f"{name.replace('.', '/')}.html"
 
 
-def without_paths(html: str) -> str:
-    """Write files of the repository relative to its root, wherever a page contains one, as default values do."""
-    return html.replace(f"{ROOT}/", "").replace(str(ROOT), ".")
+def without_paths(page: str, root: Path = ROOT) -> str:
+    """Write files of the repository relative to its root, wherever a page contains one, as default values do.
+
+    A root with a quote or a letter beyond ASCII is written in another way in HTML and in JSON.
+    """
+    plain = [str(root), str(quoted(str(root)))]
+    for form in dict.fromkeys([*plain, *(json.dumps(one)[1:-1] for one in plain)]):
+        page = page.replace(f"{form}/", "").replace(form, ".")
+    return page
 
 
 def _front(summaries: Mapping[str, str], absent: list[str]) -> str:

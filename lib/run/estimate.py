@@ -8,20 +8,19 @@ neither the other work of a notebook, minutes in the default profile, nor what t
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 
 from lib.base.errors import NotAvailable
 from lib.base.files import digest
 from lib.base.places import notebook_number
 from lib.base.progress import progress
+from lib.editing.masker import MaskerConfig
 from lib.encoders.embeddings import Embeddings
 from lib.encoders.open_model import open_model
 from lib.encoders.shim import ensure_torchvision
@@ -30,8 +29,10 @@ from lib.papers.common.dictionaries import Recipe, recipe_training
 from lib.papers.p1 import n11_hierarchy
 from lib.papers.p2 import n20_start, two_tower_dictionaries, two_tower_gap
 from lib.papers.p3 import pair_dictionaries
-from lib.papers.p4.settings import setting_of
+from lib.papers.p4 import n41_premise
+from lib.run.costs import Cost, random_rows, timed, total
 from lib.run.durations import said
+from lib.run.masker_cost import masker_cost
 from lib.run.runner import Task
 from lib.sae.config import TrainConfig
 from lib.sae.recipes import recipe_of
@@ -60,14 +61,6 @@ _COPIES = 4
 """Arrays of a dictionary's size in training: weights, gradients, two moments."""
 
 
-class Cost(NamedTuple):
-    """Seconds of work, largest number of bytes in memory, and bytes left on disk."""
-
-    seconds: float
-    memory: float
-    disk: float
-
-
 class StandIn(World):
     """A world of a few random vectors of a given width, for asking a study what it trains."""
 
@@ -78,7 +71,7 @@ class StandIn(World):
         self._d, self._profile = d, profile
 
     def embeddings(self, split: str) -> Embeddings:
-        return _random_rows(ROWS, self._d)
+        return random_rows(ROWS, self._d)
 
     @property
     def taxa(self) -> tuple[int, int, int]:
@@ -123,9 +116,12 @@ TRAININGS: dict[str, Callable[[Session], Iterator[Run]]] = {
     "30": _of_arms(pair_dictionaries.PAIRED_ARMS),
     "31": _of_arms(pair_dictionaries.PAIRED_ARMS | pair_dictionaries.MORE_PAIRED_ARMS),
     "33": _of_arms(pair_dictionaries.PAIRED_ARMS | pair_dictionaries.BATCH_ARMS),
-    "41": _of_recipes(lambda session: [setting_of(session).dictionary]),
+    "41": lambda session: (recipe_training(session, *run) for run in n41_premise.dictionary_runs(session)),
 }
-"""For each notebook, the trainings whose sizes follow the profile."""
+"""For each notebook, the trainings of dictionaries whose sizes follow the profile."""
+
+MASKERS: dict[str, Callable[[Session], Sequence[tuple[MaskerConfig, Recipe]]]] = {"41": n41_premise.masker_runs}
+"""For each notebook, the maskers that it trains, with the recipes of their dictionaries."""
 
 
 def estimate(profile: Profile, tasks: Sequence[Task]) -> Iterator[str]:
@@ -149,7 +145,11 @@ def estimate(profile: Profile, tasks: Sequence[Task]) -> Iterator[str]:
         costs.append(training_cost(runs, own, session.device))
         kinds = ", ".join(dict.fromkeys(run.config.sae.recipe for run in runs))
         yield _line(f"train    {number}: {len(runs)} dictionaries" + (f" ({kinds})" if kinds else ""), costs[-1])
-    yield _line("together", _together(costs))
+        if number in MASKERS:
+            maskers = MASKERS[number](stand_in(own))
+            costs.append(masker_cost(maskers, stand_in(own)))
+            yield _line(f"train    {number}: {len(maskers)} maskers", costs[-1])
+    yield _line("together", total(costs))
     yield "extrapolated from small pieces timed just now; the other work of the notebooks comes on top"
     if left_out:
         yield f"not counted: notebooks {', '.join(left_out)}, whose sizes do not follow the profile"
@@ -178,10 +178,14 @@ def embedding_cost(name: str, pairs: int, device: str) -> Cost:
     return Cost(pairs * seconds, FLOAT * (weights + _BATCH * pixels[0].numel()), FLOAT * pairs * 2 * _dim(model.cpu()))
 
 
+def stand_in(profile: Profile) -> Session:
+    """A session in which a study says what it would train."""
+    return open_session("estimate", profile, stand_in=StandIn(profile, dimensions(profile)))
+
+
 def new_runs(number: str, profile: Profile, known: set[str]) -> list[Run]:
     """List the trainings of a notebook of `TRAININGS` whose keys are not yet in `known`, and add their keys to it."""
-    session = open_session("estimate", profile, stand_in=StandIn(profile, dimensions(profile)))
-    runs = {digest(run_key(*run)): run for run in TRAININGS[number](session)}
+    runs = {digest(run_key(*run)): run for run in TRAININGS[number](stand_in(profile))}
     fresh = {key: run for key, run in runs.items() if key not in known}
     known |= set(fresh)
     return list(fresh.values())
@@ -203,7 +207,7 @@ def training_cost(runs: Iterable[Run], profile: Profile, device: str) -> Cost:
         step = step_seconds(replace(config, seed=0, batch=batch), data.shape[-1], run.tower, device, together)
         memory = matrix + together * (_COPIES * weights + batches)
         costs.append(Cost(config.steps * step, memory, together * weights))
-    return _together(costs)
+    return total(costs)
 
 
 @cache
@@ -214,19 +218,9 @@ def step_seconds(config: TrainConfig, d: int, tower: Towers, device: str, togeth
     small = replace(
         config, batch=rows, sae=replace(config.sae, width=width, k=min(config.sae.k, width), prefixes=prefixes)
     )
-    runs = [TrainingRun(replace(small, seed=seed), _random_rows(rows, d), tower, device) for seed in range(together)]
+    runs = [TrainingRun(replace(small, seed=seed), random_rows(rows, d), tower, device) for seed in range(together)]
     advance = runs[0].advance if together == 1 else StackedRun(runs).advance
     return timed(advance, device) * (config.batch * config.sae.width) / (rows * width)
-
-
-def timed(work: Callable[[], Any], device: str) -> float:
-    """Time the second of two calls, in seconds, since the first one allocates memory."""
-    work()
-    began = time.perf_counter()
-    work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - began
 
 
 @cache
@@ -259,16 +253,6 @@ def dimensions(profile: Profile) -> int:
 def _dim(model: Any) -> int:
     with torch.no_grad():
         return int(model.encode_text(torch.zeros(1, model.context_length, dtype=torch.long)).shape[1])
-
-
-def _random_rows(n: int, d: int) -> Embeddings:
-    image, text = np.random.default_rng(0).standard_normal((2, n, d)).astype(np.float32)
-    return Embeddings(np.arange(n).astype(str), image, text, "stand-in", False, {"rows": n, "d": d})
-
-
-def _together(costs: Iterable[Cost]) -> Cost:
-    seconds, memory, disk = zip(*costs, strict=True)
-    return Cost(sum(seconds), max(memory), sum(disk))
 
 
 def _line(what: str, cost: Cost) -> str:

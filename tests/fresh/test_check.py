@@ -11,7 +11,7 @@ import pytest
 from tests.fresh import check as fresh
 
 MAKEFILE = """env:
-\t@mkdir -p .venv/bin && cp companion.sh .venv/bin/python && echo $(PYTHON) > .venv/made-by
+\t@mkdir -p .venv/bin && cp companion.sh .venv/bin/python && echo "$(PYTHON)" > .venv/made-by
 reproduce test:
 \t@.venv/bin/python $@
 """

@@ -33,9 +33,10 @@ WRITES_ALWAYS = {"notebook"}
 
 
 def allowed() -> bool:
-    """Whether this system lets a user mount a disk in a namespace of its own."""
+    """Whether this system lets a user mount a disk, and mount it again with other options, in a separate namespace."""
+    mounts = 'mount -t tmpfs -o size=4096 tmpfs "$1" && mount -o remount,size=64m "$1"'
     with tempfile.TemporaryDirectory() as folder:
-        words = ["unshare", "-Urm", "mount", "-t", "tmpfs", "tmpfs", folder]
+        words = ["unshare", "-Urm", "sh", "-c", mounts, "sh", folder]
         try:
             return subprocess.run(words, capture_output=True).returncode == 0
         except OSError:

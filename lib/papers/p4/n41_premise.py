@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from lib.base.progress import progress
+from lib.editing.masker import MaskerConfig
 from lib.papers.common.dictionaries import Recipe, recipe_training, train_recipe
 from lib.papers.p4.baseline_scores import unedited_scores
 from lib.papers.p4.dial_recalls import exact_ranks
@@ -80,11 +81,22 @@ def replicated_gains(session: Session, gains: pd.DataFrame, n: int) -> pd.DataFr
 
 def train_dictionaries(session: Session) -> dict[int, SAE]:
     """The dictionary of every seed; those that `choice_table` compares train beside them."""
-    setting, first = setting_of(session), session.seeds[0]
-    own, *others = other_dictionaries(setting).values()
-    runs = [*((own, seed) for seed in session.seeds), *((recipe, first) for recipe in others)]
-    train_ahead((recipe_training(session, *run) for run in runs), session.device)
+    train_ahead((recipe_training(session, *run) for run in dictionary_runs(session)), session.device)
+    own = setting_of(session).dictionary
     return {seed: train_recipe(session, own, seed) for seed in session.seeds}
+
+
+def dictionary_runs(session: Session) -> list[tuple[Recipe, int]]:
+    """Every dictionary of the notebook, as its recipe and seed."""
+    own, *others = other_dictionaries(setting_of(session)).values()
+    return [*((own, seed) for seed in session.seeds), *((recipe, session.seeds[0]) for recipe in others)]
+
+
+def masker_runs(session: Session) -> list[tuple[MaskerConfig, Recipe]]:
+    """Every masker of the notebook, as its configuration and the recipe of its dictionary."""
+    setting = setting_of(session)
+    arms = [(config, setting.dictionary) for config in setting.arms.values() for _ in session.seeds]
+    return [*arms, *(run for run in choice_runs(setting).values() if run not in arms)]
 
 
 def choice_table(session: Session) -> pd.DataFrame:
@@ -95,13 +107,12 @@ def choice_table(session: Session) -> pd.DataFrame:
     `recovery_table`, where facts are known.
     """
     setting, seed = setting_of(session), session.seeds[0]
-    edit, text = (setting.arms[arm] for arm in ("masker + text", "text only"))
     saes = {name: train_recipe(session, recipe, seed) for name, recipe in other_dictionaries(setting).items()}
-    ours = next(iter(saes.values()))
-    texts = {name: replace(text, steps=int(times * text.steps)) for name, times in OTHER_STEPS.items()}
-    runs = {("masker + text", name): (edit, sae) for name, sae in saes.items()}
-    runs |= {("text only", name): (config, ours) for name, config in texts.items()}
-    editors = fit_maskers(session, {(" · ".join(run), seed): config for run, config in runs.items()})
+    trained = {recipe: saes[name] for name, recipe in other_dictionaries(setting).items()}
+    runs = choice_runs(setting)
+    editors = fit_maskers(
+        session, {(" · ".join(key), seed): (config, trained[recipe]) for key, (config, recipe) in runs.items()}
+    )
     found = pd.DataFrame(
         [{"arm": arm, "setting": name} | _dev_row(e) for (arm, name), e in zip(runs, editors, strict=True)]
     )
@@ -111,6 +122,14 @@ def choice_table(session: Session) -> pd.DataFrame:
         columns={"dictionary": "setting"}
     )
     return found.merge(recovery[["setting", "fvu", "best_factor"]], on="setting", how="left")
+
+
+def choice_runs(setting: Setting) -> dict[tuple[str, str], tuple[MaskerConfig, Recipe]]:
+    """What `choice_table` compares: each arm and the name of its setting, with its configuration and dictionary."""
+    edit, text = (setting.arms[arm] for arm in ("masker + text", "text only"))
+    runs = {("masker + text", name): (edit, recipe) for name, recipe in other_dictionaries(setting).items()}
+    longer = {name: replace(text, steps=int(times * text.steps)) for name, times in OTHER_STEPS.items()}
+    return runs | {("text only", name): (config, setting.dictionary) for name, config in longer.items()}
 
 
 def other_dictionaries(setting: Setting) -> dict[str, Recipe]:

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from lib.editing.masker import MaskerConfig
 from lib.papers.p4 import n41_premise, settings
 from lib.papers.p4.editing_pairs import masker_pairs, training_pairs
-from lib.papers.p4.editors import fit_editors
+from lib.papers.p4.editors import Editor, Runs, fit_editors
+from lib.sae.base import SAE
 from lib.worlds.caption_factors import factors_of
 from lib.worlds.dialled_captions import caption_pictures
 from lib.worlds.profiles import load_profile
@@ -62,3 +64,21 @@ def test_choices_are_made_on_dev(session: Session) -> None:
     edits = tried[tried.arm == "masker + text"]
     assert edits[["fvu", "best_factor"]].notna().all().all() and (tried.recall >= 0).all()
     assert tried[tried.arm == "text only"].start.nunique() == 1  # all begin as the identity
+
+
+def test_what_is_listed_is_what_is_trained(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[MaskerConfig, SAE]] = []
+    fit = n41_premise.fit_maskers
+
+    def noted(session: Session, runs: Runs) -> list[Editor]:
+        asked.extend(runs.values())
+        return fit(session, runs)
+
+    monkeypatch.setattr(n41_premise, "fit_maskers", noted)
+    dictionaries = n41_premise.dictionary_runs(session)
+    assert len(dictionaries) == len(set(dictionaries)) == 2 + 3
+    n41_premise.choice_table(session)
+    listed = n41_premise.masker_runs(session)
+    configs = [config for config, _ in listed]
+    assert all(config in configs for config, _ in asked)
+    assert {sae.width for _, sae in asked} == {recipe.expansion * 48 for recipe, _ in dictionaries}
