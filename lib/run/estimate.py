@@ -1,8 +1,8 @@
 """Estimate the seconds, memory and disk that a run takes, by timing small pieces of its work on this machine.
 
-The studies themselves say which dictionaries they train (`TRAININGS`), on vectors of the right width and few rows. The
-estimate times a forward pass of a few pictures and one step of each kind of dictionary, and multiplies. It counts
-neither the other work of a notebook, minutes in the default profile, nor what the cache saves.
+The studies themselves say which dictionaries (`TRAININGS`) and maskers (`MASKERS`) they train, on vectors of the right
+width and few rows. The estimate times a forward pass of a few pictures and one step of each kind of training, and
+multiplies. It counts neither the other work of a notebook, minutes in the default profile, nor what the cache saves.
 """
 
 from __future__ import annotations

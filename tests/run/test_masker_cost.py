@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from lib.papers.p4 import n41_premise
@@ -24,9 +26,18 @@ def test_every_masker_counts_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cost.memory > session.profile.splits.train * 128 * 4 and cost.disk > 0
 
 
-def test_a_step_is_one_of_the_masker() -> None:
+def test_a_step_is_one_of_the_masker(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def timed(work: Callable[[], None], device: str) -> float:
+        work()
+        made.append(work.__self__.step)  # type: ignore[attr-defined]
+        return 2.0
+
+    monkeypatch.setattr(masker_cost, "timed", timed)
     session = stand_in(load_profile("scenes", ["seeds=[0]"]))
     (config, recipe), *_ = MASKERS["41"](session)
     masker_cost.masker_step.cache_clear()
     cost = masker_cost.masker_cost([(config, recipe)], session)
-    assert 0 < cost.seconds < config.steps  # less than a second each
+    masker_cost.masker_step.cache_clear()
+    assert made == [1] and cost.seconds == 2 * config.steps
