@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
 
@@ -54,8 +55,12 @@ class Edit(Protocol):
     def each(self) -> bool:
         """Whether each word is shifted as it needs, and not all by the shift of their mean."""
 
-    def shift(self, image: Tensor, text: Tensor) -> Tensor:
-        """Compute x_l' - x_l (n, d) from mean picture tokens and words, (n, d) each: means of words, or each word."""
+    def shift(self, image: Tensor, text: Tensor, of: Tensor) -> Tensor:
+        """Compute x_l' - x_l (n, d).
+
+        image: mean picture tokens, (pictures, d). text: (n, d), the mean of each picture's words, or each word. of: the
+        picture of each row of text, int64 (n,).
+        """
 
 
 @dataclass(frozen=True)
@@ -85,13 +90,17 @@ class ConceptEdit:
             raise CompanionError(f"unknown mixing {self.mixing!r}; choose additive or convex")
 
     @torch.no_grad()
-    def shift(self, image: Tensor, text: Tensor) -> Tensor:
-        """Compute x_l' - x_l (n, d) from mean picture tokens and words, (n, d) each."""
-        h_v = self.sae.encode_tower(self.auxiliary.encode(image, "image"), "image").dense()
-        h_l = self.sae.encode_tower(self.auxiliary.encode(text, "text"), "text").dense()
-        h = (h_l if self.mixing == "additive" else (1 - self.beta) * h_l) + self.beta * h_v
-        weight, bias = self.sae.decoder_of("text")
-        return self.alpha * (self.auxiliary.decode(h @ weight + bias, "text") - text)
+    def shift(self, image: Tensor, text: Tensor, of: Tensor) -> Tensor:
+        """Compute x_l' - x_l (n, d); arguments as of `Edit.shift`.
+
+        The decoder is linear, so that the code of a picture is decoded once for all its words.
+        """
+        h_v = self.sae.encode_tower(self.auxiliary.encode(image, "image"), "image")
+        h_l = self.sae.encode_tower(self.auxiliary.encode(text, "text"), "text")
+        bias = self.sae.decoder_of("text")[1]
+        seen, said = (self.sae.decode_tower(h, "text") - bias for h in (h_v, h_l))
+        mixed = (said if self.mixing == "additive" else (1 - self.beta) * said) + self.beta * seen[of]
+        return self.alpha * (self.auxiliary.decode(mixed + bias, "text") - text)
 
 
 @dataclass(frozen=True)
@@ -107,7 +116,7 @@ class TowardsEdit:
     each: bool = False
     """Whether each word has its own target."""
 
-    def shift(self, image: Tensor, text: Tensor) -> Tensor:
+    def shift(self, image: Tensor, text: Tensor, of: Tensor) -> Tensor:
         """Compute alpha_l (target - x_l), (n, d)."""
         return self.alpha * (self.target - text)
 
@@ -136,9 +145,10 @@ def moved(edit: Edit, hidden: Tensor, image: Tensor, words: Tensor) -> Tensor:
     """Shift the words, bool (n, tokens), in the output of a block (n, tokens, d); image: mean picture tokens (n, d)."""
     rows = hidden.float()
     if not edit.each:
-        return (rows + edit.shift(image, mean_where(rows, words))[:, None] * words[..., None]).to(hidden.dtype)
+        shift = edit.shift(image, mean_where(rows, words), torch.arange(len(rows), device=rows.device))
+        return (rows + shift[:, None] * words[..., None]).to(hidden.dtype)
     shifted = rows.clone()
-    shifted[words] += edit.shift(image.repeat_interleave(words.sum(dim=1), dim=0), rows[words])
+    shifted[words] += edit.shift(image, rows[words], words.nonzero()[:, 0])
     return shifted.to(hidden.dtype)
 
 
@@ -176,6 +186,25 @@ def _output(llm: MultimodalLLM, layer: int) -> Iterator[list[Any]]:
         yield seen
     finally:
         handle.remove()
+
+
+class _OfLastWord(torch.nn.Module):
+    """A module that sees the last word alone."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Compute (n, 1, d) from (n, tokens, d)."""
+        return self.module(hidden[:, -1:])
+
+
+def _for_last_word(block: torch.nn.Module) -> torch.nn.Module:
+    """The last block, right for the last word alone: its MLP, most of the work, computes no other word."""
+    alike = copy(block)
+    alike._modules = {**block._modules, "mlp": _OfLastWord(block.get_submodule("mlp"))}
+    return alike
 
 
 # From logits to the distribution of the next token.
@@ -266,6 +295,7 @@ def finish(llm: MultimodalLLM, layer: int, hidden: Tensor, around: dict[str, Any
     attention = getattr(llm.model.config.text_config, "layer_types", None) or []
     if len(set(attention[layer:])) > 1:
         raise CompanionError(f"{llm.name}: blocks from {layer} on differ in attention; edit a later block")
-    for block in decoder_blocks(llm)[layer + 1 :]:
+    blocks = decoder_blocks(llm)[layer + 1 :]
+    for block in [*blocks[:-1], *(_for_last_word(block) for block in blocks[-1:])]:
         hidden = block(hidden, **around)
     return llm.model.lm_head(llm.model.model.language_model.norm(hidden[:, -1])).double()

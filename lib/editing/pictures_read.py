@@ -8,15 +8,19 @@ time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from lib.editing.concept_decoding import Edit, add_noise, decoder_blocks, finish, image_token, mean_where, moved
 from lib.encoders.llava import Llava
+
+if TYPE_CHECKING:
+    from transformers import DynamicCache
 
 
 class Answers(NamedTuple):
@@ -26,8 +30,6 @@ class Answers(NamedTuple):
     """Of the next token, float64 (n, vocabulary)."""
     behind: list[Tensor]
     """Of each block, its output at the words, (n, words, d)."""
-    edited: dict[Any, Tensor]
-    """The logits with each edit, by its name."""
 
 
 class PicturesRead:
@@ -76,28 +78,88 @@ class PicturesRead:
         asked = self.llm.tokenizer([f"{prompt} ASSISTANT:" for prompt in prompts], padding=True, return_tensors="pt")
         return asked["input_ids"], asked["attention_mask"].bool()
 
-    @torch.inference_mode()
-    def answers(self, of: Tensor, words: Tensor, real: Tensor, edits: Mapping[Any, Edit] | None = None) -> Answers:
-        """Read words after pictures, and once more behind the block of each edit.
+    def answers(self, of: Tensor, words: Tensor, real: Tensor) -> Answers:
+        """Read words after pictures. of: numbers of the pictures, int64 (n,). words, real: of `words`."""
+        read = WordsRead(self, of, words, real)
+        return Answers(read.logits(), read.behind)
 
-        of: numbers of the pictures, int64 (n,). words, real: of `words`.
+    @torch.inference_mode()
+    def edited(self, edit: Edit, of: Tensor, real: Tensor, behind: list[Tensor]) -> Tensor:
+        """Compute the logits of the next token after an edit of words that were read, float64 (n, vocabulary).
+
+        Only the blocks after the edited one compute. of, real: as of `answers`, which returns behind.
         """
+        hidden = moved(edit, behind[edit.layer], self.image[edit.layer][of], real)
+        return finish(self.llm, edit.layer, hidden, self.around(hidden, real, self.kept(of, edit.layer + 1)))
+
+    def kept(self, of: Tensor, after: int = 0) -> DynamicCache:
+        """Copy the keys and values of some pictures, by number; the first `after` blocks have none."""
         from transformers import DynamicCache
 
-        model, before = self.llm.model, self._kept[0][0].shape[2]
-        kept = [(keys[of], values[of]) for keys, values in self._kept]
-        mask = torch.cat([torch.ones(len(of), before, dtype=torch.bool), real], dim=1)
-        around = {"attention_mask": mask.long(), "position_ids": (mask.cumsum(dim=1) - 1)[:, before:]}
-        with _outputs(self.llm) as outputs:
-            model.model.language_model(input_ids=words, past_key_values=DynamicCache(kept), use_cache=True, **around)
-        edited: dict[Any, Tensor] = {}
-        for name, edit in (edits or {}).items():
-            hidden, given = outputs[edit.layer]
-            hidden = moved(edit, hidden, self.image[edit.layer][of], real)
-            later = [(keys[:0], values[:0]) for keys, values in kept[: edit.layer + 1]] + kept[edit.layer + 1 :]
-            edited[name] = finish(self.llm, edit.layer, hidden, {**given, "past_key_values": DynamicCache(later)})
-        behind = [hidden for hidden, _ in outputs]
-        return Answers(finish(self.llm, len(behind) - 1, behind[-1], {}), behind, edited)
+        return DynamicCache(
+            [
+                (keys[of], values[of]) if block >= after else (keys[:0], values[:0])
+                for block, (keys, values) in enumerate(self._kept)
+            ]
+        )
+
+    def around(self, hidden: Tensor, real: Tensor, cache: DynamicCache) -> dict[str, Any]:
+        """What the blocks need besides the states of the last words; all that is before these is in the cache."""
+        last, words, before = hidden.shape[1], real.shape[1], self._kept[0][0].shape[2]
+        back = torch.ones(last, words, dtype=torch.bool).tril(words - last) & real[:, None, None]
+        places = before + real.cumsum(dim=1)[:, -last:] - 1
+        return {
+            "attention_mask": functional.pad(back, (before, 0), value=True),
+            "position_embeddings": self.llm.model.model.language_model.rotary_emb(hidden, places),
+            "past_key_values": cache,
+        }
+
+
+class WordsRead:
+    """Words after pictures as a LLaVA has read them, to which words can be added: each costs no more than itself."""
+
+    of: Tensor
+    """Numbers of the pictures, int64 (n,)."""
+    real: Tensor
+    """Which words are real and not padding, bool (n, words)."""
+    behind: list[Tensor]
+    """Of each block, its output at the words, (n, words, d)."""
+
+    def __init__(self, pictures: PicturesRead, of: Tensor, words: Tensor, real: Tensor) -> None:
+        """Read words after pictures; arguments as of `PicturesRead.answers`."""
+        self.of, self.real, self.behind = of, real[:, :0], []
+        self._pictures, self._cache = pictures, pictures.kept(of)
+        self._read(words, real)
+
+    def add(self, words: Tensor) -> None:
+        """Read one more word per row, int64 (n,)."""
+        self._read(words[:, None], torch.ones_like(words[:, None], dtype=torch.bool))
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with some rows only, given by a mask, bool (n,)."""
+        self.of, self.real, self.behind = self.of[rows], self.real[rows], [hidden[rows] for hidden in self.behind]
+        self._cache.batch_select_indices(rows)
+
+    @torch.inference_mode()
+    def logits(self) -> Tensor:
+        """Compute those of the next token, float64 (n, vocabulary)."""
+        return finish(self._pictures.llm, len(self.behind) - 1, self.behind[-1], {})
+
+    def edited(self, edit: Edit) -> Tensor:
+        """Compute the logits of the next token after an edit of all words, float64 (n, vocabulary)."""
+        return self._pictures.edited(edit, self.of, self.real, self.behind)
+
+    @torch.inference_mode()
+    def _read(self, words: Tensor, real: Tensor) -> None:
+        llm, added = self._pictures.llm, []
+        self.real = torch.cat([self.real, real], dim=1)
+        hidden = llm.model.model.language_model.embed_tokens(words)
+        around = self._pictures.around(hidden, self.real, self._cache)
+        for block in decoder_blocks(llm):
+            hidden = block(hidden, **around)
+            added.append(hidden)
+        both = zip(self.behind, added, strict=True) if self.behind else zip(added, strict=True)
+        self.behind = [torch.cat(parts, dim=1) for parts in both]
 
 
 @contextmanager

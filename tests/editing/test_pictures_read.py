@@ -7,7 +7,7 @@ import torch
 
 from lib.editing import concept_decoding as decoding
 from lib.editing.concept_decoding import TowardsEdit
-from lib.editing.pictures_read import PicturesRead
+from lib.editing.pictures_read import PicturesRead, WordsRead
 from lib.encoders.llava import Llava
 from tests.editing.test_concept_decoding import IMAGES, tiny_llava
 
@@ -30,14 +30,38 @@ def test_as_from_reading_each_picture_for_each_question(llm: Llava, layer: int, 
     edit = TowardsEdit(targets, layer, 0.5, each)
     (inputs,) = llm.batches([IMAGES[i] for i in OF], PROMPTS)
     plain, _, edited = decoding.next_logits(llm, inputs, {"edit": edit})
-    found = read.answers(OF, words, real, {"edit": edit})
+    found = read.answers(OF, words, real)
+    moved = read.edited(edit, OF, real, found.behind)
     torch.testing.assert_close(found.logits, plain, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(found.edited["edit"], edited["edit"], atol=1e-4, rtol=1e-4)
-    assert not torch.allclose(found.edited["edit"], plain)
+    torch.testing.assert_close(moved, edited["edit"], atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(moved, plain)
     image, text = decoding.mean_representations(llm, [IMAGES[i] for i in OF], PROMPTS, layer)
     torch.testing.assert_close(read.image[layer][OF], image, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(decoding.mean_where(found.behind[layer], real), text, atol=1e-4, rtol=1e-4)
     assert torch.equal(read.answers(OF, words, real).logits, found.logits)  # what was read stays as it is
+
+
+@pytest.mark.parametrize("each", [False, True])
+def test_word_by_word_as_all_at_once(llm: Llava, each: bool) -> None:
+    pictures = PicturesRead(llm, IMAGES)
+    words, real = pictures.words(PROMPTS)
+    more = torch.tensor([[17, 3], [5, 60], [9, 42]])
+    read = WordsRead(pictures, OF, words, real)
+    read.add(more[:, 0])
+    still = torch.tensor([True, False, True])
+    read.keep(still)
+    read.add(more[still, 1])
+    of, words = OF[still], torch.cat([words, more], dim=1)[still]
+    real = torch.cat([real, torch.ones(3, 2, dtype=torch.bool)], dim=1)[still]
+    whole = pictures.answers(of, words, real)
+    assert torch.equal(read.of, of) and torch.equal(read.real, real)
+    torch.testing.assert_close(read.logits(), whole.logits, atol=1e-4, rtol=1e-4)
+    for mine, theirs in zip(read.behind, whole.behind, strict=True):
+        torch.testing.assert_close(mine[real], theirs[real], atol=1e-4, rtol=1e-3)
+    target = torch.randn(int(real.sum()) if each else 2, 256, generator=torch.Generator().manual_seed(0))
+    edit = TowardsEdit(target, 0, 0.5, each)
+    slow = pictures.edited(edit, of, real, whole.behind)
+    torch.testing.assert_close(read.edited(edit), slow, atol=1e-4, rtol=1e-4)
 
 
 def test_pictures_in_noise(llm: Llava) -> None:
@@ -69,4 +93,4 @@ def test_pictures_whose_tokens_are_shifted(llm: Llava, layer: int) -> None:
 
 def test_an_edit_towards_a_target() -> None:
     edit = TowardsEdit(torch.tensor([[3.0, 5.0]]), layer=0, alpha=0.5)
-    assert edit.shift(torch.zeros(1, 2), torch.tensor([[1.0, 1.0]])).tolist() == [[1.0, 2.0]]
+    assert edit.shift(torch.zeros(1, 2), torch.tensor([[1.0, 1.0]]), torch.tensor([0])).tolist() == [[1.0, 2.0]]

@@ -33,7 +33,7 @@ from lib.papers.p2.n22_edits import EDITED_LAYER
 from lib.papers.p2.n22_evidence import ADDITIVE, ANOTHER, EACH_WORD, ORACLE, OTHER_PICTURE, accuracy_by_scene
 from lib.papers.p2.n22_forms import Towards, next_scenes, right, words_towards
 from lib.papers.p2.n22_hallucination import always, chance_of_yes, rules_of
-from lib.papers.p2.n22_partners import ABOUT, Exam, MakeEdit, answers_to, log_odds, paired_llava
+from lib.papers.p2.n22_partners import ABOUT, Exam, MakeEdit, log_odds, paired_llava
 from lib.papers.p2.p2_colors import COLORS
 from lib.report.effects import over_items
 from lib.report.figures import by_role, dots_with_seeds
@@ -60,11 +60,9 @@ def at_their_best(trained: Trained, of: Exam) -> tuple[Trained, pd.DataFrame]:
         for key, edit in trained.items()
         for weight in CONCEPT_WEIGHTS
     }
-    own = of.after_own
-    edited = answers_to(of.pictures_read, of.scene_of, own.words, own.real, tried).edited
     rows = [
         {"rule": rule, "seed": seed, "weight": weight, "accuracy": right(of, log_odds(logits)).mean()}
-        for (rule, seed, weight), logits in edited.items()
+        for (rule, seed, weight), logits in of.edited(tried).items()
     ]
     table = pd.DataFrame(rows).groupby(["rule", "weight"], as_index=False).accuracy.mean()
     best = table.loc[table.groupby("rule").accuracy.idxmax()].set_index("rule").weight
@@ -90,7 +88,7 @@ class OtherPicture:
 
     edit: ConceptEdit
     image: Tensor
-    """Mean tokens of the other pictures, (words, d), one for each word."""
+    """Mean tokens of the other picture of each row that is edited, (rows, d)."""
     each: bool = True
 
     @property
@@ -98,15 +96,14 @@ class OtherPicture:
         """That of the edit."""
         return self.edit.layer
 
-    def shift(self, image: Tensor, text: Tensor) -> Tensor:
-        """Compute x_l' - x_l (words, d)."""
-        return self.edit.shift(self.image, text)
+    def shift(self, image: Tensor, text: Tensor, of: Tensor) -> Tensor:
+        """Compute x_l' - x_l (n, d); arguments as of `Edit.shift`."""
+        return self.edit.shift(self.image, text, of)
 
 
-def by_the_next_picture(of: Exam, edit: ConceptEdit, scenes: Tensor, words: Tensor | int) -> OtherPicture:
-    """The edit of each word about some scenes by the concepts of the scene after it; words: how many each scene has."""
-    image = of.pictures_read.image[edit.layer].roll(-1, dims=0)
-    return OtherPicture(edit, image[scenes].repeat_interleave(words, dim=0))
+def by_the_next_picture(of: Exam, edit: ConceptEdit, scenes: Tensor) -> OtherPicture:
+    """The edit of the words about some scenes, one row each, by the concepts of the scene after its own."""
+    return OtherPicture(edit, of.pictures_read.image[edit.layer].roll(-1, dims=0)[scenes])
 
 
 def answer_partners(session: Session, of: Exam, one: Trained, each: Trained, weight: float) -> pd.DataFrame:
@@ -125,11 +122,10 @@ def answer_partners(session: Session, of: Exam, one: Trained, each: Trained, wei
         if rule == ADDITIVE:
 
             def by_another(rows: Tensor, edit: ConceptEdit = edit) -> OtherPicture:
-                return by_the_next_picture(of, edit, of.scene_of[rows], own.real[rows].sum(dim=1))
+                return by_the_next_picture(of, edit, of.scene_of[rows])
 
             made[OTHER_PICTURE + EACH_WORD, seed] = by_another
-    edited = answers_to(of.pictures_read, of.scene_of, own.words, own.real, made).edited
-    rules = decoded(own.answers.logits, noisy, edited)
+    rules = decoded(own.answers.logits, noisy, of.edited(made))
     tables = []
     for (rule, trained_with), (logits, chances) in rules.items():
         found = {"chance": chance_of_yes(model, chances)[of.place], "odds": log_odds(logits)[of.place]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,10 @@ from lib.encoders.llava import Llava, load_llava
 from lib.encoders.training.paired_llava import second_turn
 from lib.papers.p2.n22_partners import LIST, answers_to, paired_llava
 from lib.sae.config import TrainConfig, TwoTowerConfig
-from lib.sae.models.auxiliary import Similarity, train_auxiliary
+from lib.sae.models.auxiliary import Similarity, train_auxiliaries
 from lib.sae.models.two_towers import TOWERS, TwoTowers
 from lib.sae.training.train import train_cached
+from lib.sae.training.train_ahead import Run, train_ahead
 from lib.worlds.session import Session
 
 EDITED_LAYER = 2
@@ -134,20 +135,18 @@ def train_edits(
 
     each: the edits shift each word by itself. Longer trainings answer no more dev questions, see `n22_lengths`.
     """
+    auxiliaries = train_auxiliaries(rows, session.seeds, similarity=similarity, steps=auxiliary_steps)
+    vl_sae = TwoTowerConfig("vl_sae", _WIDTH, _K)
+    config = TrainConfig(vl_sae, steps=steps, batch=_BATCH, lr=_RATE, dead_after=3 * len(rows))
+    runs = {
+        seed: Run(replace(config, seed=seed), auxiliary.common(rows), TOWERS) for seed, auxiliary in auxiliaries.items()
+    }
+    train_ahead(runs.values())
     made: dict[tuple[str, int], ConceptEdit] = {}
-    for seed in session.seeds:
-        auxiliary = train_auxiliary(rows, similarity=similarity, steps=auxiliary_steps, seed=seed)
-        config = TrainConfig(
-            TwoTowerConfig("vl_sae", _WIDTH, _K),
-            steps=steps,
-            batch=_BATCH,
-            lr=_RATE,
-            dead_after=3 * len(rows),
-            seed=seed,
-        )
-        sae = train_cached(config, auxiliary.common(rows), TOWERS).sae
+    for seed, run in runs.items():
+        sae = train_cached(*run).sae
         assert isinstance(sae, TwoTowers)
         for mixing in MIXINGS:
-            edit = ConceptEdit(auxiliary, sae, EDITED_LAYER, mixing, each)  # type: ignore[arg-type]
+            edit = ConceptEdit(auxiliaries[seed], sae, EDITED_LAYER, mixing, each)  # type: ignore[arg-type]
             made[f"concepts, {mixing}", seed] = edit
     return made

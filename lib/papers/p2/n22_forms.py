@@ -29,7 +29,7 @@ from lib.editing.concept_decoding import ALPHA_L, TowardsEdit, decoder_blocks, m
 from lib.editing.pictures_read import PicturesRead
 from lib.papers.p2.n22_edits import EDITED_LAYER, paired_representations
 from lib.papers.p2.n22_evidence import ratio_by_unit
-from lib.papers.p2.n22_partners import ABOUT, Asked, Exam, MakeEdit, answers_to, log_odds, paired_llava
+from lib.papers.p2.n22_partners import ABOUT, Asked, Exam, MakeEdit, log_odds, paired_llava
 from lib.report.effects import over_items
 from lib.report.figures import CONTROL
 
@@ -140,8 +140,7 @@ def _form_odds(
         }
         for form, target in targets.items():
             edits |= {(form, layer, weight): Towards(target, own.real, layer, weight) for weight in weights[form]}
-    edited = answers_to(pictures, of.scene_of, own.words, own.real, edits).edited
-    odds = {key: log_odds(logits) for key, logits in edited.items()}
+    odds = {key: log_odds(logits) for key, logits in of.edited(edits).items()}
     for weight in weights[PICTURE]:
         shift = weight * picture_shift(lists, of.own_lists)
         moved = PicturesRead(paired_llava(), of.pictures, shift=(_PICTURE_LAYER, shift))

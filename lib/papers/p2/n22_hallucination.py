@@ -24,7 +24,7 @@ from lib.encoders.llava import Llava
 from lib.metrics.hallucination import pope
 from lib.papers.p2.n22_edits import EDITED_LAYER, first_pictures, plain_representations, scenes_llava, train_edits
 from lib.papers.p2.n22_evidence import ANOTHER, ORACLE
-from lib.papers.p2.n22_partners import MakeEdit, answers_to
+from lib.papers.p2.n22_partners import MakeEdit, answers_to, edited_logits
 from lib.worlds.session import Session
 
 QUESTIONED_SCENES = 32
@@ -77,10 +77,11 @@ def answer_questions(session: Session) -> pd.DataFrame:
     trained = train_edits(session, plain_representations())
     edits: dict[tuple[str, int | None], MakeEdit] = {key: always(edit) for key, edit in trained.items()}
     edits |= oracles(scenes)
-    found = answers_to(pictures, scenes, words, real, edits)
+    found = answers_to(pictures, scenes, words, real)
+    edited = edited_logits(pictures, scenes, real, found.behind, edits)
     noisy = answers_to(drowned, scenes, words, real).logits
     tables = []
-    for (rule, seed), chances in rules_of(found.logits, noisy, found.edited).items():
+    for (rule, seed), chances in rules_of(found.logits, noisy, edited).items():
         answered = asked.merge(unique.assign(chance=chance_of_yes(model, chances)), on=["scene", "prompt"])
         tables += [answered.assign(rule=rule, seed=one) for one in (session.seeds if seed is None else [seed])]
     return pd.concat(tables, ignore_index=True)

@@ -11,14 +11,15 @@ import torch
 from torch import Tensor
 
 from lib.data.scenes.questions import Question, read
-from lib.editing.concept_decoding import ConceptEdit, Edit, TowardsEdit
+from lib.editing.concept_decoding import ConceptEdit, TowardsEdit
+from lib.editing.pictures_read import WordsRead
 from lib.encoders.training.paired_llava import second_turn
 from lib.metrics.hallucination import ChairScores, chair
 from lib.papers.p2.n22_arms import OtherPicture, Trained, by_the_next_picture, decoded
 from lib.papers.p2.n22_edits import EDITED_LAYER
 from lib.papers.p2.n22_evidence import ADDITIVE, ANOTHER, EACH_WORD, ORACLE, OTHER_PICTURE
 from lib.papers.p2.n22_forms import next_scenes
-from lib.papers.p2.n22_partners import LIST, LONGEST_LIST, Exam, answers_to, paired_llava
+from lib.papers.p2.n22_partners import LIST, LONGEST_LIST, Exam, paired_llava
 from lib.worlds.session import Session
 
 RULES = (
@@ -34,32 +35,19 @@ _ONCE = ("greedy", ORACLE + EACH_WORD, ANOTHER + EACH_WORD)
 """Rules of which no seed decides anything."""
 
 
-@dataclass
-class Writing:
-    """Words that some scenes have been told or have written so far, padded on the left; pads follow where one ended."""
-
-    words: Tensor
-    """Tokens after the picture, int64 (scenes, words)."""
-    real: Tensor
-    """Which are words, bool (scenes, words)."""
-
-    def add(self, token: Tensor) -> None:
-        """Append a token to every row, int64 (scenes,)."""
-        self.words = torch.cat([self.words, token[:, None]], dim=1)
-        self.real = torch.cat([self.real, torch.ones_like(token)[:, None].bool()], dim=1)
-
-
 class Telling:
-    """An oracle of lists: each word moves to what it were if another list had been asked for and answered before."""
+    """An oracle of one writing of lists: each word moves to what it were if another list had been told before.
+
+    It reads what is written as well, after the question has been asked and answered by the other list.
+    """
 
     def __init__(self, of: Exam, lists: Sequence[str], weight: float) -> None:
         turns = [second_turn(Question("list", LIST, text), LIST) for text in lists]
-        self.told, self._pictures, self._weight = Writing(*of.pictures_read.words(turns)), of.pictures_read, weight
+        self.told, self._weight = read_words(of, turns), weight
 
-    def edit(self, scenes: Tensor, width: int) -> TowardsEdit:
-        """The edit of the last words of some scenes, `width` of each."""
-        words, real = self.told.words[scenes], self.told.real[scenes]
-        target = self._pictures.answers(scenes, words, real).behind[EDITED_LAYER][:, -width:]
+    def edit(self, mine: WordsRead) -> TowardsEdit:
+        """The edit of all words that are `mine`, the last ones of what was told."""
+        target = self.told.behind[EDITED_LAYER][:, -mine.real.shape[1] :]
         return TowardsEdit(target.flatten(0, 1), EDITED_LAYER, self._weight, each=True)
 
 
@@ -70,33 +58,35 @@ class NextPicture:
     of: Exam
     concepts: ConceptEdit
 
-    def edit(self, scenes: Tensor, width: int) -> OtherPicture:
-        """The edit of all words of some scenes, `width` of each."""
-        return by_the_next_picture(self.of, self.concepts, scenes, width)
+    def edit(self, mine: WordsRead) -> OtherPicture:
+        """The edit of all words that are `mine`."""
+        return by_the_next_picture(self.of, self.concepts, mine.of)
+
+
+def read_words(of: Exam, prompts: Sequence[str]) -> WordsRead:
+    """Read a prompt per scene after its picture."""
+    return WordsRead(of.pictures_read, torch.arange(of.scenes), *of.pictures_read.words(list(prompts)))
 
 
 def write_lists(of: Exam, rule: str, seed: int, edit: ConceptEdit | Telling | NextPicture | None = None) -> list[str]:
     """Let the model list what is in each picture, decoding word by word by a rule; the seed decides the draws."""
-    model, generator = paired_llava(), torch.Generator().manual_seed(seed)
-    mine = Writing(*of.pictures_read.words([LIST] * of.scenes))
-    start, still = mine.words.shape[1], torch.arange(of.scenes)
-    for _ in range(LONGEST_LIST):
-
-        def make(rows: Tensor, scenes: Tensor = still, width: int = mine.words.shape[1]) -> Edit:
-            assert edit is not None
-            return edit if isinstance(edit, ConceptEdit) else edit.edit(scenes[rows], width)
-
-        edits = {} if edit is None else {(rule, None): make}
-        found = answers_to(of.pictures_read, still, mine.words[still], mine.real[still], edits)
-        chances = decoded(found.logits, None, found.edited)[rule, None][1]
-        token = torch.full((of.scenes,), model.tokenizer.pad_token_id)
-        token[still] = torch.multinomial(chances, 1, generator=generator)[:, 0]
-        for writing in (mine, edit.told) if isinstance(edit, Telling) else (mine,):
-            writing.add(token)
-        still = still[token[still] != model.tokenizer.eos_token_id]
-        if not len(still):
+    tokenizer, generator = paired_llava().tokenizer, torch.Generator().manual_seed(seed)
+    written = torch.full((of.scenes, LONGEST_LIST), tokenizer.pad_token_id)
+    mine = read_words(of, [LIST] * of.scenes)
+    readings = [mine, edit.told] if isinstance(edit, Telling) else [mine]
+    for place in range(LONGEST_LIST):
+        made = edit.edit(mine) if isinstance(edit, Telling | NextPicture) else edit
+        edited: dict[tuple[str, int | None], Tensor] = {} if made is None else {(rule, None): mine.edited(made)}
+        chances = decoded(mine.logits(), None, edited)[rule, None][1]
+        token = torch.multinomial(chances, 1, generator=generator)[:, 0]
+        written[mine.of, place] = token
+        still = token != tokenizer.eos_token_id
+        if not still.any():
             break
-    return model.tokenizer.batch_decode(mine.words[:, start:], skip_special_tokens=True)
+        for reading in readings:
+            reading.keep(still)
+            reading.add(token[still])
+    return tokenizer.batch_decode(written, skip_special_tokens=True)
 
 
 def count_listed_objects(session: Session, of: Exam, one: Trained, each: Trained, weight: float) -> pd.DataFrame:

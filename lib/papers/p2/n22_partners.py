@@ -7,10 +7,10 @@ to how often it names anything else that is not there?
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -55,6 +55,8 @@ _CHUNK = 256
 
 MakeEdit = Callable[[Tensor], Edit]
 """Makes the edit for some rows of a batch, by their numbers."""
+
+Key = TypeVar("Key")
 
 
 @cache
@@ -155,10 +157,9 @@ class Exam:
     def ask(
         self,
         lists: Sequence[str] | None,
-        edits: Mapping[Any, MakeEdit] | None = None,
         pictures: PicturesRead | None = None,
     ) -> Asked:
-        """Ask each question of `asked` once, alone or after a list for each scene, and with edits.
+        """Ask each question of `asked` once, alone or after a list for each scene.
 
         pictures: the scenes' pictures as they were read in another way.
         """
@@ -168,7 +169,12 @@ class Exam:
             prompts = [second_turn(opening, prompt) for opening, prompt in zip(openings, prompts, strict=True)]
         pictures = pictures or self.pictures_read
         words, real = pictures.words(prompts)
-        return Asked(words, real, answers_to(pictures, self.scene_of, words, real, edits))
+        return Asked(words, real, answers_to(pictures, self.scene_of, words, real))
+
+    def edited(self, edits: Mapping[Key, MakeEdit]) -> dict[Key, Tensor]:
+        """Logits of the answers after the model's own lists with each edit, by its name, (n, vocabulary)."""
+        own = self.after_own
+        return edited_logits(self.pictures_read, self.scene_of, own.real, own.answers.behind, edits)
 
 
 @cache
@@ -177,24 +183,36 @@ def exam(split: str = "test") -> Exam:
     return Exam(split, SCENES[split])
 
 
-def answers_to(
-    pictures: PicturesRead, of: Tensor, words: Tensor, real: Tensor, edits: Mapping[Any, MakeEdit] | None = None
-) -> Answers:
+def answers_to(pictures: PicturesRead, of: Tensor, words: Tensor, real: Tensor) -> Answers:
     """As `PicturesRead.answers`, for any number of rows; those of like length go together, so that pads are few."""
-    parts, lengths = [], real.sum(dim=1)
-    order = lengths.argsort(stable=True)
-    for rows in order.split(_CHUNK):
-        made = {name: make(rows) for name, make in (edits or {}).items()}
-        width = int(lengths[rows].max())
-        found = pictures.answers(of[rows], words[rows, -width:], real[rows, -width:], made)
+    chunks, parts = [*_chunks(real)], []
+    for rows, width in chunks:
+        found = pictures.answers(of[rows], words[rows, -width:], real[rows, -width:])
         behind = [functional.pad(hidden, (0, 0, words.shape[1] - width, 0)) for hidden in found.behind]
         parts.append(found._replace(behind=behind))
-    logits, behinds, edited = zip(*parts, strict=True)
-    back = order.argsort()
-    together = {name: torch.cat([part[name] for part in edited])[back] for name in edits or {}}
-    return Answers(
-        torch.cat(logits)[back], [torch.cat(blocks)[back] for blocks in zip(*behinds, strict=True)], together
-    )
+    logits, behinds = zip(*parts, strict=True)
+    back = torch.cat([rows for rows, _ in chunks]).argsort()
+    return Answers(torch.cat(logits)[back], [torch.cat(blocks)[back] for blocks in zip(*behinds, strict=True)])
+
+
+def edited_logits(
+    pictures: PicturesRead, of: Tensor, real: Tensor, behind: Sequence[Tensor], edits: Mapping[Key, MakeEdit]
+) -> dict[Key, Tensor]:
+    """As `PicturesRead.edited`, for the rows of `answers_to` and several edits, by name."""
+    chunks, parts = [*_chunks(real)], {name: list[Tensor]() for name in edits}
+    for rows, width in chunks:
+        read = of[rows], real[rows, -width:], [hidden[rows, -width:] for hidden in behind]
+        for name, make in edits.items():
+            parts[name].append(pictures.edited(make(rows), *read))
+    back = torch.cat([rows for rows, _ in chunks]).argsort()
+    return {name: torch.cat(logits)[back] for name, logits in parts.items()}
+
+
+def _chunks(real: Tensor) -> Iterator[tuple[Tensor, int]]:
+    """The rows of one pass after the other, by length, and the longest of each."""
+    lengths = real.sum(dim=1)
+    for rows in lengths.argsort(stable=True).split(_CHUNK):
+        yield rows, int(lengths[rows].max())
 
 
 def log_odds(logits: Tensor) -> np.ndarray:

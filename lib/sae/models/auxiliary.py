@@ -11,7 +11,9 @@ Released code: raw dot product over 0.07 (the normalisation is commented out), h
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +21,7 @@ from torch import Tensor, nn
 
 from lib.base.errors import CompanionError
 from lib.base.progress import progress
+from lib.base.workers import Workers
 from lib.encoders.embeddings import Embeddings, Tower
 from lib.sae.base import as_tensor
 from lib.sae.models.two_towers import TOWERS
@@ -105,3 +108,14 @@ def train_auxiliary(
         optimiser.step()
         annealing.step()
     return model.eval()
+
+
+def train_auxiliaries(embeddings: Embeddings, seeds: Iterable[int], **how: Any) -> dict[int, AuxiliaryAE]:
+    """Fit one per seed, as many at a time as this process may use threads; how: arguments of `train_auxiliary`."""
+    workers, train = Workers(torch.get_num_threads()), partial(_train_seed, embeddings, how)
+    found = dict(workers.each(train, list(seeds)))
+    return {seed: found[seed] for seed in seeds}
+
+
+def _train_seed(embeddings: Embeddings, how: dict[str, Any], seed: int) -> AuxiliaryAE:
+    return train_auxiliary(embeddings, seed=seed, **how)

@@ -52,15 +52,16 @@ def test_concepts_of_the_next_picture(few: Exam) -> None:
 
         layer, each = 2, True
 
-        def shift(self, image: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
-            return image
+        def shift(self, image: torch.Tensor, text: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
+            return image[of]
 
     scenes, words, slow = torch.tensor([few.scenes - 1, 0, 3]), torch.tensor([2, 5, 1]), []
-    edit = n22_arms.by_the_next_picture(few, Sees(), scenes, words)  # type: ignore[arg-type]
+    edit = n22_arms.by_the_next_picture(few, Sees(), scenes)  # type: ignore[arg-type]
     for scene, count in zip(scenes.tolist(), words.tolist(), strict=True):
         slow += [few.pictures_read.image[2][(scene + 1) % few.scenes]] * count
     assert edit.each and edit.layer == 2
-    assert torch.equal(edit.shift(torch.zeros(1), torch.zeros(1)), torch.stack(slow))
+    of = torch.arange(3).repeat_interleave(words)
+    assert torch.equal(edit.shift(torch.zeros(1), torch.zeros(1), of), torch.stack(slow))
 
 
 @dataclass(frozen=True)
@@ -76,16 +77,14 @@ def test_weights_are_chosen_for_each_rule_over_all_seeds(few: Exam, monkeypatch:
     perfect = torch.from_numpy(np.where(yes, 1.0, -1.0))
     best = {"concepts, additive": 0.3, "concepts, convex": 0.7}
 
-    def answers(_pictures: Any, of: Any, _words: Any, _real: Any, edits: dict) -> Any:
+    def edited(edits: dict[Any, Any]) -> dict[Any, torch.Tensor]:
         made = {key: make(torch.arange(2)) for key, make in edits.items()}
         assert all(edit.alpha == key[2] for key, edit in made.items())
         flip = {key: 1 if edit.alpha == best[edit.rule] or key[1] == 1 else -1 for key, edit in made.items()}
-        return SimpleNamespace(edited={key: sign * perfect for key, sign in flip.items()})
+        return {key: sign * perfect for key, sign in flip.items()}
 
-    monkeypatch.setattr(n22_arms, "answers_to", answers)
     monkeypatch.setattr(n22_arms, "log_odds", lambda odds: odds.numpy())
-    stub = SimpleNamespace(questions=few.questions, place=few.place, pictures_read=None, scene_of=None)
-    stub.after_own = SimpleNamespace(words=None, real=None)
+    stub = SimpleNamespace(questions=few.questions, place=few.place, edited=edited)
     trained = {(rule, seed): Weighted(rule) for rule in best for seed in (0, 1)}
     found, table = n22_arms.at_their_best(trained, stub)  # type: ignore[arg-type]
     assert {key: edit.alpha for key, edit in found.items()} == {key: best[key[0]] for key in trained}

@@ -18,7 +18,7 @@ from lib.metrics.hallucination import chair
 from lib.papers.p2 import n22_lists
 from lib.papers.p2.n22_edits import EDITED_LAYER
 from lib.papers.p2.n22_evidence import ANOTHER, EACH_WORD, ORACLE, OTHER_PICTURE
-from lib.papers.p2.n22_lists import RULES, NextPicture, Telling, write_lists
+from lib.papers.p2.n22_lists import RULES, NextPicture, Telling, read_words, write_lists
 from lib.papers.p2.n22_partners import LIST, Exam
 
 
@@ -44,12 +44,13 @@ def test_a_seed_decides_the_draws(few: Exam) -> None:
 
 
 def test_words_move_to_those_after_the_telling(few: Exam) -> None:
-    telling = Telling(few, few.true_lists, 0.5)
+    telling, mine = Telling(few, few.true_lists, 0.5), read_words(few, [LIST] * few.scenes)
     token = torch.tensor(few.pictures_read.llm.tokenizer("a")["input_ids"]).repeat(few.scenes)
-    telling.told.add(token)
-    scenes, width = torch.tensor([3, 1]), 7  # "what is in the picture ASSISTANT: a"
-    edit = telling.edit(scenes, width)
-    slow = []
+    scenes = torch.tensor([1, 3])
+    for reading in (telling.told, mine):
+        reading.add(token)
+        reading.keep(torch.isin(torch.arange(few.scenes), scenes))
+    edit, width, slow = telling.edit(mine), 7, []  # "what is in the picture ASSISTANT: a"
     for scene in scenes.tolist():
         prompt = second_turn(Question("list", LIST, few.true_lists[scene]), LIST)
         words, real = few.pictures_read.words([prompt])
@@ -65,13 +66,15 @@ def test_lists_see_the_next_picture(few: Exam) -> None:
 
         layer, each = EDITED_LAYER, True
 
-        def shift(self, image: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
-            return (image - text) / 10
+        def shift(self, image: torch.Tensor, text: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
+            return (image[of] - text) / 10
 
-    shown, scenes = few.pictures_read.image[EDITED_LAYER], torch.tensor([4, 0])
-    edit = NextPicture(few, Blind()).edit(scenes, 3)  # type: ignore[arg-type]
-    expected = (shown[[0, 0, 0, 1, 1, 1]] - 1) / 10
-    torch.testing.assert_close(edit.shift(torch.zeros(6, 1), torch.ones(6, 1)), expected)
+    shown, mine = few.pictures_read.image[EDITED_LAYER], read_words(few, [LIST] * few.scenes)
+    mine.keep(torch.tensor([True, False, False, False, True]))
+    edit = NextPicture(few, Blind()).edit(mine)  # type: ignore[arg-type]
+    expected = (shown[[1, 1, 1, 0, 0, 0]] - 1) / 10
+    of = torch.tensor([0, 0, 0, 1, 1, 1])
+    torch.testing.assert_close(edit.shift(torch.zeros(6, 1), torch.ones(6, 1), of), expected)
     written = write_lists(few, OTHER_PICTURE + EACH_WORD, 0, NextPicture(few, Blind()))  # type: ignore[arg-type]
     assert len(written) == few.scenes and all(written)
 

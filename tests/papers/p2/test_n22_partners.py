@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 
 from lib.data.scenes.partners import PARTNER, missing_partners, paired_layout, partner_questions
 from lib.data.scenes.questions import NEGATIVES, read
 from lib.data.scenes.scene_words import KIND_NAMES, KINDS
+from lib.editing.concept_decoding import TowardsEdit
 from lib.papers.p2 import n22_partners
 from lib.papers.p2.n22_partners import ABOUT, Exam, named, role
 
@@ -58,6 +61,18 @@ def test_answers_in_parts_are_those_of_the_whole(few: Exam, monkeypatch: pytest.
         real = whole.real
         torch.testing.assert_close(parts.answers.behind[block][real], rows[real], atol=1e-4, rtol=1e-3)
         torch.testing.assert_close(whole.answers.behind[block][real], rows[real], atol=1e-4, rtol=1e-3)
+
+
+def test_edits_in_parts_are_those_of_the_whole(few: Exam, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, d = few.after_own, few.pictures_read.image[0].shape[1]
+    targets = torch.randn(len(few.asked), d, generator=torch.Generator().manual_seed(0))
+    makers = {layer: partial(lambda layer, rows: TowardsEdit(targets[rows], layer), layer) for layer in (0, 2)}
+    monkeypatch.setattr(n22_partners, "_CHUNK", 7)
+    for layer, parts in few.edited(makers).items():
+        edit = makers[layer](torch.arange(len(targets)))
+        slow = few.pictures_read.edited(edit, few.scene_of, own.real, own.answers.behind)
+        torch.testing.assert_close(parts, slow, atol=1e-4, rtol=1e-4)
+        assert not torch.allclose(slow, own.answers.logits)
 
 
 def test_odds_are_those_of_the_model_s_own_chances(few: Exam) -> None:

@@ -8,7 +8,7 @@ import torch
 
 from lib.base.errors import CompanionError
 from lib.encoders.embeddings import Embeddings
-from lib.sae.models.auxiliary import TEMPERATURE, info_nce, train_auxiliary
+from lib.sae.models.auxiliary import TEMPERATURE, info_nce, train_auxiliaries, train_auxiliary
 from tests.sae.reference import random_rows
 
 
@@ -36,6 +36,18 @@ def test_pairs_come_together() -> None:
     assert (cosines.argmax(axis=1) == np.arange(200)).mean() > 0.8
     again = train_auxiliary(data, steps=150, batch=64, rate=3e-3)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
+
+
+def test_seeds_side_by_side_as_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.random.default_rng(0).standard_normal((2, 40, 8)).astype(np.float32)
+    data = Embeddings(np.arange(40).astype(str), *rows, "toy", False, {"toy": 1})
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    found = train_auxiliaries(data, [3, 0], similarity="dot", steps=5, batch=16)
+    assert [*found] == [3, 0]
+    for seed, model in found.items():
+        alone = train_auxiliary(data, similarity="dot", steps=5, batch=16, seed=seed)
+        for a, b in zip(model.parameters(), alone.parameters(), strict=True):
+            torch.testing.assert_close(a, b)
 
 
 def test_training_is_adamw_with_cosine_annealing() -> None:
