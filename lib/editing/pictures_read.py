@@ -8,9 +8,10 @@ time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from copy import copy
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,8 +20,10 @@ from torch.nn import functional
 from lib.editing.concept_decoding import Edit, add_noise, decoder_blocks, finish, image_token, mean_where, moved
 from lib.encoders.llava import Llava
 
-if TYPE_CHECKING:
-    from transformers import DynamicCache
+Key = TypeVar("Key")
+
+Attended = tuple[Tensor, Tensor]
+"""Keys and values of a block, (n, heads, tokens, d / heads) each."""
 
 
 class Answers(NamedTuple):
@@ -83,36 +86,62 @@ class PicturesRead:
         read = WordsRead(self, of, words, real)
         return Answers(read.logits(), read.behind)
 
-    @torch.inference_mode()
-    def edited(self, edit: Edit, of: Tensor, real: Tensor, behind: list[Tensor]) -> Tensor:
-        """Compute the logits of the next token after an edit of words that were read, float64 (n, vocabulary).
+    def edited(
+        self, edits: Mapping[Key, Edit], of: Tensor, real: Tensor, behind: Sequence[Tensor]
+    ) -> dict[Key, Tensor]:
+        """Compute the logits of the next token after edits of words that were read, by name, float64 (n, vocabulary).
 
-        Only the blocks after the edited one compute. of, real: as of `answers`, which returns behind.
+        Only the blocks after an edited one compute. of, real: as of `answers`, which returns behind.
         """
+        kept = self.kept(of)
+        return {name: self.edited_after(kept, edit, of, real, behind) for name, edit in edits.items()}
+
+    @torch.inference_mode()
+    def edited_after(
+        self, kept: Sequence[Attended], edit: Edit, of: Tensor, real: Tensor, behind: Sequence[Tensor]
+    ) -> Tensor:
+        """As `edited` of one edit, given `kept(of)`."""
         hidden = moved(edit, behind[edit.layer], self.image[edit.layer][of], real)
-        return finish(self.llm, edit.layer, hidden, self.around(hidden, real, self.kept(of, edit.layer + 1)))
+        return finish(self.llm, edit.layer, hidden, self.around(hidden, real, Past(kept)))
 
-    def kept(self, of: Tensor, after: int = 0) -> DynamicCache:
-        """Copy the keys and values of some pictures, by number; the first `after` blocks have none."""
-        from transformers import DynamicCache
+    def kept(self, of: Tensor) -> list[Attended]:
+        """Copy the keys and values of some pictures, by number, at every block."""
+        return [(keys[of], values[of]) for keys, values in self._kept]
 
-        return DynamicCache(
-            [
-                (keys[of], values[of]) if block >= after else (keys[:0], values[:0])
-                for block, (keys, values) in enumerate(self._kept)
-            ]
-        )
+    @property
+    def tokens(self) -> int:
+        """How many tokens come before the words."""
+        return self._kept[0][0].shape[2]
 
-    def around(self, hidden: Tensor, real: Tensor, cache: DynamicCache) -> dict[str, Any]:
-        """What the blocks need besides the states of the last words; all that is before these is in the cache."""
-        last, words, before = hidden.shape[1], real.shape[1], self._kept[0][0].shape[2]
+    def around(self, hidden: Tensor, real: Tensor, past: Past) -> dict[str, Any]:
+        """What the blocks need besides the states of the last words; all that comes before these is in the past."""
+        last, words = hidden.shape[1], real.shape[1]
         back = torch.ones(last, words, dtype=torch.bool).tril(words - last) & real[:, None, None]
-        places = before + real.cumsum(dim=1)[:, -last:] - 1
+        places = self.tokens + real.cumsum(dim=1)[:, -last:] - 1
         return {
-            "attention_mask": functional.pad(back, (before, 0), value=True),
+            "attention_mask": functional.pad(back, (self.tokens, 0), value=True),
             "position_embeddings": self.llm.model.model.language_model.rotary_emb(hidden, places),
-            "past_key_values": cache,
+            "past_key_values": past,
         }
+
+
+class Past:
+    """Keys and values of all that was read, to which the attention of each block adds its own.
+
+    The blocks need no more of a cache of transformers, which would copy what it is made from.
+    """
+
+    kept: list[Attended]
+    """Those of each block."""
+
+    def __init__(self, kept: Iterable[Attended]) -> None:
+        self.kept = list(kept)
+
+    def update(self, keys: Tensor, values: Tensor, block: int) -> Attended:
+        """Add those of new tokens at a block, and return all."""
+        before = self.kept[block]
+        self.kept[block] = torch.cat([before[0], keys], dim=2), torch.cat([before[1], values], dim=2)
+        return self.kept[block]
 
 
 class WordsRead:
@@ -128,8 +157,14 @@ class WordsRead:
     def __init__(self, pictures: PicturesRead, of: Tensor, words: Tensor, real: Tensor) -> None:
         """Read words after pictures; arguments as of `PicturesRead.answers`."""
         self.of, self.real, self.behind = of, real[:, :0], []
-        self._pictures, self._cache = pictures, pictures.kept(of)
+        self._pictures, self._past = pictures, Past(pictures.kept(of))
         self._read(words, real)
+
+    def copy(self) -> WordsRead:
+        """The same words, to go on from in another way."""
+        alike = copy(self)
+        alike._past = Past(self._past.kept)
+        return alike
 
     def add(self, words: Tensor) -> None:
         """Read one more word per row, int64 (n,)."""
@@ -137,8 +172,10 @@ class WordsRead:
 
     def keep(self, rows: Tensor) -> None:
         """Go on with some rows only, given by a mask, bool (n,)."""
+        if rows.all():
+            return
         self.of, self.real, self.behind = self.of[rows], self.real[rows], [hidden[rows] for hidden in self.behind]
-        self._cache.batch_select_indices(rows)
+        self._past = Past((keys[rows], values[rows]) for keys, values in self._past.kept)
 
     @torch.inference_mode()
     def logits(self) -> Tensor:
@@ -147,14 +184,16 @@ class WordsRead:
 
     def edited(self, edit: Edit) -> Tensor:
         """Compute the logits of the next token after an edit of all words, float64 (n, vocabulary)."""
-        return self._pictures.edited(edit, self.of, self.real, self.behind)
+        before = self._pictures.tokens
+        kept = [(keys[:, :, :before], values[:, :, :before]) for keys, values in self._past.kept]
+        return self._pictures.edited_after(kept, edit, self.of, self.real, self.behind)
 
     @torch.inference_mode()
     def _read(self, words: Tensor, real: Tensor) -> None:
         llm, added = self._pictures.llm, []
         self.real = torch.cat([self.real, real], dim=1)
         hidden = llm.model.model.language_model.embed_tokens(words)
-        around = self._pictures.around(hidden, self.real, self._cache)
+        around = self._pictures.around(hidden, self.real, self._past)
         for block in decoder_blocks(llm):
             hidden = block(hidden, **around)
             added.append(hidden)

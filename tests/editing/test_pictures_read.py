@@ -31,7 +31,7 @@ def test_as_from_reading_each_picture_for_each_question(llm: Llava, layer: int, 
     (inputs,) = llm.batches([IMAGES[i] for i in OF], PROMPTS)
     plain, _, edited = decoding.next_logits(llm, inputs, {"edit": edit})
     found = read.answers(OF, words, real)
-    moved = read.edited(edit, OF, real, found.behind)
+    moved = read.edited({"edit": edit}, OF, real, found.behind)["edit"]
     torch.testing.assert_close(found.logits, plain, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(moved, edited["edit"], atol=1e-4, rtol=1e-4)
     assert not torch.allclose(moved, plain)
@@ -47,6 +47,8 @@ def test_word_by_word_as_all_at_once(llm: Llava, each: bool) -> None:
     words, real = pictures.words(PROMPTS)
     more = torch.tensor([[17, 3], [5, 60], [9, 42]])
     read = WordsRead(pictures, OF, words, real)
+    before = read.logits()
+    other = read.copy()
     read.add(more[:, 0])
     still = torch.tensor([True, False, True])
     read.keep(still)
@@ -54,13 +56,16 @@ def test_word_by_word_as_all_at_once(llm: Llava, each: bool) -> None:
     of, words = OF[still], torch.cat([words, more], dim=1)[still]
     real = torch.cat([real, torch.ones(3, 2, dtype=torch.bool)], dim=1)[still]
     whole = pictures.answers(of, words, real)
+    assert torch.equal(other.logits(), before)
+    other.add(torch.tensor([1, 2, 3]))  # goes on from the same words
+    assert other.real.shape[1] == read.real.shape[1] - 1
     assert torch.equal(read.of, of) and torch.equal(read.real, real)
     torch.testing.assert_close(read.logits(), whole.logits, atol=1e-4, rtol=1e-4)
     for mine, theirs in zip(read.behind, whole.behind, strict=True):
         torch.testing.assert_close(mine[real], theirs[real], atol=1e-4, rtol=1e-3)
     target = torch.randn(int(real.sum()) if each else 2, 256, generator=torch.Generator().manual_seed(0))
     edit = TowardsEdit(target, 0, 0.5, each)
-    slow = pictures.edited(edit, of, real, whole.behind)
+    slow = pictures.edited({"edit": edit}, of, real, whole.behind)["edit"]
     torch.testing.assert_close(read.edited(edit), slow, atol=1e-4, rtol=1e-4)
 
 

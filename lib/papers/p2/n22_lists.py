@@ -43,7 +43,7 @@ class Telling:
 
     def __init__(self, of: Exam, lists: Sequence[str], weight: float) -> None:
         turns = [second_turn(Question("list", LIST, text), LIST) for text in lists]
-        self.told, self._weight = read_words(of, turns), weight
+        self.told, self._weight = of.read_words(turns), weight
 
     def edit(self, mine: WordsRead) -> TowardsEdit:
         """The edit of all words that are `mine`, the last ones of what was told."""
@@ -63,16 +63,11 @@ class NextPicture:
         return by_the_next_picture(self.of, self.concepts, mine.of)
 
 
-def read_words(of: Exam, prompts: Sequence[str]) -> WordsRead:
-    """Read a prompt per scene after its picture."""
-    return WordsRead(of.pictures_read, torch.arange(of.scenes), *of.pictures_read.words(list(prompts)))
-
-
 def write_lists(of: Exam, rule: str, seed: int, edit: ConceptEdit | Telling | NextPicture | None = None) -> list[str]:
     """Let the model list what is in each picture, decoding word by word by a rule; the seed decides the draws."""
     tokenizer, generator = paired_llava().tokenizer, torch.Generator().manual_seed(seed)
     written = torch.full((of.scenes, LONGEST_LIST), tokenizer.pad_token_id)
-    mine = read_words(of, [LIST] * of.scenes)
+    mine = of.asked_for_lists.copy()
     readings = [mine, edit.told] if isinstance(edit, Telling) else [mine]
     for place in range(LONGEST_LIST):
         made = edit.edit(mine) if isinstance(edit, Telling | NextPicture) else edit

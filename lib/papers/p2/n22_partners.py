@@ -32,7 +32,7 @@ from lib.data.scenes.partners import (
 from lib.data.scenes.questions import NEGATIVES, Question, list_kinds, read
 from lib.data.scenes.scene_words import KINDS
 from lib.editing.concept_decoding import Edit
-from lib.editing.pictures_read import Answers, PicturesRead
+from lib.editing.pictures_read import Answers, PicturesRead, WordsRead
 from lib.encoders.llava import Llava, load_llava
 from lib.encoders.training.paired_llava import second_turn
 from lib.papers.p2.n22_evidence import ratio_by_unit
@@ -109,6 +109,15 @@ class Exam:
     def own_lists(self) -> list[str]:
         """The model's answers, word by word the likeliest, to "what is in the picture"."""
         return paired_llava().generate(self.pictures, [LIST] * self.scenes, LONGEST_LIST)
+
+    @cached_property
+    def asked_for_lists(self) -> WordsRead:
+        """The question that a list answers, after each picture."""
+        return self.read_words([LIST] * self.scenes)
+
+    def read_words(self, prompts: Sequence[str]) -> WordsRead:
+        """Read one prompt per scene after its picture."""
+        return WordsRead(self.pictures_read, torch.arange(self.scenes), *self.pictures_read.words(list(prompts)))
 
     @cached_property
     def true_lists(self) -> list[str]:
@@ -199,13 +208,13 @@ def edited_logits(
     pictures: PicturesRead, of: Tensor, real: Tensor, behind: Sequence[Tensor], edits: Mapping[Key, MakeEdit]
 ) -> dict[Key, Tensor]:
     """As `PicturesRead.edited`, for the rows of `answers_to` and several edits, by name."""
-    chunks, parts = [*_chunks(real)], {name: list[Tensor]() for name in edits}
+    chunks, parts = [*_chunks(real)], []
     for rows, width in chunks:
-        read = of[rows], real[rows, -width:], [hidden[rows, -width:] for hidden in behind]
-        for name, make in edits.items():
-            parts[name].append(pictures.edited(make(rows), *read))
+        made = {name: make(rows) for name, make in edits.items()}
+        words = [hidden[rows, -width:] for hidden in behind]
+        parts.append(pictures.edited(made, of[rows], real[rows, -width:], words))
     back = torch.cat([rows for rows, _ in chunks]).argsort()
-    return {name: torch.cat(logits)[back] for name, logits in parts.items()}
+    return {name: torch.cat([part[name] for part in parts])[back] for name in edits}
 
 
 def _chunks(real: Tensor) -> Iterator[tuple[Tensor, int]]:

@@ -18,7 +18,7 @@ from lib.metrics.hallucination import chair
 from lib.papers.p2 import n22_lists
 from lib.papers.p2.n22_edits import EDITED_LAYER
 from lib.papers.p2.n22_evidence import ANOTHER, EACH_WORD, ORACLE, OTHER_PICTURE
-from lib.papers.p2.n22_lists import RULES, NextPicture, Telling, read_words, write_lists
+from lib.papers.p2.n22_lists import RULES, NextPicture, Telling, write_lists
 from lib.papers.p2.n22_partners import LIST, Exam
 
 
@@ -44,7 +44,7 @@ def test_a_seed_decides_the_draws(few: Exam) -> None:
 
 
 def test_words_move_to_those_after_the_telling(few: Exam) -> None:
-    telling, mine = Telling(few, few.true_lists, 0.5), read_words(few, [LIST] * few.scenes)
+    telling, mine = Telling(few, few.true_lists, 0.5), few.asked_for_lists.copy()
     token = torch.tensor(few.pictures_read.llm.tokenizer("a")["input_ids"]).repeat(few.scenes)
     scenes = torch.tensor([1, 3])
     for reading in (telling.told, mine):
@@ -69,7 +69,7 @@ def test_lists_see_the_next_picture(few: Exam) -> None:
         def shift(self, image: torch.Tensor, text: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
             return (image[of] - text) / 10
 
-    shown, mine = few.pictures_read.image[EDITED_LAYER], read_words(few, [LIST] * few.scenes)
+    shown, mine = few.pictures_read.image[EDITED_LAYER], few.asked_for_lists.copy()
     mine.keep(torch.tensor([True, False, False, False, True]))
     edit = NextPicture(few, Blind()).edit(mine)  # type: ignore[arg-type]
     expected = (shown[[1, 1, 1, 0, 0, 0]] - 1) / 10

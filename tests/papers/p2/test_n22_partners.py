@@ -69,8 +69,8 @@ def test_edits_in_parts_are_those_of_the_whole(few: Exam, monkeypatch: pytest.Mo
     makers = {layer: partial(lambda layer, rows: TowardsEdit(targets[rows], layer), layer) for layer in (0, 2)}
     monkeypatch.setattr(n22_partners, "_CHUNK", 7)
     for layer, parts in few.edited(makers).items():
-        edit = makers[layer](torch.arange(len(targets)))
-        slow = few.pictures_read.edited(edit, few.scene_of, own.real, own.answers.behind)
+        edit = {layer: makers[layer](torch.arange(len(targets)))}
+        slow = few.pictures_read.edited(edit, few.scene_of, own.real, own.answers.behind)[layer]
         torch.testing.assert_close(parts, slow, atol=1e-4, rtol=1e-4)
         assert not torch.allclose(slow, own.answers.logits)
 
