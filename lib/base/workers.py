@@ -13,12 +13,14 @@ from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import active_children
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from lib.base.children import THREADS, start_pool, variable
 from lib.base.errors import CompanionError
+from lib.base.progress import progress
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -77,6 +79,18 @@ class Workers:
             from lib.base.ray_workers import on_ray
 
             yield from on_ray(self.ray, function, tasks, gpu, lost)
+
+    def all(self, function: Callable[[T], R], tasks: Sequence[T], desc: str) -> list[R]:
+        """Return `function(task)` for every task, in their order, and show a progress bar of this name."""
+        found: dict[int, R] = {}
+        work = self.each(partial(_numbered, function, tasks), range(len(tasks)))
+        for number, result in progress(work, total=len(tasks), desc=desc):
+            found[number] = result
+        return [found[number] for number in range(len(tasks))]
+
+
+def _numbered(function: Callable[[T], R], tasks: Sequence[T], number: int) -> R:
+    return function(tasks[number])
 
 
 HERE = Workers()

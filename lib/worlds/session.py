@@ -14,6 +14,7 @@ from IPython.display import display
 from lib.base.errors import CompanionError, NotAvailable
 from lib.base.files import ROOT, write_atomic
 from lib.base.places import results_root, runs_folder
+from lib.base.workers import Workers
 from lib.report.card import Card
 from lib.report.claims import write_claim
 from lib.report.console import verdict_line
@@ -52,6 +53,13 @@ class Session:
     def seeds(self) -> list[int]:
         """Seeds of everything that is trained."""
         return self.profile.seeds
+
+    @property
+    def workers(self) -> Workers:
+        """The workers for independent pieces of work: as many processes as threads; on a GPU this process alone."""
+        import torch
+
+        return Workers(torch.get_num_threads() if self.device == "cpu" else 1)
 
     @cached_property
     def world(self) -> World:

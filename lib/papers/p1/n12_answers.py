@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from PIL import Image
 
-from lib.base.progress import progress
 from lib.base.vectors import normalise_rows
 from lib.data.scenes.questions import is_description, read
 from lib.data.scenes.scene_grammar import VALUES
@@ -69,17 +70,25 @@ def sweep_strengths(session: Session, all_drawn: list[DrawnLatents]) -> pd.DataF
 
     One row per task, seed, arm and strength: the means of `summarise_answers`.
     """
-    rows = []
-    for drawn in progress(all_drawn, desc="strengths"):
-        for task, insert in (("insert", True), ("suppress", False)):
-            chosen = plan_pictures(session, drawn, "dev", insert, each=1)
-            plain = describe_under(session, chosen, None)
-            for arm in SWEPT_ARMS:
-                for strength in STRENGTHS[task]:
-                    answers = describe_under(session, chosen, edit_of_arm(drawn, chosen, arm, strength))
-                    found = judge_answers(session, drawn, chosen, answers, plain)
-                    about = {"task": task, "seed": drawn.seed, "arm": arm, "strength": strength}
-                    rows.append(about | _means(found, insert))
+    return pd.concat(session.workers.all(partial(_sweep, session), _tasks(all_drawn), "strengths"), ignore_index=True)
+
+
+def _tasks(all_drawn: list[DrawnLatents]) -> list[tuple[DrawnLatents, bool]]:
+    """The latents of every seed, with whether to insert their concepts or to suppress them."""
+    return [(drawn, insert) for drawn in all_drawn for insert in (True, False)]
+
+
+def _sweep(session: Session, of: tuple[DrawnLatents, bool]) -> pd.DataFrame:
+    drawn, insert = of
+    task, rows = "insert" if insert else "suppress", []
+    chosen = plan_pictures(session, drawn, "dev", insert, each=1)
+    plain = describe_under(session, chosen, None)
+    for arm in SWEPT_ARMS:
+        for strength in STRENGTHS[task]:
+            answers = describe_under(session, chosen, edit_of_arm(drawn, chosen, arm, strength))
+            found = judge_answers(session, drawn, chosen, answers, plain)
+            about = {"task": task, "seed": drawn.seed, "arm": arm, "strength": strength}
+            rows.append(about | _means(found, insert))
     return pd.DataFrame(rows)
 
 
@@ -100,17 +109,19 @@ def strength_of(strengths: Strengths, task: str, arm: str, seed: int) -> float:
 
 def steer_all(session: Session, all_drawn: list[DrawnLatents], strengths: Strengths) -> pd.DataFrame:
     """`judge_answers` about test pictures under every arm, with task (insert or suppress) and arm as columns."""
-    parts = []
-    for drawn in progress(all_drawn, desc="steering"):
-        for insert in (True, False):
-            chosen, task = plan_pictures(session, drawn, "test", insert), "insert" if insert else "suppress"
-            plain = describe_under(session, chosen, None)
-            for arm in STEERING_ARMS:
-                edit = edit_of_arm(drawn, chosen, arm, strength_of(strengths, task, arm, drawn.seed))
-                answers = plain if edit is None else describe_under(session, chosen, edit)
-                found = judge_answers(session, drawn, chosen, answers, plain)
-                parts.append(found.assign(task=task, arm=arm))
-    return pd.concat(parts, ignore_index=True)
+    steer = partial(_steer, session, strengths)
+    return pd.concat(session.workers.all(steer, _tasks(all_drawn), "steering"), ignore_index=True)
+
+
+def _steer(session: Session, strengths: Strengths, of: tuple[DrawnLatents, bool]) -> pd.DataFrame:
+    drawn, insert = of
+    chosen, task, parts = plan_pictures(session, drawn, "test", insert), "insert" if insert else "suppress", []
+    plain = describe_under(session, chosen, None)
+    for arm in STEERING_ARMS:
+        edit = edit_of_arm(drawn, chosen, arm, strength_of(strengths, task, arm, drawn.seed))
+        answers = plain if edit is None else describe_under(session, chosen, edit)
+        parts.append(judge_answers(session, drawn, chosen, answers, plain).assign(task=task, arm=arm))
+    return pd.concat(parts)
 
 
 def summarise_answers(answers: pd.DataFrame) -> pd.DataFrame:
@@ -166,19 +177,21 @@ def white_picture_answers(session: Session, all_drawn: list[DrawnLatents], stren
 
     Arms: plain, reconstruct, and the clamp at each strength.
     """
-    size = session.world.pictures("test")[0].size
-    parts = []
-    for drawn in progress(all_drawn, desc="white picture"):
-        count = len(drawn.latent)
-        plan = SteeringPlan("test", True, np.arange(count), np.full(count, -1))
-        images = [Image.new("RGB", size, "white")] * count
-        plain = describe_pictures(session, images, None)
-        arms = [("plain", 0.0), ("reconstruct", 0.0), *(("clamp", strength) for strength in strengths)]
-        for arm, strength in arms:
-            answers = describe_pictures(session, images, edit_of_arm(drawn, plan, arm, strength))
-            found = judge_answers(session, drawn, plan, answers, plain)
-            parts.append(found.assign(arm=arm, strength=strength))
-    return pd.concat(parts, ignore_index=True)
+    steer = partial(_steer_white, session, strengths)
+    return pd.concat(session.workers.all(steer, all_drawn, "white picture"), ignore_index=True)
+
+
+def _steer_white(session: Session, strengths: list[float], drawn: DrawnLatents) -> pd.DataFrame:
+    size, count, parts = session.world.pictures("test")[0].size, len(drawn.latent), []
+    plan = SteeringPlan("test", True, np.arange(count), np.full(count, -1))
+    images = [Image.new("RGB", size, "white")] * count
+    plain = describe_pictures(session, images, None)
+    arms = [("plain", 0.0), ("reconstruct", 0.0), *(("clamp", strength) for strength in strengths)]
+    for arm, strength in arms:
+        answers = describe_pictures(session, images, edit_of_arm(drawn, plan, arm, strength))
+        found = judge_answers(session, drawn, plan, answers, plain)
+        parts.append(found.assign(arm=arm, strength=strength))
+    return pd.concat(parts)
 
 
 def cosine_bounds(session: Session, all_drawn: list[DrawnLatents]) -> pd.DataFrame:

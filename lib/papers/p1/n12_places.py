@@ -7,7 +7,7 @@ the main object, with the latent that fits each kind best and, without a diction
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import product
 
@@ -16,7 +16,6 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lib.base.progress import progress
 from lib.data.scenes.scene_pairs import layout_of
 from lib.editing.steering import Edit
 from lib.encoders.training.lessons import shown_codes
@@ -51,6 +50,9 @@ SEEDS = 3
 KINDS_STEERED = 16
 """Kinds of objects that are inserted, evenly spread over those that enough patches show."""
 
+Plain = Mapping[tuple[int, str], list[str]]
+"""The model's answers without an edit, by seed and split."""
+
 
 def kinds_at(session: Session, block: int, seed: int) -> DrawnLatents:
     """Find for KINDS_STEERED kinds of objects the live latent of a block's dictionary that is most specific to the
@@ -77,17 +79,32 @@ def steer_kinds(session: Session) -> tuple[pd.DataFrame, pd.DataFrame]:
     for block in blocks:
         patches = patch_tokens(session, block)
         train_ahead((patch_training(session, patches, seed) for seed in seeds), session.device)
-    answers, lifts, plain = [], [], dict[tuple[int, str], list[str]]()
-    for block in progress(blocks, desc="blocks"):
-        drawn = [kinds_at(session, block, seed) for seed in seeds]
-        lifts += [_lifts(one, block) for one in drawn]
-        for tokens, arm in product(TOKENS, ARMS):
-            place = partial(_steered, session, block=block, tokens=tokens, arm=arm, plain=plain)
-            tried = {value: place(drawn[0], "dev", strength=value) for value in STRENGTHS}
-            best = max(tried, key=lambda value: float(tried[value].both.iloc[0]))
-            found = [place(one, "test", strength=best) for one in drawn]
-            answers.append(pd.concat(found).assign(block=block, tokens=tokens, strength=best))
+    drawn = {block: [kinds_at(session, block, seed) for seed in seeds] for block in blocks}
+    lifts = [_lifts(one, block) for block, latents in drawn.items() for one in latents]
+    steer = partial(_steer_at, session, drawn, _plain_answers(session, drawn[0]))
+    answers = session.workers.all(steer, [*product(blocks, TOKENS, ARMS)], "places")
     return pd.concat(answers, ignore_index=True), pd.concat(lifts, ignore_index=True)
+
+
+def _plain_answers(session: Session, drawn: list[DrawnLatents]) -> Plain:
+    """The model's answers without an edit about the pictures of every seed, which are those of all blocks."""
+    asked = [(one, split) for one in drawn for split in ("dev", "test") if split == "test" or one is drawn[0]]
+    return {
+        (one.seed, split): describe_under(session, plan_pictures(session, one, split, insert=True, each=1), None)
+        for one, split in asked
+    }
+
+
+def _steer_at(
+    session: Session, drawn: Mapping[int, list[DrawnLatents]], plain: Plain, place: tuple[int, str, str]
+) -> pd.DataFrame:
+    """Steer at a place, that is, block and tokens, by an arm at its best strength on dev."""
+    block, tokens, arm = place
+    steer = partial(_steered, session, block=block, tokens=tokens, arm=arm, plain=plain)
+    tried = {value: steer(drawn[block][0], "dev", strength=value) for value in STRENGTHS}
+    best = max(tried, key=lambda value: float(tried[value].both.iloc[0]))
+    found = [steer(one, "test", strength=best) for one in drawn[block]]
+    return pd.concat(found).assign(block=block, tokens=tokens, strength=best)
 
 
 def _lifts(drawn: DrawnLatents, block: int) -> pd.DataFrame:
@@ -104,16 +121,13 @@ def _steered(
     tokens: str,
     arm: str,
     strength: float,
-    plain: dict[tuple[int, str], list[str]],
+    plain: Plain,
 ) -> pd.DataFrame:
-    """plain: the model's answers about the same pictures without an edit, by seed and split; missing ones are added."""
     plan = plan_pictures(session, drawn, split, insert=True, each=1)
     edit_of = edit_of_arm(drawn, plan, arm, strength)
     assert edit_of is not None
     if tokens == OBJECT:
         edit_of = on_object(edit_of, plan, session.world.llava.patch)
-    if (drawn.seed, split) not in plain:
-        plain[drawn.seed, split] = describe_under(session, plan, None)
     said = describe_under(session, plan, edit_of, block)
     answers = judge_answers(session, drawn, plan, said, plain[drawn.seed, split])
     return summarise_answers(answers.assign(task="insert", arm=arm))

@@ -135,7 +135,7 @@ def train_edits(
 
     each: the edits shift each word by itself. Longer trainings answer no more dev questions, see `n22_lengths`.
     """
-    auxiliaries = train_auxiliaries(rows, session.seeds, similarity=similarity, steps=auxiliary_steps)
+    auxiliaries = train_auxiliaries(rows, session.seeds, session.workers, similarity=similarity, steps=auxiliary_steps)
     vl_sae = TwoTowerConfig("vl_sae", _WIDTH, _K)
     config = TrainConfig(vl_sae, steps=steps, batch=_BATCH, lr=_RATE, dead_after=3 * len(rows))
     runs = {

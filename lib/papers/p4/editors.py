@@ -9,8 +9,6 @@ import pandas as pd
 import torch
 
 from lib.base.files import digest, in_cache
-from lib.base.progress import progress
-from lib.base.workers import Workers
 from lib.editing.masker import ImageSide, Masker, MaskerConfig
 from lib.editing.stacked_maskers import make_steps
 from lib.editing.train_masker import MASKER, SharedImages, masker_key, train_masker_cached
@@ -67,12 +65,12 @@ def fit_worlds(worlds: Sequence[tuple[Session, Runs]]) -> list[list[Editor]]:
     data = [(masker_pairs(session), dev_pairs(session)) for session, _ in worlds]
     begun: set[str] = set()
     tasks = [task for (_, runs), known in zip(worlds, data, strict=True) for task in _tasks(runs, *known, begun)]
-    jobs = torch.get_num_threads() if worlds[0][0].device == "cpu" else 1
+    workers = worlds[0][0].workers
+    jobs = workers.jobs
     # Each job gets a share of the arms of a task, so that none is idle; only within a share are pictures encoded once.
     shares = [replace(task, arms=arms) for task in tasks for i in range(jobs) if (arms := task.arms[i::jobs])]
     shares.sort(key=lambda task: task.steps, reverse=True)
-    for _ in progress(Workers(jobs).each(_train, shares), total=len(shares), desc="maskers"):
-        pass
+    workers.all(_train, shares, "maskers")
     return [_trained(runs, *known) for (_, runs), known in zip(worlds, data, strict=True)]
 
 

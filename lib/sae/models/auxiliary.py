@@ -11,7 +11,7 @@ Released code: raw dot product over 0.07 (the normalisation is commented out), h
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal, get_args
 
@@ -110,11 +110,12 @@ def train_auxiliary(
     return model.eval()
 
 
-def train_auxiliaries(embeddings: Embeddings, seeds: Iterable[int], **how: Any) -> dict[int, AuxiliaryAE]:
-    """Fit one per seed, as many at a time as this process may use threads; how: arguments of `train_auxiliary`."""
-    workers, train = Workers(torch.get_num_threads()), partial(_train_seed, embeddings, how)
-    found = dict(workers.each(train, list(seeds)))
-    return {seed: found[seed] for seed in seeds}
+def train_auxiliaries(
+    embeddings: Embeddings, seeds: Sequence[int], workers: Workers, **how: Any
+) -> dict[int, AuxiliaryAE]:
+    """Fit one per seed; how: arguments of `train_auxiliary`."""
+    trained = workers.all(partial(_train_seed, embeddings, how), seeds, "auxiliary autoencoders")
+    return dict(zip(seeds, trained, strict=True))
 
 
 def _train_seed(embeddings: Embeddings, how: dict[str, Any], seed: int) -> AuxiliaryAE:

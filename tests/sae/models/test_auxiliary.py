@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from lib.base.errors import CompanionError
+from lib.base.workers import Workers
 from lib.encoders.embeddings import Embeddings
 from lib.sae.models.auxiliary import TEMPERATURE, info_nce, train_auxiliaries, train_auxiliary
 from tests.sae.reference import random_rows
@@ -38,11 +39,10 @@ def test_pairs_come_together() -> None:
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
 
 
-def test_seeds_side_by_side_as_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seeds_side_by_side_as_one_after_the_other() -> None:
     rows = np.random.default_rng(0).standard_normal((2, 40, 8)).astype(np.float32)
     data = Embeddings(np.arange(40).astype(str), *rows, "toy", False, {"toy": 1})
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    found = train_auxiliaries(data, [3, 0], similarity="dot", steps=5, batch=16)
+    found = train_auxiliaries(data, [3, 0], Workers(2), similarity="dot", steps=5, batch=16)
     assert [*found] == [3, 0]
     for seed, model in found.items():
         alone = train_auxiliary(data, similarity="dot", steps=5, batch=16, seed=seed)
