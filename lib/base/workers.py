@@ -82,8 +82,12 @@ class Workers:
 
     def all(self, function: Callable[[T], R], tasks: Sequence[T], desc: str) -> list[R]:
         """Return `function(task)` for every task, in their order, and show a progress bar of this name."""
+
+        def lost(number: int) -> NoReturn:
+            refuse(f"{desc}, {number + 1} of {len(tasks)}")
+
         found: dict[int, R] = {}
-        work = self.each(partial(_numbered, function, tasks), range(len(tasks)))
+        work = self.each(partial(_numbered, function, tasks), range(len(tasks)), lost=lost)
         for number, result in progress(work, total=len(tasks), desc=desc):
             found[number] = result
         return [found[number] for number in range(len(tasks))]

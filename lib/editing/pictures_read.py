@@ -69,7 +69,7 @@ class PicturesRead:
                 added = shift[0], mine * (tokens == image_token(llm))[..., None]
             with _outputs(llm, added) as outputs:
                 read = llm.model.model(input_ids=tokens, pixel_values=pixels, use_cache=True)
-            means.append(tuple(mean_where(rows, tokens == image_token(llm)) for rows, _ in outputs))
+            means.append(tuple(mean_where(rows, tokens == image_token(llm)) for rows in outputs))
             kept.append([(layer.keys, layer.values) for layer in read.past_key_values.layers])
         self.image = [torch.cat(parts) for parts in zip(*means, strict=True)]
         self._kept = [
@@ -202,20 +202,20 @@ class WordsRead:
 
 
 @contextmanager
-def _outputs(llm: Llava, added: tuple[int, Tensor] | None = None) -> Iterator[list[tuple[Tensor, dict[str, Any]]]]:
-    """A list that a forward pass in the `with` fills with every block's output and its other inputs.
+def _outputs(llm: Llava, added: tuple[int, Tensor] | None = None) -> Iterator[list[Tensor]]:
+    """A list that a forward pass in the `with` fills with every block's output.
 
     added: a block, and what is added to its output.
     """
-    outputs: list[tuple[Tensor, dict[str, Any]]] = []
+    outputs: list[Tensor] = []
 
-    def hook(_block: Any, _hidden: Any, around: dict[str, Any], rows: Tensor) -> Tensor:
+    def hook(_block: Any, _inputs: Any, rows: Tensor) -> Tensor:
         if added is not None and len(outputs) == added[0]:
             rows = rows + added[1]
-        outputs.append((rows, around))
+        outputs.append(rows)
         return rows
 
-    handles = [block.register_forward_hook(hook, with_kwargs=True) for block in decoder_blocks(llm)]
+    handles = [block.register_forward_hook(hook) for block in decoder_blocks(llm)]
     try:
         yield outputs
     finally:

@@ -55,6 +55,22 @@ def test_a_loop_keeps_the_order_and_does_no_task_before_it_is_asked_for() -> Non
     assert [task for task, _ in results] == [1, 2]
 
 
+def slow_square(task: int) -> int:
+    time.sleep(0.5 * (task == 3))  # the first ends last
+    return task**2
+
+
+@pytest.mark.parametrize("workers", [HERE, Workers(2)])
+def test_all_results_come_in_the_order_of_the_tasks(workers: Workers) -> None:
+    assert workers.all(slow_square, [3, 1, 2], "squares") == [9, 1, 4]
+    assert workers.all(slow_square, [], "squares") == []
+
+
+def test_a_piece_of_work_whose_worker_died_is_named() -> None:
+    with pytest.raises(CompanionError, match=r"squares, [12] of 2: its worker died"):
+        Workers(2).all(dies, [3, 1], "squares")
+
+
 @pytest.mark.parametrize(
     ("workers", "tasks", "here"),
     [(HERE, 3, True), (Workers(2), 1, True), (Workers(2), 2, False), (Workers(ray="auto"), 1, False)],

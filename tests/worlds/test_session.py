@@ -13,6 +13,7 @@ import torch
 import lib
 from lib.base.errors import CompanionError, NotAvailable
 from lib.base.files import ROOT
+from lib.base.workers import Workers
 from lib.report.claims import read_claims
 from lib.report.evidence import not_measured
 from lib.report.register import spec_of
@@ -94,9 +95,12 @@ def test_devices(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(NotAvailable, match="device cuda: torch sees no GPU here"):
         lib.start("10_x", "scenes", device="cuda")
-    assert lib.start("10_x", "scenes device=auto").device == "cpu"
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    on_cpu = lib.start("10_x", "scenes device=auto")
+    assert (on_cpu.device, on_cpu.workers) == ("cpu", Workers(3))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert lib.start("10_x", "scenes device=auto").device == "cuda"
+    on_gpu = lib.start("10_x", "scenes device=auto")
+    assert (on_gpu.device, on_gpu.workers) == ("cuda", Workers(1))
     assert lib.start("10_x", "scenes").device == "cpu"  # the profile says so
 
 

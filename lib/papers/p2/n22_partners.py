@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -32,7 +32,7 @@ from lib.data.scenes.partners import (
 from lib.data.scenes.questions import NEGATIVES, Question, list_kinds, read
 from lib.data.scenes.scene_words import KINDS
 from lib.editing.concept_decoding import Edit
-from lib.editing.pictures_read import Answers, PicturesRead, WordsRead
+from lib.editing.pictures_read import Answers, Key, PicturesRead, WordsRead
 from lib.encoders.llava import Llava, load_llava
 from lib.encoders.training.paired_llava import second_turn
 from lib.papers.p2.n22_evidence import ratio_by_unit
@@ -55,8 +55,6 @@ _CHUNK = 256
 
 MakeEdit = Callable[[Tensor], Edit]
 """Makes the edit for some rows of a batch, by their numbers."""
-
-Key = TypeVar("Key")
 
 
 @cache
