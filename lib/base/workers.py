@@ -84,7 +84,10 @@ class Workers:
         """Return `function(task)` for every task, in their order, and show a progress bar of this name."""
 
         def lost(number: int) -> NoReturn:
-            refuse(f"{desc}, {number + 1} of {len(tasks)}")
+            raise CompanionError(
+                f"{desc}, {number + 1} of {len(tasks)}: its worker died, often because memory ran out; run again with "
+                "a smaller OMP_NUM_THREADS"
+            )
 
         found: dict[int, R] = {}
         work = self.each(partial(_numbered, function, tasks), range(len(tasks)), lost=lost)

@@ -36,7 +36,7 @@ _ONCE = ("greedy", ORACLE + EACH_WORD, ANOTHER + EACH_WORD)
 
 
 class Telling:
-    """An oracle of one writing of lists: each word moves to what it were if another list had been told before.
+    """An oracle for one writing of the lists: each word moves to what it would be after another list.
 
     It reads what is written as well, after the question has been asked and answered by the other list.
     """
