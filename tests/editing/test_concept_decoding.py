@@ -151,7 +151,7 @@ def test_next_logits(llm: MultimodalLLM, edit: ConceptEdit) -> None:
     found = decoding.next_logits(llm, inputs, {"still": still, "moved": edit}, torch.Generator().manual_seed(0))
     plain, noisy, concept = found
     assert noisy is not None
-    torch.testing.assert_close(concept["still"], plain, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(concept["still"], plain, atol=1e-5, rtol=1e-5)  # the shift is zero, up to rounding
     assert not torch.allclose(concept["moved"], plain) and not torch.allclose(noisy, plain)
     yes, no = (plain[:, llm.first_tokens(word)].exp().sum(dim=1) for word in ("yes", "no"))
     chance = torch.from_numpy(llm.yes_probability(IMAGES, PROMPTS))

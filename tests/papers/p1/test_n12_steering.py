@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,17 @@ def test_pictures_lack_or_show_the_concept_and_answers_are_counted(session: Sess
         ("reconstruct", 0.0): 3,
     }
     assert set(white.columns) == set(one.columns) - {"task"} | {"strength"}
+
+
+def test_answers_in_several_processes_are_those_of_one(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = [replace(n12_steering.draw_latents(session, 0), seed=seed) for seed in (0, 1)]
+    found = []
+    for threads in (1, 2):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        assert session.workers.jobs == threads
+        found.append(n12_answers.white_picture_answers(session, drawn, [2.0]))
+    pd.testing.assert_frame_equal(*found, atol=1e-5)
+    assert found[0].seed.unique().tolist() == [0, 1]
 
 
 def drawn_by_hand() -> DrawnLatents:
